@@ -1,0 +1,94 @@
+"""All errors of prm-harness: three kinds, one tree.
+
+::
+
+    HarnessError
+    ├── UserError              a mistake that the user can put right: one line, exit code 2
+    │   ├── ConfigError        a configuration, task or command line (with file and line)
+    │   ├── DataError          a file of problems, candidates or scores
+    │   └── MissingDependency  an optional package is not installed
+    └── InfrastructureError    the machine failed: disk full, engine died, worker killed
+
+Everything else that escapes is a bug and keeps its traceback (exit code 1). An infrastructure
+failure is never a wrong answer: the unit of work is owed again, or its grade is ``ungraded``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import errno
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class HarnessError(Exception):
+    """Base of all errors that the harness raises on purpose."""
+
+
+class UserError(HarnessError):
+    """Something that the user can put right. The message says what, where and what to type."""
+
+
+class ConfigError(UserError):
+    """A mistake in a configuration, a task definition or on the command line."""
+
+
+class DataError(UserError):
+    """A file of problems, candidates or scores that is missing, torn or does not fit."""
+
+
+class MissingDependency(UserError):
+    """An optional package is needed and not installed."""
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(f"{feature} needs: pip install 'prm-harness[{extra}]'")
+
+
+class InfrastructureError(HarnessError):
+    """The machine or an engine failed; what was finished is kept, the rest is owed again."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return a half-sentence that offers the nearest valid name, or lists the valid ones.
+
+    >>> nearest("majorty", ["majority", "greedy"])
+    "did you mean 'majority'?"
+    """
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"valid: {', '.join(names)}" if names else "there are none"
+
+
+def unknown(what: str, name: str, known: Iterable[str], where: str = "") -> ConfigError:
+    """Return the error for a name that does not exist: what, where, the nearest valid one."""
+    place = f"{where}: " if where else ""
+    return ConfigError(f"{place}unknown {what} {name!r}; {nearest(name, known)}")
+
+
+_DISK = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EIO: "the disk failed",
+}
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusals while writing `path` into one clear line.
+
+    Raises:
+        InfrastructureError: disk full, quota, I/O error.
+        DataError: no permission, read-only, a folder that is not there.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _DISK:
+            raise InfrastructureError(
+                f"{path}: {_DISK[error.errno]}; what was finished is kept, free some space and run "
+                "the same command again"
+            ) from error
+        raise DataError(f"cannot write {path}: {error.strerror}") from error

@@ -1,0 +1,360 @@
+"""The data model of prm-harness: read this file first.
+
+Every value that travels between two rooms of the package is one of the frozen records below; no
+dictionary does. They hold plain data, know no file, engine or clock, and check their own
+invariants when they are made, so that a bad value stops where it arises.
+
+How they hang together::
+
+    Problem ── question ──► policy: Extend ─► Extended(drafts)      writes solutions
+       │                    PRM:    Judge  ─► Judged(step scores)   scores their steps
+       ▼
+    Candidate (one complete solution of a pool) ── grader ──► Grade
+       ▼
+    estimators ──► Estimate, Comparison ──► ResultRow (one line of results.csv)
+
+Words, one meaning each: a *problem* is asked; a *draft* is a text cut in *steps*; a *candidate*
+is a finished draft in a *pool*; a *policy* writes drafts; a *PRM* scores their steps; a *method*
+chooses an answer; a *run* is one sweep over tasks, policies, PRMs and methods.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import Literal, TypeAlias, get_args
+
+Json: TypeAlias = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+Kind = Literal["math", "code_function", "code_stdin", "steps"]
+"""What a problem asks for: a final answer, a Python function, a whole program that reads stdin,
+or (``steps``) a judgement of the solution that comes with it."""
+
+Semantics = Literal["p_correct", "value", "advantage", "reward", "verdict"]
+"""What a step score means: probability that the step is right · expected success from here (any
+bounded range) · progress made by the step (signed) · unbounded reward · 0/1 judgement."""
+
+Finish = Literal["stop", "length", "budget"]
+"""Why a draft ended: by itself · cut at ``max_tokens`` or the context · cut by the budget."""
+
+Verdict = Literal["correct", "wrong", "ungraded"]
+SecondsKind = Literal["latency", "throughput"]
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+SEMANTICS: tuple[Semantics, ...] = get_args(Semantics)
+
+
+# --- problems ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a policy or a PRM may see of a problem. The reference is not here, by construction."""
+
+    task: str
+    id: str
+    prompt: str
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One item of a task. Its identity is its content (`digest`), never a row number."""
+
+    id: str
+    """The data set's own id."""
+    task: str
+    task_version: str
+    kind: Kind
+    prompt: str
+    """What the policy is asked, rendered by the task's template."""
+    reference: Json = None
+    """Gold answer, tests or first wrong step: for graders only."""
+    steps: tuple[str, ...] = ()
+    """The solution to judge; only for kind ``steps``."""
+    meta: Mapping[str, Json] = field(default_factory=dict)
+    """Facts to slice results by: subject, level, source, date."""
+
+    def __post_init__(self) -> None:
+        if (self.kind == "steps") != bool(self.steps):
+            raise ValueError(f"problem {self.id!r}: kind 'steps', and only it, comes with steps")
+
+    @property
+    def question(self) -> Question:
+        """The part of the problem that policies and PRMs may see."""
+        return Question(self.task, self.id, self.prompt)
+
+    @cached_property
+    def digest(self) -> str:
+        """Content identity: equal for equal problems, whatever order or file they come from."""
+        from harness.digest import digest
+
+        return digest({f.name: getattr(self, f.name) for f in fields(self)})
+
+
+# --- drafts and scores ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a policy samples. ``temperature=0`` is greedy; then top_p and seed change nothing."""
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    max_tokens: int = 2048
+    """Limit on the tokens decoded for one draft."""
+    stop: tuple[str, ...] = ()
+    """The draft ends before the first of these strings."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.temperature < 0 or not 0 < self.top_p <= 1 or self.max_tokens < 1:
+            raise ValueError(
+                f"sampling needs temperature >= 0, 0 < top_p <= 1, max_tokens >= 1: {self}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A solution, whole or not yet, cut in steps so that joining them gives back the text."""
+
+    steps: tuple[str, ...] = ()
+    finish: Finish | None = None
+    """None while the draft can still be extended."""
+    tokens: int | None = 0
+    """Tokens that the policy decoded for it; None where a recorded file does not say."""
+    logprobs: tuple[float, ...] | None = None
+    """Log-probability of each decoded token, where the policy gives them."""
+
+    @property
+    def text(self) -> str:
+        """The whole text; segmentation loses nothing."""
+        return "".join(self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class StepScores:
+    """A PRM's scores for one draft: exactly one finite number per step."""
+
+    values: tuple[float, ...]
+    semantics: Semantics
+    raw: tuple[float, ...] | None = None
+    """The head's own numbers (logits, say) before they became `values`."""
+    truncated: bool = False
+    """The PRM did not see the whole input."""
+
+    def __post_init__(self) -> None:
+        for name, numbers in (("value", self.values), ("raw score", self.raw or ())):
+            for i, number in enumerate(numbers):
+                if not math.isfinite(number):
+                    raise ValueError(f"the {name} of step {i} is {number}, not a finite number")
+
+
+# --- requests and replies ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What one model did. Adds up."""
+
+    calls: int = 0
+    """Sequences sent to the model."""
+    prefill_logical: int = 0
+    """Prompt tokens as if nothing were shared between sequences."""
+    prefill_computed: int = 0
+    """Prompt tokens that went through the model after sharing and caching."""
+    decode: int = 0
+    """Tokens generated."""
+
+    def __add__(self, other: Tokens) -> Tokens:
+        return Tokens(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class Extend:
+    """A request to a policy: continue each draft, to its end or by one step.
+
+    The policy appends what it wrote as one more step; it knows nothing of segmentation.
+    """
+
+    question: Question
+    drafts: tuple[Draft, ...]
+    sampling: Sampling
+    delimiter: str | None = None
+    """Stop after the first of these, which stays in the text: one step. None: to the end."""
+
+    def __post_init__(self) -> None:
+        if not self.drafts:
+            raise ValueError("an Extend request without drafts")
+
+
+@dataclass(frozen=True, slots=True)
+class Extended:
+    """A policy's reply: one draft per draft asked for, in the same order."""
+
+    drafts: tuple[Draft, ...]
+    tokens: Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """A request to a PRM: score every step of each draft. `first` numbers the first draft in its
+    pool, so that recorded scores can be looked up; no model may use it."""
+
+    question: Question
+    drafts: tuple[Draft, ...]
+    first: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.drafts:
+            raise ValueError("a Judge request without drafts")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A PRM's reply: scores per draft, in the same order, None where it has none to give."""
+
+    scores: tuple[StepScores | None, ...]
+    tokens: Tokens
+
+
+# --- pools and grades ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One finished solution of a problem in a pool."""
+
+    problem: str
+    """The problem's id."""
+    index: int
+    """Its place among the problem's candidates, from 0."""
+    draft: Draft
+    prompt_tokens: int | None = None
+    """Tokens of the prompt; None where a recorded file does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """A grader's word on one candidate. Ungraded (grader or sandbox failed) is not wrong."""
+
+    verdict: Verdict
+    answer: str | None = None
+    """The final answer that was found in the text, None if there is none."""
+    reason: str = ""
+    """Why, in a few words: ``no answer``, ``timeout`` …"""
+
+    @property
+    def value(self) -> float:
+        """1.0 correct, 0.0 wrong, NaN ungraded: NaN never averages as wrong."""
+        return {"correct": 1.0, "wrong": 0.0}.get(self.verdict, math.nan)
+
+
+# --- what is run ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A named policy or PRM: which adapter, on what, with which options. Inert and digestible."""
+
+    name: str
+    """How tables call it."""
+    adapter: str
+    """``transformers``, ``pool``, ``recorded``, ``fake`` …"""
+    target: str
+    """Model folder, hub id or file that the adapter opens."""
+    options: Mapping[str, Json] = field(default_factory=dict)
+
+
+# --- results -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean over problems with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    """Problems (or items) that it averages."""
+    clusters: int
+    """Independent groups among them; equals n unless problems repeat."""
+    method: str
+    """How the interval was made: ``wilson``, ``t``, ``bootstrap`` …"""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A paired difference a − b on the same problems, with its 95 % interval."""
+
+    a: str
+    b: str
+    difference: Estimate
+    p: float
+    """Two-sided, of the paired test named in `test`."""
+    test: str
+    only_a: float
+    """Problems (or expected number of them) that only a solves."""
+    only_b: float
+
+    @property
+    def separable(self) -> bool:
+        """Whether the interval excludes 0."""
+        return self.difference.low > 0 or self.difference.high < 0
+
+    def sentence(self) -> str:
+        """The result in plain words, in points."""
+        d = self.difference
+        lead, trail = (self.a, self.b) if d.value >= 0 else (self.b, self.a)
+        low, high = (d.low, d.high) if d.value >= 0 else (-d.high, -d.low)
+        text = (
+            f"{lead} is ahead of {trail} by {100 * abs(d.value):.1f} points, "
+            f"95 % CI [{100 * low:.1f}, {100 * high:.1f}], n = {d.n}, p = {self.p:.2g}"
+        )
+        return text + ("." if self.separable else "; not separable at this n.")
+
+
+@dataclass(frozen=True, slots=True)
+class ResultRow:
+    """One line of results.csv: one metric of one (task, policy, PRM, method, aggregation, budget).
+
+    Costs are means per problem; None is unknown or does not apply, never zero.
+    """
+
+    task: str
+    task_version: str
+    domain: str
+    policy: str | None
+    prm: str | None
+    method: str
+    aggregation: str | None
+    headline: bool
+    """Declared before the run: the PRM's own aggregation, not the best one seen afterwards."""
+    budget: int | None
+    """Candidates per problem; None for kind ``steps``."""
+    metric: str
+    """accuracy, pass_at_n, f1, acc_error, acc_correct, threshold …"""
+    value: float
+    ci_low: float | None
+    ci_high: float | None
+    ci_method: str | None
+    n_problems: int
+    n_total: int
+    """Problems that the task has: larger than n_problems when only a part was run or covered."""
+    n_ungraded: int
+    """Candidates without a grade; they are left out, never counted as wrong."""
+    replicas: int
+    policy_tokens: float | None
+    """Tokens decoded by the policy."""
+    prm_tokens: float | None
+    """Tokens read (and generated) by the PRM, as if nothing were shared."""
+    flops: float | None
+    """Policy plus PRM, prompt tokens computed once per problem."""
+    seconds_per_problem: float | None
+    seconds_kind: SecondsKind | None
+    executions: int
+    truncated_share: float | None
+    """Share of candidates cut at max_tokens."""
+    run_digest: str
