@@ -26,9 +26,10 @@ def canonical(value: object) -> bytes:
         TypeError: a value that JSON cannot hold, or a mapping with a key that is no string.
         ValueError: NaN or an infinity.
     """
-    return json.dumps(
+    text = json.dumps(
         _plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    ).encode()
+    )
+    return text.encode("utf-8", "surrogatepass")
 
 
 def digest(value: object) -> str:

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Literal, TypeAlias, get_args
 
-Json: TypeAlias = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
 Kind = Literal["math", "code_function", "code_stdin", "steps"]
 """What a problem asks for: a final answer, a Python function, a whole program that reads stdin,
@@ -143,6 +143,8 @@ class StepScores:
     """The head's own numbers (logits, say) before they became `values`."""
     truncated: bool = False
     """The PRM did not see the whole input."""
+    tokens: int | None = None
+    """Tokens of this draft's input (prompt and steps), plus those generated; None if unknown."""
 
     def __post_init__(self) -> None:
         for name, numbers in (("value", self.values), ("raw score", self.raw or ())):
@@ -244,6 +246,9 @@ class Grade:
     """The final answer that was found in the text, None if there is none."""
     reason: str = ""
     """Why, in a few words: ``no answer``, ``timeout`` …"""
+    answer_class: int = -1
+    """Candidates of one problem with equivalent answers share a class, which votes count;
+    -1: no answer, no vote."""
 
     @property
     def value(self) -> float:

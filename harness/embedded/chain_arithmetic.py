@@ -26,7 +26,7 @@ LEVELS = tuple(range(4, 13))
 """Numbers of steps that a problem can need, the boxed answer included."""
 
 _LIMIT = 299
-_MODAL_QUOTA = (0,) * 7 + (1,) * 8 + (2,) * 5
+_MODAL_QUOTA = (0,) * 5 + (1,) * 9 + (2,) * 6
 """How many modal traps a problem gets, drawn evenly from this list."""
 _MAX_IDLE = 2
 """How many operations may have no influence on the answer."""
@@ -122,23 +122,29 @@ def solve(chain: Chain, hand: Hand) -> Solution:
 
 def work_out(equation: Equation, values: dict[str, int], hand: Hand) -> list[str]:
     """The steps for one equation; its value is added to `values`."""
-    numbers = [_look_up(term, values, hand) for term in equation.terms]
+    terms: list[Term] = list(equation.terms)
     ops = list(equation.ops)
     steps: list[str] = []
     if len(ops) == 2:
         second = equation.product_second and not hand.slips("precedence")
         at = 1 if second else 0
-        left, right = numbers[at], numbers[at + 1]
-        result = hand.compute(left, ops[at], right)
-        steps.append(f"{left}{ops[at]}{right}={result}")
-        numbers[at : at + 2] = [result]
+        text, result = _operate(terms[at], ops[at], terms[at + 1], values, hand)
+        steps.append(text)
+        terms[at : at + 2] = [result]
         del ops[at]
         hand.step += 1
-    left, right = numbers
-    result = hand.compute(left, ops[0], right)
-    steps.append(f"{equation.name}={left}{ops[0]}{right}={result}")
+    text, result = _operate(terms[0], ops[0], terms[1], values, hand)
+    steps.append(f"{equation.name}={text}")
     values[equation.name] = result
     return steps
+
+
+def _operate(
+    first: Term, op: str, second: Term, values: Mapping[str, int], hand: Hand
+) -> tuple[str, int]:
+    left, right = _look_up(first, values, hand), _look_up(second, values, hand)
+    result = hand.compute(left, op, right)
+    return f"{left}{op}{right}={result}", result
 
 
 def _look_up(term: Term, values: Mapping[str, int], hand: Hand) -> int:

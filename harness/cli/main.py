@@ -1,0 +1,92 @@
+"""The entry point: assembles the verbs and turns errors into exit codes.
+
+Exit codes: 0 done · 2 the user's mistake (one line says what, where and what to type) · 1 the
+machine failed (one line) or a bug (traceback) · 130 interrupted (everything finished is kept).
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+
+import click
+import typer
+
+from harness.cli import doctor, grade, ls, plan, pool, report, run, score, show, validate
+from harness.errors import InfrastructureError, UserError
+
+app = typer.Typer(
+    name="run-benchmark",
+    help="Benchmark Process Reward Models and the search they guide, on math and code.",
+    epilog=(
+        "Try: run-benchmark run embedded · run-benchmark ls tasks · "
+        "run-benchmark run math500 --policy pool:FILE --prm recorded:FILE"
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+app.command("run")(run.run)
+app.command("plan")(plan.plan)
+app.command("score")(score.score)
+app.command("grade")(grade.grade)
+app.command("report")(report.report)
+app.command("ls")(ls.ls)
+app.command("show")(show.show)
+app.command("validate")(validate.validate)
+app.command("doctor")(doctor.doctor)
+app.add_typer(pool.app, name="pool")
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+) -> None:
+    if version:
+        import harness
+
+        typer.echo(harness.__version__)
+        raise typer.Exit
+
+
+def command_line() -> list[str]:
+    """Return the command as the user typed it, ready to be typed again."""
+    return ["run-benchmark", *sys.argv[1:]]
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    try:
+        code = app(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        _say("interrupted; everything finished is kept. Go on with the same command:")
+        _say(f"  {shlex.join(command_line())}")
+        _leave(130)
+    except UserError as error:
+        _say(f"error: {error}")
+        sys.exit(2)
+    except InfrastructureError as error:
+        _say(f"failed: {error}")
+        _leave(1)
+    except BrokenPipeError:
+        # The reader of our output (head, less) has gone; that is no failure.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _leave(code: int) -> None:
+    """Exit at once: engines' threads must not hold up a process that is told to stop."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

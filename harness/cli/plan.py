@@ -1,0 +1,89 @@
+"""`plan`: what a run would do, and what it would cost at most; nothing is generated."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import typer
+
+from harness.cli import options
+
+
+def plan(
+    preset: options.Preset = None,
+    tasks: options.Tasks = [],  # noqa: B006 - typer copies defaults
+    policy: options.Policies = [],  # noqa: B006
+    prm: options.Prms = [],  # noqa: B006
+    method: options.Methods = [],  # noqa: B006
+    budget: options.Budgets = [],  # noqa: B006
+    seed: options.Seed = None,
+    limit: options.Limit = None,
+    out: options.Out = None,
+    data_dir: options.DataDir = None,
+    include_path: options.Include = [],  # noqa: B006
+    setting: options.Settings = [],  # noqa: B006
+    as_json: options.AsJson = False,
+) -> None:
+    """Count problems, candidates, tokens and FLOPs before a run; takes the options of `run`.
+
+    Upper bounds hold if every candidate reaches max_tokens. Where the run folder holds finished
+    work, what is left is expected to cost the same per candidate. Unknown is said, never zero.
+    """
+    from harness.config import load_sweep
+    from harness.paths import data_folder
+    from harness.policies import open_policy
+    from harness.prms import open_prm
+    from harness.runner.estimate import estimate
+    from harness.runner.execute import default_out
+    from harness.runner.plan import make_plan
+    from harness.store.format import RunFolder
+
+    given = options.overrides(
+        tasks=tasks,
+        policies=policy,
+        prms=prm,
+        methods=method,
+        budgets=budget,
+        seed=seed,
+        limit=limit,
+        include=include_path,
+        settings=setting,
+    )
+    made = make_plan(load_sweep(preset, given), data_folder(data_dir), open_policy, open_prm)
+    folder = RunFolder(out or default_out(made))
+    stages = estimate(made, folder)
+    if as_json:
+        typer.echo(json.dumps([asdict(stage) for stage in stages], indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("stage", "task", "by", "problems", "drafts", "done"):
+        table.add_column(column, justify="left" if column in {"stage", "task", "by"} else "right")
+    for column in ("tokens left ≤", "expected", "FLOPs left ≤", "seconds"):
+        table.add_column(column, justify="right")
+    for s in stages:
+        table.add_row(
+            s.stage,
+            s.task,
+            s.by,
+            f"{s.problems:,}",
+            f"{s.drafts:,}",
+            f"{s.done:,}",
+            _number(s.tokens_max),
+            _number(s.tokens_expected),
+            _number(s.flops_max),
+            _number(s.seconds_expected),
+        )
+    console = Console()
+    console.print(table)
+    typer.echo(f"run folder: {folder.root}")
+
+
+def _number(value: float | None) -> str:
+    """Return a short number; what is not known is said."""
+    if value is None:
+        return "unknown"
+    return f"{value:,.0f}" if value < 1e7 else f"{value:.1e}"

@@ -1,0 +1,69 @@
+"""`run`: do a sweep, or what is left of it, and show the result."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from harness.cli import options
+
+
+def run(
+    preset: options.Preset = None,
+    tasks: options.Tasks = [],  # noqa: B006 - typer copies defaults
+    policy: options.Policies = [],  # noqa: B006
+    prm: options.Prms = [],  # noqa: B006
+    method: options.Methods = [],  # noqa: B006
+    budget: options.Budgets = [],  # noqa: B006
+    seed: options.Seed = None,
+    limit: options.Limit = None,
+    out: options.Out = None,
+    data_dir: options.DataDir = None,
+    include_path: options.Include = [],  # noqa: B006
+    setting: options.Settings = [],  # noqa: B006
+) -> None:
+    """Benchmark policies, PRMs and methods on tasks.
+
+    Everything finished is on the disk at once: the same command again goes on where it stopped.
+
+    Examples:
+
+      run-benchmark run embedded
+
+      run-benchmark run math500 --policy pool:candidates.jsonl --prm recorded:scores.jsonl
+
+      run-benchmark run processbench --prm recorded:scores.jsonl.gz,covers=prefix
+    """
+    from harness.cli.main import command_line
+    from harness.cli.progress import TerminalProgress
+    from harness.config import load_sweep
+    from harness.paths import data_folder
+    from harness.policies import open_policy
+    from harness.prms import open_prm
+    from harness.runner.execute import default_out, execute
+    from harness.runner.plan import make_plan
+    from harness.runner.report import make_report
+
+    given = options.overrides(
+        tasks=tasks,
+        policies=policy,
+        prms=prm,
+        methods=method,
+        budgets=budget,
+        seed=seed,
+        limit=limit,
+        include=include_path,
+        settings=setting,
+    )
+    sweep = load_sweep(preset, given)
+    plan = make_plan(sweep, data_folder(data_dir), open_policy, open_prm)
+    folder = out or default_out(plan)
+    typer.echo(f"run folder: {folder}", err=True)
+    with TerminalProgress() as progress:
+        finished = execute(plan, folder, progress, command_line())
+        make_report(finished, progress)
+    from harness.cli.report import show_results
+
+    show_results(finished)
+    sys.stdout.flush()

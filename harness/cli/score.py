@@ -1,0 +1,28 @@
+"""`score`: let another PRM judge the pools that a run has; nothing is generated again."""
+
+from __future__ import annotations
+
+from harness.cli import options
+
+
+def score(
+    run: options.RunFolderArgument,
+    prm: options.Prms,
+) -> None:
+    """Add PRMs to a finished run.
+
+    Example: run-benchmark score runs/embedded-1a2b3c4d --prm prm-code
+    """
+    from harness.cli.main import command_line
+    from harness.cli.progress import TerminalProgress
+    from harness.cli.report import show_results
+    from harness.prms import open_prm
+    from harness.runner.extend import add_prms
+    from harness.runner.report import make_report
+    from harness.store.format import RunFolder
+
+    folder = RunFolder(run)
+    with TerminalProgress() as progress:
+        add_prms(folder, prm, open_prm, progress, command_line())
+        make_report(folder, progress)
+    show_results(folder)

@@ -1,0 +1,210 @@
+"""What a run is made of, read at the edge: YAML and command line in, one checked value out.
+
+Precedence: command line > YAML > defaults. Unknown keys are errors that name file, line and the
+nearest key. A `Sweep` is inert: making one opens no file, model or connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from harness.digest import digest
+from harness.errors import ConfigError, nearest, unknown
+
+
+class SamplingConfig(BaseModel):
+    """How candidates are sampled; what is None comes from the task."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    temperature: float = Field(default=1.0, ge=0, le=10)
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    max_tokens: int | None = Field(default=None, ge=1)
+
+
+class Sweep(BaseModel):
+    """A sweep: every policy on every task, judged by every PRM, under every method and budget."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(default="run", min_length=1)
+    """Names the run folder when no --out is given."""
+    tasks: tuple[str, ...] = Field(min_length=1)
+    """Tasks or groups of tasks."""
+    policies: tuple[str, ...] = ()
+    """``adapter:target,key=value`` or catalogue names; none are needed for kind ``steps``."""
+    prms: tuple[str, ...] = ()
+    """The same for PRMs."""
+    methods: tuple[str, ...] = Field(
+        default=("greedy", "majority", "weighted_vote", "best_of_n", "pass_at_n", "first_error"),
+        min_length=1,
+    )
+    samples: int | None = Field(default=None, ge=1)
+    """Candidates per problem. None: as many as the largest budget, or as a recorded pool has."""
+    budgets: tuple[int, ...] | None = None
+    """Candidates that a method may use. None: 1, 2, 4 … up to `samples`."""
+    aggregations: tuple[str, ...] | None = None
+    """From step scores to a solution's score. None: all that the PRM's semantics allow."""
+    sampling: SamplingConfig = SamplingConfig()
+    threshold: float = 0.5
+    """First-wrong-step: a step scored below it is called wrong (``first_error``)."""
+    tune_threshold_on: str | None = None
+    """Task of kind ``steps`` on which a second threshold is tuned, then frozen for all tasks."""
+    seed: int = 0
+    limit: int | None = Field(default=None, ge=1)
+    """A seeded random subset of each task's problems, for trying things out."""
+    include: tuple[str, ...] = ()
+    """Further folders of tasks."""
+
+    @field_validator("budgets")
+    @classmethod
+    def _positive(cls, budgets: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        if budgets is not None and (not budgets or min(budgets) < 1):
+            raise ValueError("budgets are whole numbers from 1 up")
+        return None if budgets is None else tuple(sorted(set(budgets)))
+
+    @property
+    def digest(self) -> str:
+        """Identity of the settings."""
+        return digest(self.model_dump())
+
+
+def preset_names() -> list[str]:
+    """Return the names of the presets that ship with the package."""
+    folder = resources.files("harness") / "presets"
+    return sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name[-5:] == ".yaml")
+
+
+def preset_text(name: str) -> str:
+    """Return the YAML of a preset.
+
+    Raises:
+        ConfigError: no such preset.
+    """
+    if name not in preset_names():
+        raise unknown("preset", name, preset_names())
+    return (resources.files("harness") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def load_sweep(source: str | None, overrides: Mapping[str, Any]) -> Sweep:
+    """Return the sweep of a preset name or YAML file (or neither) with `overrides` on top.
+
+    Args:
+        source: a preset's name, or the path of a YAML file.
+        overrides: dotted key → value, as `parse_setting` makes them.
+
+    Raises:
+        ConfigError: an unknown preset, file or key, a broken YAML, a value of the wrong kind.
+    """
+    where, text = "command line", ""
+    if source is not None:
+        path = Path(source)
+        if path.suffix in {".yaml", ".yml"} or path.is_file():
+            where = source
+            try:
+                text = path.read_text(encoding="utf-8")
+            except OSError as error:
+                raise ConfigError(f"{source}: {error.strerror}") from error
+        else:
+            where, text = f"preset {source}", preset_text(source)
+    data, lines = _read(where, text)
+    for key, value in overrides.items():
+        _set(data, key, value)
+    try:
+        return Sweep.model_validate(data)
+    except ValidationError as error:
+        raise _explain(error, where, lines, overrides) from error
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """Split ``key=value`` of --set; the value is read as YAML.
+
+    Raises:
+        ConfigError: no equals sign, or a value that is no YAML.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"--set {text!r}: write key=value, e.g. --set sampling.temperature=0.7")
+    try:
+        return key.strip(), yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {text!r}: the value is no YAML") from error
+
+
+def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return ``key: old → new`` for every setting that differs."""
+    keys = sorted({*old, *new})
+    return [f"{k}: {old.get(k)!r} → {new.get(k)!r}" for k in keys if old.get(k) != new.get(k)]
+
+
+def _read(where: str, text: str) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
+    """Return a YAML mapping and the line of every key in it."""
+    try:
+        data = yaml.safe_load(text)
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "broken"
+        raise ConfigError(f"{where}{line}: not YAML: {problem}") from error
+    if data is None:
+        return {}, {}
+    if not isinstance(data, dict):
+        raise ConfigError(f"{where}: a configuration is a mapping of keys to values")
+    return data, dict(_lines(node, ()))
+
+
+def _lines(node: Any, path: tuple[str, ...]) -> Sequence[tuple[tuple[str, ...], int]]:
+    """Return (path of keys, line) for every key below a mapping node."""
+    found: list[tuple[tuple[str, ...], int]] = []
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            here = (*path, str(key.value))
+            found.append((here, key.start_mark.line + 1))
+            found.extend(_lines(value, here))
+    return found
+
+
+def _set(data: dict[str, Any], key: str, value: Any) -> None:
+    """Put `value` at a dotted key."""
+    *parents, last = key.split(".")
+    for parent in parents:
+        below = data.setdefault(parent, {})
+        if not isinstance(below, dict):
+            raise ConfigError(f"--set {key}: {parent!r} has no keys below it")
+        data = below
+    data[last] = value
+
+
+def _explain(
+    error: ValidationError,
+    where: str,
+    lines: Mapping[tuple[str, ...], int],
+    overrides: Mapping[str, Any],
+) -> ConfigError:
+    """Turn pydantic's first complaint into one line: what, where, the nearest valid key."""
+    first = error.errors()[0]
+    path = tuple(str(part) for part in first["loc"])
+    dotted = ".".join(path)
+    if any(f"{key}.".startswith(f"{dotted}.") or dotted.startswith(f"{key}.") for key in overrides):
+        where = "command line"
+    elif path in lines:
+        where = f"{where}:{lines[path]}"
+    elif path[:1] in lines:
+        where = f"{where}:{lines[path[:1]]}"
+    if first["type"] == "extra_forbidden":
+        model = SamplingConfig if path[0] == "sampling" and len(path) > 1 else Sweep
+        return ConfigError(
+            f"{where}: unknown key {dotted!r}; {nearest(path[-1], model.model_fields)}"
+        )
+    if first["type"] == "missing" and dotted == "tasks":
+        return ConfigError(
+            "no tasks; name a preset (run-benchmark ls presets) or give --tasks NAME"
+        )
+    return ConfigError(f"{where}: {dotted}: {first['msg'][0].lower()}{first['msg'][1:]}")

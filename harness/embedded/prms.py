@@ -1,0 +1,147 @@
+"""The PRMs: what each is trained on, and how.
+
+A PRM starts from a language model of its own size that was trained on the mistake corpus: the large ones
+from the policy itself, the others from a base that is thrown away afterwards. It then learns step labels on
+solutions sampled from the policy, mixed half and half with the mistake model's. The label is 1
+before the first wrong step and 0 from it on, not masked after it: the score means "this step and all
+before it are right", so the last score judges the whole solution and a minimum loses nothing. The
+language loss goes on with a small weight, which keeps the arithmetic alive while the head learns.
+"""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.embedded import corpus, samples, tokenizer
+from harness.embedded.checkers import CHECKERS
+from harness.embedded.samples import Sample
+from harness.embedded.shapes import new_policy, new_prm
+from harness.embedded.training import Batch, Plan, Row, fit, language_loss, step_loss
+
+LANGUAGE_WEIGHT = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How one PRM is made."""
+
+    size: str
+    domains: tuple[str, ...]
+    plan: Plan
+    monte_carlo: bool = False
+    """Labels from rollouts of the policy, and no other labels."""
+
+
+RECIPES = {
+    "prm-math-small": Recipe("small", ("arithmetic",), Plan(1200, 3e-3, "prm-math-small")),
+    "prm-math-medium": Recipe("medium", ("arithmetic",), Plan(1200, 2e-3, "prm-math-medium")),
+    "prm-math-medium-mc": Recipe(
+        "medium", ("arithmetic",), Plan(600, 1e-3, "prm-math-medium-mc"), monte_carlo=True
+    ),
+    "prm-math-large": Recipe("large", ("arithmetic",), Plan(1300, 1e-3, "prm-math-large")),
+    "prm-code": Recipe("large", ("programs",), Plan(600, 1e-3, "prm-code")),
+    "prm-mixed": Recipe("large", corpus.DOMAINS, Plan(1600, 1e-3, "prm-mixed")),
+}
+"""Name -> recipe, in the order of training."""
+
+BASES = {
+    "small": Plan(2000, 4e-3, "base-small"),
+    "medium": Plan(1800, 3e-3, "base-medium"),
+}
+"""Size -> how its language model is trained; the large one is the policy."""
+
+
+def train_base(size: str) -> Any:
+    """A language model of arithmetic, the start of the PRMs of this size."""
+    model = new_policy(size, seed=2)
+    embedding = model.model.embed_tokens.weight
+
+    def loss(hidden: Tensor, batch: Batch, done: float) -> Tensor:
+        return language_loss(hidden, embedding, batch)
+
+    fit(model, partial(_base_rows), BASES[size], loss)
+    return model
+
+
+def train(name: str, base: Any, sampled: Path) -> Any:
+    """A trained PRM; `sampled` holds the labelled samples of the policy."""
+    recipe = RECIPES[name]
+    prm = new_prm(recipe.size, seed=3, policy=base)
+    embedding = prm.model.embed_tokens.weight
+
+    def loss(hidden: Tensor, batch: Batch, done: float) -> Tensor:
+        language = language_loss(hidden, embedding, batch)
+        return step_loss(hidden, prm.score, batch) + LANGUAGE_WEIGHT * (1 - done) * language
+
+    source = partial(rows, sampled=sampled, domains=recipe.domains, alone=recipe.monte_carlo)
+    fit(prm, source, recipe.plan, loss)
+    return prm
+
+
+def _base_rows(seed: str) -> Iterator[Row]:
+    reader = tokenizer.build()
+    source = corpus.examples(seed, 0.0)
+    while True:
+        pairs = [(item.problem, item.solution.text) for item in islice(source, 256)]
+        for tokens, start in corpus.encode(reader, pairs):
+            yield Row(tokens, start, [])
+
+
+def rows(seed: str, sampled: Path, domains: tuple[str, ...], alone: bool) -> Iterator[Row]:
+    """Endless labelled rows: the policy's samples over and over, and between them fresh solutions.
+
+    With `alone` there are only the policy's samples.
+    """
+    reader = tokenizer.build()
+    rng = random.Random(f"{seed}/samples")
+    pool = [item for item in samples.load(sampled) if item.domain in domains]
+    share = ("programs" in domains) * (0.5 if len(domains) > 1 else 1.0)
+    fresh = _fresh(seed, share)
+    while True:
+        rng.shuffle(pool)
+        for begin in range(0, len(pool) - 127, 128):
+            chunk = pool[begin : begin + 128]
+            yield from encode(reader, chunk if alone else [*chunk, *islice(fresh, 128)])
+
+
+def _fresh(seed: str, share: float) -> Iterator[Sample]:
+    for item in corpus.examples(f"{seed}/fresh", share):
+        steps = item.solution.steps
+        label = CHECKERS[item.domain](item.problem, steps)
+        yield Sample(item.domain, item.problem, steps, label)
+
+
+def encode(reader: Any, items: list[Sample]) -> list[Row]:
+    """Samples as rows: a target at the line end of every step."""
+    line_end = reader("\n").input_ids[0]
+    pairs = [(item.problem, "".join(f"{step}\n" for step in item.steps)) for item in items]
+    found = []
+    for item, (tokens, start) in zip(items, corpus.encode(reader, pairs), strict=True):
+        ends = [at for at in range(start, len(tokens)) if tokens[at] == line_end]
+        right = len(ends) if item.label < 0 else item.label
+        labels = [(at, 1.0 if index < right else 0.0) for index, at in enumerate(ends)]
+        found.append(Row(tokens, start, labels))
+    return found
+
+
+@torch.inference_mode()
+def score(prm: Any, items: list[Sample]) -> list[list[float]]:
+    """The probability that each step and all before it are right, one per step."""
+    coded = encode(tokenizer.build(), items)
+    found: list[list[float]] = [[] for _ in items]
+    for group in corpus.cut([len(row.tokens) for row in coded], 32_768):
+        longest = max(len(coded[index].tokens) for index in group)
+        tokens = torch.zeros(len(group), longest, dtype=torch.long)
+        for row, index in enumerate(group):
+            tokens[row, : len(coded[index].tokens)] = torch.tensor(coded[index].tokens)
+        values = torch.sigmoid(prm(input_ids=tokens).logits.squeeze(-1).float())
+        for row, index in enumerate(group):
+            found[index] = [values[row, at].item() for at, _ in coded[index].labels]
+    return found

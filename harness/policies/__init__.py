@@ -1,0 +1,1 @@
+"""Policies write solutions; each adapter fulfils the contract in `harness.policies.policy`."""

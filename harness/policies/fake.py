@@ -1,0 +1,151 @@
+"""Fake policies: deterministic, instant, and shipped so that users can test with them too.
+
+============  =====================================================================================
+fake:echo     writes the prompt back as its solution
+fake:FILE     JSON lines of ``{"id": problem, "texts": [...]}``: draft ``i`` becomes text ``i``,
+              starting again after the last
+============  =====================================================================================
+
+A token of a fake policy is one character. Stop strings, delimiters, ``max_tokens`` and continued
+drafts work as for a model. Options that inject trouble: ``seconds`` (sleep before each call) and
+``fail_after=k`` (the call after the k-th raises `InfrastructureError`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from harness.cost import Architecture
+from harness.errors import DataError, InfrastructureError
+from harness.policies.options import Options
+from harness.policies.policy import check_unfinished
+from harness.policies.rows import check_keys, read_rows
+from harness.types import Draft, Extend, Extended, Finish, Json, Question, Spec, Tokens
+
+
+class FakePolicy:
+    """Scripted text as a policy.
+
+    Raises:
+        ConfigError: a wrong option.
+        DataError: a script that is missing or broken, with file and line.
+    """
+
+    max_samples: int | None = None
+    unit_rows = 256
+    architecture: Architecture | None = None
+
+    def __init__(self, spec: Spec) -> None:
+        options = Options(spec, "policy")
+        self.spec = spec
+        self._seconds = options.number("seconds", 0.0, 0.0, 3600.0)
+        self._fail_after = options.integer("fail_after", None, low=0)
+        options.done()
+        self._calls = 0
+        sha = hashlib.sha256()
+        self._texts = None if spec.target == "echo" else _script(Path(spec.target), sha)
+        self._digest = sha.hexdigest()
+
+    def identity(self) -> dict[str, Json]:
+        """The script's digest; trouble decides no text."""
+        script = "echo" if self._texts is None else self._digest
+        return {"adapter": "fake", "script": script}
+
+    def describe(self) -> dict[str, Json]:
+        """The script's name."""
+        return {"script": self.spec.target}
+
+    def check(self, questions: Sequence[Question], samples: int) -> None:
+        """Refuse questions that the script lacks.
+
+        Raises:
+            DataError: names the first of them.
+        """
+        for question in questions:
+            self._text(question, 0)
+
+    def extend(self, requests: Sequence[Extend]) -> list[Extended]:
+        """Write as the script says.
+
+        Raises:
+            DataError: a problem that the script lacks, or a draft that departs from it.
+            InfrastructureError: after ``fail_after`` calls.
+        """
+        for request in requests:
+            check_unfinished(request)
+        if self._fail_after is not None and self._calls >= self._fail_after:
+            raise InfrastructureError(f"the fake policy fails after {self._fail_after} calls")
+        self._calls += 1
+        if self._seconds:
+            time.sleep(self._seconds)
+        return [self._extend(request) for request in requests]
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+    def _extend(self, request: Extend) -> Extended:
+        drafts = tuple(self._write(request, i) for i in range(len(request.drafts)))
+        prompts = [len(request.question.prompt) + len(draft.text) for draft in request.drafts]
+        written = sum(
+            (new.tokens or 0) - (old.tokens or 0)
+            for old, new in zip(request.drafts, drafts, strict=True)
+        )
+        return Extended(
+            drafts, Tokens(len(drafts), sum(prompts), len(request.question.prompt), written)
+        )
+
+    def _write(self, request: Extend, index: int) -> Draft:
+        """Return draft `index` of a request, continued."""
+        old = request.drafts[index]
+        text = self._text(request.question, index)
+        if not text.startswith(old.text):
+            raise DataError(
+                f"fake policy: draft {index} of {request.question.id!r} departs from the script"
+            )
+        rest = text[len(old.text) :]
+        chunk, finish, cut = _cut(rest, request)
+        limit = request.sampling.max_tokens - (old.tokens or 0)
+        if len(chunk) + cut > limit:
+            chunk, finish, cut = chunk[:limit], "length", 0
+        steps = (*old.steps, chunk) if chunk else old.steps
+        return replace(old, steps=steps, finish=finish, tokens=(old.tokens or 0) + len(chunk) + cut)
+
+    def _text(self, question: Question, index: int) -> str:
+        if self._texts is None:
+            return question.prompt
+        if question.id not in self._texts:
+            raise DataError(f"{self.spec.target} has no texts for problem {question.id!r}")
+        texts = self._texts[question.id]
+        return texts[index % len(texts)]
+
+
+def _cut(rest: str, request: Extend) -> tuple[str, Finish | None, int]:
+    """Return what is written of `rest`, how that ends, and the characters of a cut stop string."""
+    ends: list[tuple[int, str, Finish | None, int]] = [(len(rest), rest, "stop", 0)]
+    for stop in request.sampling.stop:
+        if (at := rest.find(stop)) >= 0:
+            ends.append((at + len(stop), rest[:at], "stop", len(stop)))
+    if request.delimiter is not None and (at := rest.find(request.delimiter)) >= 0:
+        end = at + len(request.delimiter)
+        if end < len(rest):
+            ends.append((end, rest[:end], None, 0))
+    _, chunk, finish, cut = min(ends, key=lambda end: end[0])
+    return chunk, finish, cut
+
+
+def _script(path: Path, sha: object) -> dict[str, tuple[str, ...]]:
+    """Return problem -> texts."""
+    texts: dict[str, tuple[str, ...]] = {}
+    for row in read_rows(path, sha):
+        check_keys(row, ("id", "texts"))
+        lines = row.texts("texts")
+        if not lines:
+            row.fail("'texts' must be a list of at least one text")
+        if row.id() in texts:
+            row.fail(f"problem {row.id()!r} again")
+        texts[row.id()] = lines
+    return texts

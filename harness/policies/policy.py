@@ -1,0 +1,101 @@
+"""The contract of policies: what every adapter that writes solutions owes to the rest.
+
+An adapter is opened from an inert `Spec` and then only answers `Extend` requests. It knows nothing
+of problems, references, steps, budgets or files of results.
+
+**Determinism.** The reply to a call may depend only on the list of requests in that call: not on
+earlier calls, the clock or the machine's load. Draft `i` of a request draws from its own random
+stream, which follows from (sampling.seed, task, question id, i, the draft's text so far); so how
+rows are batched changes nothing but the last bits of floating-point arithmetic. It follows that all
+samples of one question belong in one request: two requests for the same question with the same seed
+write the same drafts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+from harness.cost import Architecture
+from harness.types import Extend, Extended, Json, Question, Spec
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """A model, a recorded pool or a script that continues drafts."""
+
+    @property
+    def spec(self) -> Spec:
+        """What it was opened from."""
+        ...
+
+    @property
+    def max_samples(self) -> int | None:
+        """Most drafts that it can write for one question; None: no limit."""
+        ...
+
+    @property
+    def unit_rows(self) -> int:
+        """Drafts that it likes to get in one call. It changes speed only."""
+        ...
+
+    @property
+    def architecture(self) -> Architecture | None:
+        """What a token costs; None where it is unknown, and then FLOPs are unknown too."""
+        ...
+
+    def identity(self) -> dict[str, Json]:
+        """Everything that decides what it writes, and nothing else.
+
+        Content digests of weights, tokenizer or file, the hub commit, the digest of the chat
+        template, the number format; never a path, a device or a batch size. JSON data.
+        """
+        ...
+
+    def describe(self) -> dict[str, Json]:
+        """Facts for the provenance record that decide nothing: device, library versions, sizes."""
+        ...
+
+    def check(self, questions: Sequence[Question], samples: int) -> None:
+        """Refuse, before anything has run, what it cannot do for these questions.
+
+        Raises:
+            UserError: a recorded pool lacks some of the questions or has too few candidates.
+        """
+        ...
+
+    def extend(self, requests: Sequence[Extend]) -> list[Extended]:
+        """Continue the drafts of each request; replies come in the order of the requests.
+
+        A draft grows by one step at most: the text that the policy wrote, if any (a policy that
+        ends at once appends no empty step). ``finish`` is ``stop`` when the policy ended by
+        itself or at a stop string, ``length`` at ``max_tokens`` or at the end of the context, and
+        None when it stopped after the request's delimiter. ``tokens`` of the draft grow by the
+        tokens decoded, the end-of-text token and cut-off stop strings included.
+
+        `Extended.tokens`: ``calls`` drafts, ``prefill_logical`` prompt tokens times drafts,
+        ``prefill_computed`` prompt tokens that went through the model, ``decode`` tokens written.
+
+        Raises:
+            ValueError: a draft that is already finished.
+            UserError: the policy cannot continue such a draft.
+            InfrastructureError: the engine failed; nothing of the call counts.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back memory and processes; calling it twice is allowed."""
+        ...
+
+
+def check_unfinished(request: Extend) -> None:
+    """Refuse drafts that are finished: extending one is a bug of the caller.
+
+    Raises:
+        ValueError: some draft has a ``finish``.
+    """
+    for index, draft in enumerate(request.drafts):
+        if draft.finish is not None:
+            raise ValueError(
+                f"draft {index} of question {request.question.id!r} is finished ({draft.finish})"
+            )

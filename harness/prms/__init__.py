@@ -1,0 +1,1 @@
+"""PRMs score steps; each adapter fulfils the contract in `harness.prms.prm`."""

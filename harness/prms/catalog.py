@@ -1,0 +1,14 @@
+"""The shipped PRMs by name; `harness.policies.catalog` says what a catalogue is."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from harness.policies.catalog import Entry, load
+
+
+@cache
+def entries() -> dict[str, Entry]:
+    """Return the shipped PRMs by name."""
+    return load(Path(__file__).with_name("catalog.yaml"))

@@ -1,0 +1,99 @@
+"""The contract of PRMs: what every adapter that scores steps owes to the rest.
+
+A PRM sees the question and the drafts, never the reference. One adapter alone is told the truth,
+the fake oracle, and it gets it through its constructor (`harness.prms.fake`): no request carries
+it.
+
+**One score per step.** A reply holds, for each draft, exactly one finite number per step, or None
+where the PRM has no score to give (a recorded file that does not cover the draft, a draft without
+steps, a draft that is too long for a PRM told to skip such). Only a PRM whose ``covers`` is
+``prefix`` may give fewer numbers than steps, and only first-error metrics accept it.
+
+**Determinism.** As for policies: the reply depends on the requests of the call alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol, runtime_checkable
+
+from harness.cost import Architecture
+from harness.types import Draft, Json, Judge, Judged, Semantics, Spec, StepScores
+
+Covers = Literal["steps", "prefix"]
+"""Which steps get a score: all, or those up to (and with) the first wrong one."""
+
+
+@runtime_checkable
+class Prm(Protocol):
+    """A model or a file that scores the steps of drafts."""
+
+    @property
+    def spec(self) -> Spec:
+        """What it was opened from."""
+        ...
+
+    @property
+    def semantics(self) -> Semantics:
+        """What its numbers mean; decides which aggregations are legal."""
+        ...
+
+    @property
+    def aggregation(self) -> str:
+        """How its step scores become one score, declared before any result was seen."""
+        ...
+
+    @property
+    def covers(self) -> Covers:
+        """``steps``: one score per step. ``prefix``: possibly fewer."""
+        ...
+
+    @property
+    def architecture(self) -> Architecture | None:
+        """What a token costs; None where it is unknown."""
+        ...
+
+    @property
+    def unit_rows(self) -> int:
+        """Drafts that it likes to get in one call. It changes speed only."""
+        ...
+
+    def identity(self) -> dict[str, Json]:
+        """Everything that decides its scores, and nothing else; see `Policy.identity`."""
+        ...
+
+    def describe(self) -> dict[str, Json]:
+        """Facts for the provenance record that decide nothing."""
+        ...
+
+    def judge(self, requests: Sequence[Judge]) -> list[Judged]:
+        """Score every draft of each request; replies come in the order of the requests.
+
+        `Judged.tokens`: ``calls`` drafts scored, ``prefill_logical`` tokens of their inputs (prompt
+        and steps) as if nothing were shared, ``prefill_computed`` those that went through the
+        model (equal drafts of a request go once), ``decode`` tokens generated.
+
+        Raises:
+            ValueError: a draft with an empty step.
+            UserError: scores that do not fit the draft, an input that is too long.
+            InfrastructureError: the engine failed; nothing of the call counts.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back memory and processes; calling it twice is allowed."""
+        ...
+
+
+def check_fit(scores: StepScores, draft: Draft, covers: Covers, where: str) -> StepScores:
+    """Return `scores` if they fit the draft's steps.
+
+    Raises:
+        ValueError: not exactly one score per step (``steps``), or more scores than steps or none
+            at all (``prefix``).
+    """
+    given, steps = len(scores.values), len(draft.steps)
+    fits = given == steps if covers == "steps" else 0 < given <= steps
+    if not fits:
+        raise ValueError(f"{where}: {given} scores for {steps} steps")
+    return scores

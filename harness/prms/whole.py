@@ -1,0 +1,92 @@
+"""``steps=whole``: any PRM judges the whole answer as a single step.
+
+The draft's steps are joined before the PRM sees them, so it gives one score per solution. In the
+ablation of the particle-filter paper (arXiv:2502.01618) this was the best way to rank solutions.
+Aggregations then all agree, and a first-error metric has nothing to find.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from harness.cost import Architecture
+from harness.policies.options import Options
+from harness.prms.prm import Covers, Prm
+from harness.types import Json, Judge, Judged, Semantics, Spec
+
+
+def open_prm(spec: Spec, adapter: Callable[[Spec], Prm]) -> Prm:
+    """Open a PRM, heeding the option ``steps=each|whole`` that all of them have.
+
+    Args:
+        spec: As the user wrote it.
+        adapter: The adapter's class; it gets the spec without ``steps``.
+
+    Raises:
+        UserError: whatever the adapter refuses, or another value of ``steps``.
+    """
+    only = {key: value for key, value in spec.options.items() if key == "steps"}
+    steps = Options(replace(spec, options=only), "PRM").choice("steps", "each", ("each", "whole"))
+    rest = {key: value for key, value in spec.options.items() if key != "steps"}
+    inner = adapter(replace(spec, options=rest))
+    return WholePrm(spec, inner) if steps == "whole" else inner
+
+
+class WholePrm:
+    """A PRM that sees every solution as one step."""
+
+    def __init__(self, spec: Spec, inner: Prm) -> None:
+        self.spec = spec
+        self._inner = inner
+
+    @property
+    def semantics(self) -> Semantics:
+        """The inner PRM's."""
+        return self._inner.semantics
+
+    @property
+    def aggregation(self) -> str:
+        """The inner PRM's; of a single score all aggregations are the same ranking."""
+        return self._inner.aggregation
+
+    @property
+    def covers(self) -> Covers:
+        """Always ``steps``: the one step there is."""
+        return "steps"
+
+    @property
+    def architecture(self) -> Architecture | None:
+        """The inner PRM's."""
+        return self._inner.architecture
+
+    @property
+    def unit_rows(self) -> int:
+        """The inner PRM's."""
+        return self._inner.unit_rows
+
+    def identity(self) -> dict[str, Json]:
+        """The inner PRM's, and that it sees whole solutions."""
+        return {**self._inner.identity(), "steps": "whole"}
+
+    def describe(self) -> dict[str, Json]:
+        """The inner PRM's."""
+        return self._inner.describe()
+
+    def judge(self, requests: Sequence[Judge]) -> list[Judged]:
+        """Score whole solutions: one number per draft."""
+        joined = [
+            replace(
+                request,
+                drafts=tuple(
+                    replace(draft, steps=(draft.text,) if draft.text else ())
+                    for draft in request.drafts
+                ),
+            )
+            for request in requests
+        ]
+        return self._inner.judge(joined)
+
+    def close(self) -> None:
+        """Close the inner PRM."""
+        self._inner.close()

@@ -1,0 +1,20 @@
+"""The problems of all tasks: what there is (`names`, `describe`), and the rows (`load`)."""
+
+from harness.problems.catalog import Catalog, catalog, describe, names
+from harness.problems.definition import Definition, Group
+from harness.problems.load import Task, load, subset
+from harness.problems.validate import Finding, validate
+
+__all__ = [
+    "Catalog",
+    "Definition",
+    "Finding",
+    "Group",
+    "Task",
+    "catalog",
+    "describe",
+    "load",
+    "names",
+    "subset",
+    "validate",
+]

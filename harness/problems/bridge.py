@@ -1,0 +1,139 @@
+"""The one place that speaks to lm-eval: a task's rows, and its prompts and targets rendered there.
+
+So a task asks here what it asks under ``lm_eval --include_path``. lm-eval's own index of 14,000
+tasks is never built, and only plain values leave this module.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from harness import paths
+from harness.digest import digest
+from harness.errors import ConfigError, DataError, UserError, unknown
+from harness.problems.definition import Definition
+from harness.problems.files import Row
+from harness.types import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A task with its rows at hand, checked against the revision that the task is defined on."""
+
+    definition: Definition
+    rows: tuple[Row, ...]
+    _task: Any
+
+    def prompt(self, row: Row) -> str:
+        """Return what a policy is asked: ``doc_to_text`` of the row."""
+        text = self._task.doc_to_text(row)
+        if not isinstance(text, str):
+            raise ConfigError(f"{self.definition.path}: doc_to_text gives no text but {text!r}")
+        return text
+
+    def target(self, row: Row) -> Json:
+        """Return ``doc_to_target`` of the row."""
+        target: Json = self._task.doc_to_target(row)
+        return target
+
+    def column(self, row: Row, name: str) -> Any:
+        """Return one value of a row.
+
+        Raises:
+            ConfigError: the task's YAML names a column that the data does not have.
+        """
+        if name not in row:
+            raise unknown("column", name, row, str(self.definition.path))
+        return row[name]
+
+
+def open_task(definition: Definition, data_dir: str | None) -> Opened:
+    """Return the task with all its rows.
+
+    Raises:
+        ConfigError: the YAML names a column or a function that does not exist.
+        DataError: the data is out of reach, torn, or of another revision.
+    """
+    with _quiet():
+        task = _lm_eval_task(definition, data_dir)
+    opened = Opened(definition, tuple(dict(row) for row in task.eval_docs), task)
+    _check(opened)
+    return opened
+
+
+def rows_digest(opened: Opened) -> str:
+    """Return the digest of the rows' identity columns, in order of their ids."""
+    definition = opened.definition
+    ordered = sorted(opened.rows, key=lambda row: str(row[definition.id]))
+    return digest(
+        [{name: opened.column(row, name) for name in definition.identity} for row in ordered]
+    )
+
+
+def _check(opened: Opened) -> None:
+    """Refuse rows of another revision, and ids that are not unique."""
+    definition, rows = opened.definition, opened.rows
+    task = f"task {definition.name!r} {definition.version}"
+    seen: set[str] = set()
+    for row in rows:
+        name = str(opened.column(row, definition.id))
+        if name in seen:
+            raise DataError(f"{task}: the id {name!r} is there twice")
+        seen.add(name)
+    again = f"take the revision that {definition.card} names"
+    if definition.rows is not None and len(rows) != definition.rows:
+        raise DataError(
+            f"{task}: the data is of another revision ({len(rows)} rows, not {definition.rows}); "
+            f"{again}"
+        )
+    if definition.sha256 and (found := rows_digest(opened)) != definition.sha256:
+        raise DataError(
+            f"{task}: the data is of another revision (digest {found}, not "
+            f"{definition.sha256[:12]}…); {again}"
+        )
+
+
+def _lm_eval_task(definition: Definition, data_dir: str | None) -> Any:
+    from jinja2 import TemplateError
+    from lm_eval.tasks import TaskManager
+
+    manager = TaskManager(
+        include_path=definition.path.parent,
+        include_defaults=False,
+        metadata={"data_dir": data_dir} if data_dir else None,
+    )
+    try:
+        return manager.load([definition.name])["tasks"][definition.name]
+    except UserError:
+        raise
+    except OSError as error:
+        raise DataError(
+            f"task {definition.name!r}: no data: {error}; connect to the network, or name a folder "
+            f"by --data-dir or ${paths.DATA_VARIABLE}"
+        ) from error
+    except (
+        ImportError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+        TemplateError,
+    ) as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise ConfigError(f"{definition.path}: lm-eval cannot build the task: {reason}") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back lm-eval's warnings: they speak of options that its own runner has."""
+    log = logging.getLogger("lm_eval")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)

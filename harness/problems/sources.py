@@ -1,0 +1,154 @@
+"""The data sets behind the shipped tasks, as ``custom_dataset`` functions for lm-eval.
+
+Each function gets the task's ``metadata`` as keywords (and ``data_dir`` where it was given) and
+returns ``{"test": Dataset}`` with the columns that its docstring lists. Two formats of the same
+rows give the same columns. Values that Arrow cannot type, such as test inputs, are JSON text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import DataError
+from harness.problems.files import Row, rows
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+Splits = dict[str, "Dataset"]
+
+
+def math500(**metadata: Any) -> Splits:
+    """MATH-500: ``unique_id, problem, solution, answer, subject, level`` (1 to 5).
+
+    The data set goes round in two formats, with the level as a number and as ``Level N``.
+    """
+    plain = ("unique_id", "problem", "solution", "answer", "subject")
+    return _test(
+        {**_take(row, plain), "level": int(str(row["level"]).removeprefix("Level "))}
+        for row in _rows(metadata)
+    )
+
+
+def gsm8k(**metadata: Any) -> Splits:
+    """GSM8K: ``id, problem, solution, answer``.
+
+    The data set has no ids: ``gsm8k-test-0000`` is the first row of its test file. The answer is
+    what follows ``####`` in the solution, without thousands separators.
+    """
+    return _test(
+        {
+            "id": f"gsm8k-test-{i:04d}",
+            "problem": row["question"],
+            "solution": row["answer"],
+            "answer": row["answer"].rpartition("####")[2].strip().replace(",", ""),
+        }
+        for i, row in enumerate(_rows(metadata))
+    )
+
+
+def processbench(**metadata: Any) -> Splits:
+    """ProcessBench: ``id, generator, problem, steps, final_answer_correct, label``.
+
+    ``label`` is the index of the first wrong step from 0, or -1; ``steps`` have no delimiter at
+    their ends.
+    """
+    columns = ("id", "generator", "problem", "steps", "final_answer_correct", "label")
+    return _test(_take(row, columns) for row in _rows(metadata))
+
+
+def evalplus(**metadata: Any) -> Splits:
+    """HumanEval+ and MBPP+ in evalplus's release format.
+
+    ``task_id, prompt, entry_point, solution, contract, base_input, plus_input, atol``: `solution`
+    is the whole reference program, the two inputs are JSON text of a list of argument lists.
+    """
+    return _test(
+        {
+            **_take(row, ("task_id", "prompt", "entry_point", "contract")),
+            "solution": row["prompt"] + row["canonical_solution"],
+            "base_input": json.dumps(row["base_input"]),
+            "plus_input": json.dumps(row["plus_input"]),
+            "atol": float(row["atol"]),
+        }
+        for row in _rows(metadata)
+    )
+
+
+def livecodebench(
+    *, released_until: str = "9999", without: Sequence[str] = (), **metadata: Any
+) -> Splits:
+    """LiveCodeBench: one of its releases.
+
+    ``question_id, title, content, starter_code, platform, difficulty, date, kind, func_name,
+    public_tests, private_tests``: the tests are the data set's own strings or None, and the
+    private ones stay encoded (on the hub they are base64 of a zlib-packed pickle, which nothing
+    here opens). `kind` is ``code_function`` where the tests call ``Solution().func_name``.
+
+    Args:
+        released_until: keep the contests up to this date (ISO, inclusive).
+        without: ids inside that window that a later release brought in.
+    """
+    return _test(
+        (
+            _livecodebench_row(row)
+            for row in _rows(metadata)
+            if row["contest_date"][:10] <= released_until and row["question_id"] not in without
+        ),
+        large=("public_tests", "private_tests"),
+    )
+
+
+def chain_errors(*, domain: str, **_: Any) -> Splits:
+    """One domain (``math`` or ``code``) of the generated `chain_errors`, with ProcessBench's columns."""
+    from datasets import Dataset
+
+    from harness.embedded.datasets import chain_errors as generated
+
+    wanted = {"math": "arithmetic", "code": "programs"}[domain]
+    kept = [row for row in generated()["test"] if row["domain"] == wanted]
+    return {"test": Dataset.from_list(kept)}
+
+
+def _livecodebench_row(row: Row) -> Row:
+    func_name = json.loads(row["metadata"]).get("func_name")
+    return {
+        **_take(row, ("question_id", "starter_code", "platform", "difficulty")),
+        "title": row["question_title"],
+        "content": row["question_content"],
+        "date": row["contest_date"][:10],
+        "kind": "code_function" if func_name else "code_stdin",
+        "func_name": func_name,
+        "public_tests": row["public_test_cases"],
+        "private_tests": row["private_test_cases"],
+    }
+
+
+def _rows(metadata: Mapping[str, Any]) -> Iterable[Row]:
+    return rows(
+        **{key: metadata[key] for key in ("data_dir", "source", "local") if key in metadata}
+    )
+
+
+def _take(row: Row, columns: Iterable[str]) -> Row:
+    return {column: row[column] for column in columns}
+
+
+def _test(items: Iterable[Row], large: Sequence[str] = ()) -> Splits:
+    """Return the rows as the split ``test``; columns in `large` may exceed 2 GiB in all."""
+    from datasets import Dataset, Features, Value
+
+    try:
+        kept = list(items)
+    except KeyError as error:
+        raise DataError(
+            f"the data has no column {error}: it is another data set, or another revision of it"
+        ) from error
+    if not kept:
+        raise DataError("the data has no rows")
+    if not large:
+        return {"test": Dataset.from_list(kept)}
+    types = {name: Value("large_string" if name in large else "string") for name in kept[0]}
+    return {"test": Dataset.from_list(kept, features=Features(types))}

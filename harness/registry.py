@@ -1,0 +1,94 @@
+"""From a name on the command line to a policy or a PRM.
+
+Every policy and PRM is written ``adapter:target,key=value,…``, or as a name from the catalogue
+(``run-benchmark ls prms``), to which ``,key=value`` may be added too. Adapters are named here and
+imported only when they are opened, so that looking at names loads no engine.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from harness.errors import ConfigError, unknown
+from harness.types import Json, Spec
+
+POLICIES = {
+    "transformers": "harness.policies.transformers:TransformersPolicy",
+    "pool": "harness.policies.pool:PoolPolicy",
+    "fake": "harness.policies.fake:FakePolicy",
+}
+"""Adapter name → class of policies."""
+
+PRMS = {
+    "transformers": "harness.prms.transformers:TransformersPrm",
+    "recorded": "harness.prms.recorded:RecordedPrm",
+    "fake": "harness.prms.fake:FakePrm",
+}
+"""Adapter name → class of PRMs."""
+
+_OPTION = re.compile(r",(?=[A-Za-z_][A-Za-z0-9_]*=)")
+
+
+def parse_spec(
+    text: str, *, adapters: Mapping[str, str], catalog: Mapping[str, Spec], what: str
+) -> Spec:
+    """Return the spec that `text` names.
+
+    ``name=…`` among the options sets how tables call it; by default a catalogue entry's own name,
+    else the target's last path component.
+
+    Raises:
+        ConfigError: an unknown adapter or catalogue name, an option without a value.
+    """
+    head, *pairs = _OPTION.split(text)
+    options: dict[str, Json] = {}
+    for pair in pairs:
+        key, value = pair.split("=", 1)
+        options[key] = _value(value)
+    adapter, colon, target = head.partition(":")
+    if not colon:
+        if head not in catalog:
+            known = [*catalog, *(f"{name}:…" for name in adapters)]
+            raise unknown(what, head, known)
+        entry = catalog[head]
+        adapter, target, name = entry.adapter, entry.target, entry.name
+        options = {**entry.options, **options}
+    else:
+        if adapter not in adapters:
+            raise unknown(f"{what} adapter", adapter, adapters)
+        name = _short(target)
+    if not target:
+        raise ConfigError(f"{what} {text!r} names no target; write {adapter}:TARGET,key=value")
+    chosen = options.pop("name", name)
+    return Spec(str(chosen), adapter, target, options)
+
+
+def adapter_class(spec: Spec, adapters: Mapping[str, str]) -> Any:
+    """Import and return the class that opens `spec`."""
+    module, _, name = adapters[spec.adapter].partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _value(text: str) -> Json:
+    """Read an option's value as YAML would: numbers, booleans, null, else text.
+
+    Double quotes allow escapes such as ``"\\n"``.
+    """
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+    return value if isinstance(value, bool | int | float | str) or value is None else text
+
+
+def _short(target: str) -> str:
+    """Return a readable name of a target: ``org/model`` stays, a file loses folder and suffix."""
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", target) and not re.search(r"\.jsonl?(\.gz)?$", target):
+        return target
+    name = target.rstrip("/").rsplit("/", 1)[-1]
+    return re.sub(r"\.(jsonl|json)(\.gz)?$", "", name) or target

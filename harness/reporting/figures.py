@@ -1,0 +1,184 @@
+"""The figures of a report: accuracy against what it cost, and F1 of the first wrong step.
+
+Every figure is written as PNG (150 dots per inch) and SVG; the same rows give the same bytes under
+the same matplotlib. A figure whose horizontal axis is unknown for all rows is not made: it is
+returned as `Missing`, with the reason, so that the page can say so.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.reporting import charts, text
+from harness.reporting.cells import distinct
+from harness.reporting.charts import AXES, N_AXIS, TOTAL_AXIS, Axis
+from harness.reporting.files import replace
+from harness.reporting.first_error import FIRST_ERROR, group_names, short_name
+from harness.reporting.lines import Line, selection_lines
+from harness.reporting.style import RC, Style, label, style_of
+from harness.types import ResultRow
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+
+DPI = 150
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure that was written."""
+
+    name: str
+    """File name without suffix."""
+    title: str
+    alt: str
+    """What it shows, in words and figures, for readers who cannot see it."""
+    png: Path
+    svg: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A figure that could not be made."""
+
+    title: str
+    reason: str
+
+
+def write_figures(
+    rows: Sequence[ResultRow], folder: Path
+) -> tuple[tuple[Figure, ...], tuple[Missing, ...]]:
+    """Write all figures that the rows have content for into `folder`.
+
+    One per (task, policy) and axis: accuracy against candidates, policy tokens, all tokens, FLOPs
+    and measured seconds; one bar chart of F1 for tasks of kind ``steps``; and ``overview``, the
+    first task's accuracy against candidates beside that against all tokens.
+
+    Returns:
+        The figures written, and those that could not be made.
+    """
+    import matplotlib as mpl
+
+    style = style_of(rows)
+    lines = selection_lines(rows)
+    made: list[Figure] = []
+    missing: list[Missing] = []
+    with mpl.rc_context(RC):
+        groups = list(dict.fromkeys((line.last.task, line.last.policy) for line in lines))
+        for task, policy in groups:
+            own = [line for line in lines if (line.last.task, line.last.policy) == (task, policy)]
+            where = f"{task}, policy {policy}" if policy else task
+            for axis in AXES:
+                title = f"Accuracy against {axis.title}: {where}"
+                if any(charts.drawable(line, axis) for line in own):
+                    name = _file_name(task, policy, axis.name)
+                    canvas = _curves(own, (axis,), style, where)
+                    made.append(_write(canvas, folder, name, title, _alt(own, axis, title)))
+                else:
+                    missing.append(Missing(title, f"{axis.title} are unknown for this run."))
+        if any(row.metric == FIRST_ERROR for row in rows):
+            made.append(_first_error(rows, style, folder))
+        if groups:
+            made.append(_overview(lines, groups[0], style, folder))
+    return tuple(made), tuple(missing)
+
+
+def _curves(lines: Sequence[Line], axes: Sequence[Axis], style: Style, where: str) -> Canvas:
+    """Return a figure with one row of panels per axis and one panel per method with a PRM.
+
+    Methods without a PRM stand in every panel, for comparison.
+    """
+    from matplotlib.figure import Figure as Canvas
+
+    methods = charts.methods_with_prm(lines) or (None,)
+    width = 1.9 + 3.1 * len(methods) + (0.8 if len(methods) == 1 else 0)
+    canvas = Canvas(
+        figsize=(width, 0.45 + (2.9 if len(axes) == 1 else 2.55) * len(axes)),
+        dpi=DPI,
+        layout="constrained",
+    )
+    grid = canvas.subplots(len(axes), len(methods), squeeze=False, sharey=True, sharex="row")
+    for panels, axis in zip(grid, axes, strict=True):
+        for panel, method in zip(panels, methods, strict=True):
+            charts.draw(
+                panel,
+                [line for line in lines if line.last.prm is None or line.last.method == method],
+                axis,
+                style,
+            )
+            if method is not None and axis is axes[0]:
+                panel.set_title(label(method), loc="left")
+        panels[0].set_ylabel("accuracy (%)")
+    canvas.suptitle(where, x=0.01, ha="left", fontsize=10.5, fontweight="bold")
+    charts.legend(canvas, lines, style)
+    return canvas
+
+
+def _overview(
+    lines: Sequence[Line], group: tuple[str, str | None], style: Style, folder: Path
+) -> Figure:
+    """Write the picture for a README: one task against candidates and against all tokens."""
+    own = [line for line in lines if (line.last.task, line.last.policy) == group]
+    axes = [a for a in (N_AXIS, TOTAL_AXIS) if any(charts.drawable(line, a) for line in own)]
+    where = f"{group[0]}, policy {group[1]}" if group[1] else group[0]
+    canvas = _curves(own, axes or (N_AXIS,), style, where)
+    title = f"Overview: {where}"
+    return _write(canvas, folder, "overview", title, _alt(own, N_AXIS, title))
+
+
+def _first_error(rows: Sequence[ResultRow], style: Style, folder: Path) -> Figure:
+    """Write F1 per task as bars with intervals: a panel per method, a colour per PRM."""
+    from matplotlib.figure import Figure as Canvas
+
+    found = [row for row in rows if row.metric == FIRST_ERROR]
+    methods, tasks = distinct(row.method for row in found), distinct(row.task for row in found)
+    prms = [name for name in style.prms if any(row.prm == name for row in found)]
+    groups = group_names(rows)
+    width = 1.9 + max(2.4, 0.2 * len(tasks) * (len(prms) + 1.5)) * len(methods)
+    canvas = Canvas(figsize=(min(width, 14), 3.1), dpi=DPI, layout="constrained")
+    panels = canvas.subplots(1, len(methods), squeeze=False, sharey=True)[0]
+    for panel, method in zip(panels, methods, strict=True):
+        mine = [row for row in found if row.method == method]
+        charts.draw_bars(panel, mine, tasks, prms, style)
+        panel.set_xticks(range(len(tasks)), [short_name(task, groups) for task in tasks])
+        panel.set_title(label(method), loc="left")
+    panels[0].set(ylabel="F1 (%)", ylim=(0, 100))
+    title = "F1 of the first wrong step"
+    where = f"{title}: {groups[0]}" if len(groups) == 1 else title
+    canvas.suptitle(where, x=0.01, ha="left", fontsize=10.5, fontweight="bold")
+    charts.bar_legend(canvas, prms, style)
+    facts = "; ".join(
+        f"{row.task}, {row.method}, {row.prm}: {text.percent(row.value)}" for row in found
+    )
+    return _write(canvas, folder, "first_error", where, f"{where}, in percent. {facts}.")
+
+
+def _alt(lines: Sequence[Line], axis: Axis, title: str) -> str:
+    ends = "; ".join(
+        f"{label(line.last.method)}{' with ' + line.last.prm if line.last.prm else ''} "
+        f"{text.percent(line.last.value)} {text.interval(line.last.ci_low, line.last.ci_high)}"
+        for line in lines
+        if charts.drawable(line, axis)
+    )
+    return f"{title}. Percent at the largest budget, with 95 % intervals: {ends}."
+
+
+def _write(canvas: Canvas, folder: Path, name: str, title: str, alt: str) -> Figure:
+    png, svg = io.BytesIO(), io.BytesIO()
+    # Date and program version in the file would change its bytes without changing the picture.
+    canvas.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
+    canvas.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    paths = folder / f"{name}.png", folder / f"{name}.svg"
+    replace(paths[0], png.getvalue())
+    replace(paths[1], svg.getvalue())
+    return Figure(name, title, alt, *paths)
+
+
+def _file_name(*parts: str | None) -> str:
+    """Return a name that is a plain file name whatever the parts hold."""
+    return "-".join(re.sub(r"[^A-Za-z0-9.]+", "_", part).strip("._") for part in parts if part)

@@ -1,0 +1,152 @@
+"""What the report says of the search for the first wrong step (tasks of kind ``steps``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from harness.reporting import text
+from harness.reporting.cells import distinct, interval_cell, percent_cell, subset_notes
+from harness.reporting.table import Cell, Column, Table
+from harness.types import ResultRow
+
+FIRST_ERROR = "f1"
+"""The metric of a task of kind ``steps``: harmonic mean of acc_error and acc_correct."""
+
+FIRST_ERROR_MEAN = "f1_mean"
+"""The unweighted mean of the subsets' F1; its row's task is the name of the group."""
+
+
+def first_error_table(rows: Sequence[ResultRow]) -> Table | None:
+    """Return one row per (method, PRM): F1 on every subset, and their mean where the rows have it.
+
+    The mean is the row with metric ``f1_mean``; it is not computed here. None when no task asked
+    for the first wrong step.
+    """
+    found = _f1_rows(rows)
+    if not found:
+        return None
+    measured, groups = _measured(found), group_names(found)
+    columns = [Column("method"), Column("PRM")]
+    for task, metric in measured:
+        columns.append(Column(_header(task, metric, groups), "right"))
+        if _with_interval(metric, measured):
+            columns.append(Column("95\u00a0% interval", "right", rank=1))
+    by_key = {(row.method, row.prm, row.task, row.metric): row for row in found}
+    body = []
+    for method, prm in _method_prm(found):
+        cells = [Cell(method, method), Cell(prm or text.UNKNOWN, prm)]
+        for task, metric in measured:
+            row = by_key.get((method, prm, task, metric))
+            cells.append(percent_cell(row.value if row else None))
+            if _with_interval(metric, measured):
+                cells.append(interval_cell(row))
+        body.append(tuple(cells))
+    return Table(
+        name="first_error",
+        title="F1 of the first wrong step",
+        columns=tuple(columns),
+        rows=tuple(body),
+        notes=tuple(_notes(found)),
+    )
+
+
+def first_error_detail(rows: Sequence[ResultRow]) -> Table | None:
+    """Return one row per (task, method, PRM) with F1, its two accuracies and the threshold."""
+    found = [row for row in _f1_rows(rows) if row.metric == FIRST_ERROR]
+    if not found:
+        return None
+    values = {(row.task, row.method, row.prm, row.metric): row.value for row in rows}
+    body = []
+    for row in found:
+        key = (row.task, row.method, row.prm)
+        threshold = values.get((*key, "threshold"))
+        body.append(
+            (
+                Cell(row.task, row.task),
+                Cell(row.method, row.method),
+                Cell(row.prm or text.UNKNOWN, row.prm),
+                percent_cell(row.value),
+                interval_cell(row),
+                percent_cell(values.get((*key, "acc_error"))),
+                percent_cell(values.get((*key, "acc_correct"))),
+                percent_cell(values.get((*key, "acc_right_answer_wrong_process"))),
+                Cell(text.UNKNOWN if threshold is None else f"{threshold:.4g}", threshold),
+                Cell(text.part(row.n_problems, row.n_total), row.n_problems),
+            )
+        )
+    columns = (
+        Column("task", fold="group"),
+        Column("method"),
+        Column("PRM"),
+        Column("F1", "right"),
+        Column("95\u00a0% interval", "right"),
+        Column("error found", "right"),
+        Column("correct kept", "right"),
+        Column("right answer, wrong process", "right", rank=2),
+        Column("threshold", "right", rank=1),
+        Column("solutions", "right", fold="same", rank=1),
+    )
+    return Table(
+        name="first_error_detail",
+        title="First wrong step, task by task",
+        columns=columns,
+        rows=tuple(body),
+        notes=(
+            "Error found: share of wrong solutions whose first wrong step is named exactly. "
+            "Correct kept: share of right solutions in which no step is called wrong. "
+            "F1 is their harmonic mean. All in percent.",
+            *_notes(found),
+        ),
+    )
+
+
+def group_names(rows: Sequence[ResultRow]) -> tuple[str, ...]:
+    """Return the groups of tasks that a mean was made over."""
+    return distinct(row.task for row in rows if row.metric == FIRST_ERROR_MEAN)
+
+
+def short_name(task: str, groups: Sequence[str]) -> str:
+    """Return the task's name, without that of its group where there is one group only."""
+    return task.removeprefix(f"{groups[0]}_") if len(groups) == 1 else task
+
+
+def _f1_rows(rows: Sequence[ResultRow]) -> list[ResultRow]:
+    """Return the F1 rows, task by task in the order in which the rows name them."""
+    found = [row for row in rows if row.metric in (FIRST_ERROR, FIRST_ERROR_MEAN)]
+    tasks = distinct(row.task for row in found)
+    return sorted(found, key=lambda row: tasks.index(row.task))
+
+
+def _measured(rows: Sequence[ResultRow]) -> list[tuple[str, str]]:
+    """Return the (task, metric) pairs to print: every subset, then the means."""
+    return [
+        (task, metric)
+        for metric in (FIRST_ERROR, FIRST_ERROR_MEAN)
+        for task in distinct(row.task for row in rows if row.metric == metric)
+    ]
+
+
+def _with_interval(metric: str, measured: Sequence[tuple[str, str]]) -> bool:
+    """Whether an interval fits beside the value; the detailed table has all of them."""
+    return metric == FIRST_ERROR_MEAN or len(measured) == 1
+
+
+def _header(task: str, metric: str, groups: Sequence[str]) -> str:
+    if metric == FIRST_ERROR_MEAN:
+        return "mean" if len(groups) == 1 else f"{task} mean"
+    return short_name(task, groups)
+
+
+def _notes(rows: Sequence[ResultRow]) -> Iterable[str]:
+    yield f"Intervals over solutions ({', '.join(distinct(row.ci_method for row in rows))})."
+    if groups := group_names(rows):
+        yield f"The mean is over the subsets of {', '.join(groups)}, unweighted."
+    yield from subset_notes(rows)
+
+
+def _method_prm(rows: Sequence[ResultRow]) -> list[tuple[str, str | None]]:
+    """Return the pairs that occur: by method as they come, and within it by PRM as they come."""
+    methods = distinct(row.method for row in rows)
+    prms: tuple[str | None, ...] = (*distinct(row.prm for row in rows), None)
+    pairs = {(row.method, row.prm) for row in rows}
+    return [(method, prm) for method in methods for prm in prms if (method, prm) in pairs]

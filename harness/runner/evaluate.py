@@ -1,0 +1,224 @@
+"""From a run's files to result rows: every method at every budget, with intervals and cost.
+
+Costs at budget n are those of n candidates: n times the mean over the pool's candidates of the same
+problem (the expectation over subsets), plus the prompt once. Seconds are throughput seconds: the
+measured time of the calls, shared among their candidates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from harness.prms.aggregate import vote_weight
+from harness.runner.arrays import Floats, PoolArrays, ScoreArrays, load_pool, load_scores
+from harness.runner.first_error import first_error_rows
+from harness.search.methods import METHODS
+from harness.stats import best_of_n, estimate, pass_at_n, vote
+from harness.store.format import RunFolder
+from harness.store.sweepfile import SweepFile, read_sweep
+from harness.types import Estimate, ResultRow
+
+VOTE_DRAWS = 200
+"""Subsets per problem and budget for votes; see `harness.stats.votes`."""
+
+
+def evaluate(run: RunFolder) -> list[ResultRow]:
+    """Return every result of a run, from its files alone.
+
+    Raises:
+        DataError: something is missing or torn.
+    """
+    sweep = read_sweep(run)
+    methods = [name for name in METHODS if name in sweep.config["methods"]]
+    rows: list[ResultRow] = []
+    for entry in sweep.pools:
+        if entry.kind == "steps":
+            continue
+        pool = load_pool(run, entry)
+        if entry.greedy:
+            rows.extend(_greedy(sweep, pool))
+            continue
+        budgets = budgets_of(sweep, entry.samples)
+        rows.extend(_plain(sweep, pool, budgets, methods))
+        for scored in (e for e in sweep.scores if e.pool == entry.digest):
+            scores = load_scores(run, sweep, scored, pool)
+            rows.extend(_judged(sweep, pool, scores, budgets, methods))
+    if "first_error" in methods:
+        rows.extend(first_error_rows(run, sweep))
+    return rows
+
+
+def budgets_of(sweep: SweepFile, samples: int) -> list[int]:
+    """Return the budgets asked for, or 1, 2, 4 … and the pool's own size."""
+    asked = sweep.config.get("budgets")
+    if asked:
+        return [int(n) for n in asked if n <= samples]
+    return sorted({*(2**i for i in range(samples.bit_length()) if 2**i <= samples), samples})
+
+
+@dataclass(frozen=True)
+class _Cost:
+    """Costs per problem of all N candidates; NaN is unknown."""
+
+    policy_tokens: Floats
+    prm_tokens: Floats
+    flops: Floats
+    fixed_flops: Floats
+    seconds: Floats
+    samples: int
+
+    @classmethod
+    def of(cls, pool: PoolArrays, scores: ScoreArrays | None = None) -> _Cost:
+        """Add up what the policy did, and the PRM if there is one."""
+        nothing = np.zeros(len(pool.problems))
+        prm_tokens = scores.tokens.sum(axis=1) if scores else nothing
+        return cls(
+            pool.tokens.sum(axis=1),
+            prm_tokens,
+            pool.flops.sum(axis=1) + (scores.flops.sum(axis=1) if scores else nothing),
+            pool.prompt_flops,
+            pool.seconds + (scores.seconds if scores else nothing),
+            pool.entry.samples,
+        )
+
+    def at(self, row: ResultRow, budget: int, used: Floats, judged: bool) -> ResultRow:
+        """Return `row` with the mean costs of `budget` candidates over the problems `used`."""
+        keep = ~np.isnan(used)
+        share = budget / self.samples
+        return replace(
+            row,
+            policy_tokens=_mean(self.policy_tokens[keep] * share),
+            prm_tokens=_mean(self.prm_tokens[keep] * share) if judged else None,
+            flops=_mean(self.flops[keep] * share + self.fixed_flops[keep]),
+            seconds_per_problem=(seconds := _mean(self.seconds[keep] * share)),
+            seconds_kind=None if seconds is None else "throughput",
+        )
+
+
+def _mean(values: Floats) -> float | None:
+    """Return the mean; None if any is unknown or there is none."""
+    return None if not values.size or np.isnan(values).any() else float(values.mean())
+
+
+def _greedy(sweep: SweepFile, pool: PoolArrays) -> Iterator[ResultRow]:
+    row = _row(sweep, pool, "greedy")
+    yield from _rows(row, pool.correct, [1], _Cost.of(pool))
+
+
+def _plain(
+    sweep: SweepFile, pool: PoolArrays, budgets: Sequence[int], methods: Sequence[str]
+) -> Iterator[ResultRow]:
+    """Yield the rows of methods that need no PRM."""
+    cost = _Cost.of(pool)
+    if "majority" in methods:
+        values = vote(
+            pool.classes, pool.correct, pool.present, budgets, draws=VOTE_DRAWS, seed=_seed(sweep)
+        ).value
+        yield from _rows(_row(sweep, pool, "majority"), values, budgets, cost)
+    if "pass_at_n" in methods:
+        values = pass_at_n(pool.correct, pool.present, budgets)
+        yield from _rows(_row(sweep, pool, "pass_at_n"), values, budgets, cost)
+
+
+def _judged(
+    sweep: SweepFile,
+    pool: PoolArrays,
+    scores: ScoreArrays,
+    budgets: Sequence[int],
+    methods: Sequence[str],
+) -> Iterator[ResultRow]:
+    """Yield the rows of methods that use a PRM, under every aggregation."""
+    cost = _Cost.of(pool, scores)
+    names = list(scores.scores)
+    stacked = np.stack([scores.scores[name] for name in names])
+    present = pool.present & scores.covered[:, None]
+    found: dict[str, Floats] = {}
+    if "weighted_vote" in methods:
+        # A candidate without scores has no weight; it can still be elected by others' votes.
+        finite = np.where(np.isfinite(stacked), stacked, 0.0)
+        weights = np.where(np.isfinite(stacked), vote_weight(finite, scores.semantics), 0.0)
+        found["weighted_vote"] = vote(
+            pool.classes,
+            pool.correct,
+            present,
+            budgets,
+            weights,
+            draws=VOTE_DRAWS,
+            seed=_seed(sweep),
+        ).value
+    if "best_of_n" in methods:
+        found["best_of_n"] = best_of_n(stacked, pool.correct, present, budgets)
+    for method, values in found.items():
+        for name, own in zip(names, values, strict=True):
+            row = replace(
+                _row(sweep, pool, method),
+                prm=scores.entry.prm,
+                aggregation=name,
+                headline=name == scores.entry.aggregation,
+            )
+            yield from _rows(row, own, budgets, cost)
+
+
+def _rows(
+    row: ResultRow, values: Floats, budgets: Sequence[int], cost: _Cost
+) -> Iterator[ResultRow]:
+    """Yield one row per budget; `values` is (P, B). Without one grade the value stays absent."""
+    for column, budget in enumerate(budgets):
+        own = values[:, column]
+        if np.isnan(own).all():
+            yield replace(row, budget=budget)
+            continue
+        yield cost.at(_with(row, estimate(own), budget), budget, own, judged=row.prm is not None)
+
+
+def _row(sweep: SweepFile, pool: PoolArrays, method: str) -> ResultRow:
+    """Return a row with everything that does not depend on budget or PRM."""
+    entry = pool.entry
+    return ResultRow(
+        task=entry.task,
+        task_version=entry.task_version,
+        domain=entry.domain,
+        policy=entry.policy,
+        prm=None,
+        method=method,
+        aggregation=None,
+        headline=True,
+        budget=None,
+        metric=METHODS[method].metric,
+        value=float("nan"),
+        ci_low=None,
+        ci_high=None,
+        ci_method=None,
+        n_problems=0,
+        n_total=entry.n_total,
+        n_ungraded=int(np.isnan(pool.correct).sum()),
+        replicas=1,
+        policy_tokens=None,
+        prm_tokens=None,
+        flops=None,
+        seconds_per_problem=None,
+        seconds_kind=None,
+        executions=0,
+        truncated_share=float(pool.length.mean()),
+        run_digest=sweep.digest,
+    )
+
+
+def _with(row: ResultRow, found: Estimate, budget: int) -> ResultRow:
+    """Return `row` with a value and its interval."""
+    return replace(
+        row,
+        budget=budget,
+        value=found.value,
+        ci_low=found.low,
+        ci_high=found.high,
+        ci_method=found.method,
+        n_problems=found.n,
+    )
+
+
+def _seed(sweep: SweepFile) -> int:
+    return int(sweep.config["seed"])

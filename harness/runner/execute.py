@@ -1,0 +1,153 @@
+"""Do what a plan asks for and what is still owed of it: generate, grade, score."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.digest import SHORT, digest
+from harness.grading import grader_for
+from harness.provenance import append_entry, provenance
+from harness.runner.generate import generate
+from harness.runner.grade import grade
+from harness.runner.plan import Plan, PoolPlan, ScorePlan
+from harness.runner.progress import Progress
+from harness.runner.score import score
+from harness.store.atomic import exclusive
+from harness.store.format import PoolFolder, RunFolder
+from harness.store.sweepfile import (
+    PoolEntry,
+    ScoreEntry,
+    SweepFile,
+    check_same,
+    read_sweep,
+    write_sweep,
+)
+
+
+def default_out(plan: Plan) -> Path:
+    """Return the run folder of a sweep that names none: predictable from its settings."""
+    return Path("runs") / f"{plan.sweep.name}-{sweep_file(plan).digest[:SHORT]}"
+
+
+def execute(
+    plan: Plan, out: Path, progress: Progress, arguments: Sequence[str], workers: int | None = None
+) -> RunFolder:
+    """Run a sweep in `out`, or what is left of it.
+
+    Args:
+        plan: what to do.
+        out: the run folder; created, or continued if it holds the same sweep.
+        progress: hears of every stage.
+        arguments: the command line, for the record.
+        workers: grading processes; None is one per core.
+    """
+    run = RunFolder(out)
+    with exclusive(out):
+        wanted = sweep_file(plan)
+        if run.sweep.exists():
+            found = read_sweep(run)
+            # PRMs that `score` added stay; the rest must be what was asked for.
+            check_same(run, found, wanted.with_scores(tuple(found.config["prms"]), ()))
+            wanted = found.with_scores((), wanted.scores)
+        write_sweep(run, wanted)
+        _work(plan, run, progress, arguments, workers)
+    return run
+
+
+def _work(
+    plan: Plan, run: RunFolder, progress: Progress, arguments: Sequence[str], workers: int | None
+) -> None:
+    """Do the stages, one engine in memory at a time."""
+    models = [p.policy for p in plan.pools if p.policy] + [s.prm for s in plan.scores]
+    described = {id(model): model.describe() for model in models}
+    append_entry(run.provenance, provenance(arguments, list(described.values())))
+    for policy, pools in itertools.groupby(plan.pools, key=lambda pool: pool.policy):
+        if policy is None:
+            for pool in pools:
+                _write_given(pool, run)
+            continue
+        for pool in pools:
+            generate(
+                _folder(pool, run),
+                pool.header,
+                pool.problems,
+                policy,
+                pool.sampling,
+                pool.samples,
+                pool.task.steps,
+                progress,
+            )
+    for closing in {id(p.policy): p.policy for p in plan.pools if p.policy}.values():
+        closing.close()
+    grade_pools(plan.pools, run, progress, workers)
+    score_pools(plan.scores, run, progress)
+
+
+def grade_pools(
+    pools: Sequence[PoolPlan], run: RunFolder, progress: Progress, workers: int | None
+) -> None:
+    """Grade every pool that has candidates."""
+    asked = [pool for pool in pools if pool.policy is not None]
+    for kind in dict.fromkeys(pool.task.kind for pool in asked):
+        with grader_for(kind, workers=workers) as grader:
+            for pool in asked:
+                if pool.task.kind == kind:
+                    grade(_folder(pool, run), pool.header, pool.problems, grader, progress)
+
+
+def score_pools(scores: Sequence[ScorePlan], run: RunFolder, progress: Progress) -> None:
+    """Let every PRM score its pools, one PRM at a time."""
+    for prm, own in itertools.groupby(scores, key=lambda entry: entry.prm):
+        for entry in own:
+            source = entry.source
+            folder = run.pool(source.task, source.policy, source.digest)
+            path = run.scores(source.task, source.policy, prm.spec.name, entry.header.digest)
+            score(path, entry.header, folder, source.problems, prm, progress)
+        prm.close()
+
+
+def _write_given(pool: PoolPlan, run: RunFolder) -> None:
+    """Write the problems of a task that brings its solutions."""
+    folder = _folder(pool, run)
+    if not folder.problems.exists():
+        folder.write_problems(pool.problems)
+
+
+def _folder(pool: PoolPlan, run: RunFolder) -> PoolFolder:
+    return run.pool(pool.task.name, pool.name, pool.header.digest)
+
+
+def sweep_file(plan: Plan) -> SweepFile:
+    """Return what sweep.json says of a plan."""
+    config = plan.sweep.model_dump(mode="json")
+    pools = tuple(
+        PoolEntry(
+            task=pool.task.name,
+            task_version=pool.task.version,
+            kind=pool.task.kind,
+            domain=pool.task.domain,
+            policy=pool.name,
+            samples=pool.samples,
+            greedy=pool.greedy,
+            n_total=pool.task.total,
+            digest=pool.header.digest,
+        )
+        for pool in plan.pools
+    )
+    identity = digest({"config": config, "pools": [pool.digest for pool in pools]})
+    return SweepFile(config, plan.groups, pools, score_entries(plan.scores), identity)
+
+
+def score_entries(scores: Sequence[ScorePlan]) -> tuple[ScoreEntry, ...]:
+    """Return what sweep.json says of score plans."""
+    return tuple(
+        ScoreEntry(
+            prm=entry.prm.spec.name,
+            pool=entry.source.digest,
+            aggregation=entry.prm.aggregation,
+            digest=entry.header.digest,
+        )
+        for entry in scores
+    )

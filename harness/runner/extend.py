@@ -1,0 +1,87 @@
+"""Add to a finished run: another PRM's scores, or new grades. Reads the run folder alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from harness.errors import ConfigError
+from harness.grading import grader_for
+from harness.prms.prm import Prm
+from harness.provenance import append_entry, provenance
+from harness.runner.execute import score_entries, score_pools
+from harness.runner.grade import grade
+from harness.runner.plan import PoolSource, ScorePlan, check_prm, score_plan
+from harness.runner.progress import Progress
+from harness.store.atomic import exclusive
+from harness.store.format import PoolFolder, RunFolder
+from harness.store.log import ledger_path, read_ledger
+from harness.store.sweepfile import SweepFile, read_sweep, write_sweep
+
+
+def pool_sources(run: RunFolder, sweep: SweepFile) -> list[PoolSource]:
+    """Return the pools of a run as things that a PRM can score."""
+    sources = []
+    for entry in sweep.pools:
+        problems = entry.folder(run).read_problems()
+        sources.append(
+            PoolSource(
+                entry.task,
+                entry.policy,
+                entry.kind,
+                entry.samples,
+                entry.greedy,
+                entry.digest,
+                problems,
+            )
+        )
+    return sources
+
+
+def add_prms(
+    run: RunFolder,
+    texts: Sequence[str],
+    open_prm: Callable[[str], Prm],
+    progress: Progress,
+    arguments: Sequence[str],
+) -> None:
+    """Score every pool of a run with further PRMs.
+
+    Raises:
+        ConfigError: no PRM named, or one that does not go with the run.
+    """
+    if not texts:
+        raise ConfigError("no PRM; give --prm NAME (run-benchmark ls prms)")
+    with exclusive(run.root):
+        sweep = read_sweep(run)
+        sources = [s for s in pool_sources(run, sweep) if not s.greedy]
+        prms = [open_prm(text) for text in texts]
+        for prm in prms:
+            check_prm(prm, sources, sweep.config.get("aggregations") or ())
+        plans: list[ScorePlan] = [score_plan(s, prm) for prm in prms for s in sources]
+        # Named before they are made: a killed `score` is seen as unfinished, not as absent.
+        write_sweep(run, sweep.with_scores(tuple(texts), score_entries(plans)))
+        append_entry(run.provenance, provenance(arguments, [prm.describe() for prm in prms]))
+        score_pools(plans, run, progress)
+
+
+def regrade(run: RunFolder, progress: Progress) -> None:
+    """Grade every candidate again; the old grades stay until the new ones are complete."""
+    with exclusive(run.root):
+        for entry in read_sweep(run).pools:
+            if entry.kind == "steps":
+                continue
+            folder = entry.folder(run)
+            pool, _ = read_ledger(folder.candidates)
+            fresh = folder.root / "grades.new.jsonl"
+            with grader_for(entry.kind) as grader:
+                grade(folder, pool, folder.read_problems(), grader, progress, path=fresh)
+            _replace(folder, fresh_name="grades.new.jsonl")
+
+
+def _replace(folder: PoolFolder, fresh_name: str) -> None:
+    """Put new grades in the place of the old ones. Killed between the two renames, the next
+    `grade` or `run` finds a ledger that fits neither and grades again."""
+    fresh = folder.root / fresh_name
+    ledger_path(folder.grades).unlink(missing_ok=True)
+    fresh.replace(folder.grades)
+    ledger_path(fresh).replace(ledger_path(folder.grades))

@@ -1,0 +1,69 @@
+"""Fill a candidate pool: ask the policy for every problem, and write down what it said."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from harness.policies.policy import Policy
+from harness.runner.progress import Progress
+from harness.runner.units import finished, owed, units
+from harness.segment import Segmenter
+from harness.store.format import PoolFolder, candidate_record
+from harness.store.log import Header, LogWriter, Record
+from harness.types import Candidate, Draft, Extend, Extended, Problem, Sampling
+
+
+def generate(
+    folder: PoolFolder,
+    header: Header,
+    problems: Sequence[Problem],
+    policy: Policy,
+    sampling: Sampling,
+    samples: int,
+    segmenter: Segmenter,
+    progress: Progress,
+) -> None:
+    """Sample what is owed of a pool of `samples` candidates per problem."""
+    if not folder.problems.exists():
+        folder.write_problems(problems)
+    with LogWriter(folder.candidates, header) as log:
+        done = len(finished(log.finished))
+        progress.start("generate", len(problems) * samples, done * samples, "candidates")
+        drafts = (Draft(),) * samples
+        for name, unit in owed(units(problems, samples, policy.unit_rows), log.finished):
+            requests = [Extend(problem.question, drafts, sampling) for problem in unit]
+            start = time.perf_counter()
+            replies = policy.extend(requests)
+            seconds = time.perf_counter() - start
+            records = [
+                record
+                for problem, reply in zip(unit, replies, strict=True)
+                for record in _records(problem, reply, samples, segmenter)
+            ]
+            usage = {p.id: reply.tokens for p, reply in zip(unit, replies, strict=True)}
+            log.append(name, records, seconds, usage)
+            decoded = sum(reply.tokens.decode for reply in replies)
+            progress.advance(len(unit) * samples, f"{decoded / max(seconds, 1e-9):,.0f} tokens/s")
+        progress.finish()
+
+
+def _records(problem: Problem, reply: Extended, samples: int, segmenter: Segmenter) -> list[Record]:
+    """Return the lines of one problem's candidates, cut in steps as the task says."""
+    if len(reply.drafts) != samples:
+        raise ValueError(
+            f"the policy gave {len(reply.drafts)} drafts for problem {problem.id!r}, not {samples}"
+        )
+    prompt = reply.tokens.prefill_logical // samples if reply.tokens.prefill_logical else None
+    return [
+        candidate_record(Candidate(problem.id, index, segment(draft, segmenter), prompt))
+        for index, draft in enumerate(reply.drafts)
+    ]
+
+
+def segment(draft: Draft, segmenter: Segmenter) -> Draft:
+    """Cut a draft that came as one piece; a recorded draft with steps of its own keeps them."""
+    if len(draft.steps) != 1:
+        return draft
+    steps = tuple(segmenter.cut(draft.text)) or draft.steps
+    return Draft(steps, draft.finish, draft.tokens, draft.logprobs)

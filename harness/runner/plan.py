@@ -1,0 +1,270 @@
+"""What a sweep has to do: which pools, which scores, under which digests. Loads no model.
+
+A pool's digest covers the task (its definition and the problems taken), the policy's identity, the
+sampling and the number of samples; a score file's digest covers its pool and the PRM's identity.
+So the same work has the same name everywhere, and different work never shares one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.config import Sweep
+from harness.digest import digest
+from harness.errors import ConfigError, unknown
+from harness.prms.aggregate import check as check_aggregation
+from harness.problems import Task, load
+from harness.search.methods import METHODS
+from harness.store.format import GIVEN
+from harness.store.log import Header
+from harness.types import Json, Kind, Problem, Sampling
+
+if TYPE_CHECKING:
+    from harness.policies.policy import Policy
+    from harness.prms.prm import Prm
+
+
+@dataclass(frozen=True)
+class PoolPlan:
+    """One pool: a task's problems, and the policy that answers them (None for kind ``steps``)."""
+
+    task: Task
+    policy: Policy | None
+    sampling: Sampling
+    samples: int
+    header: Header
+
+    @property
+    def name(self) -> str:
+        """How the pool's policy is called."""
+        return self.policy.spec.name if self.policy else GIVEN
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """The problems taken."""
+        return self.task.problems
+
+    @property
+    def greedy(self) -> bool:
+        """Whether this is the one candidate of the method greedy."""
+        return self.header.facts.get("greedy") is True
+
+    @property
+    def source(self) -> PoolSource:
+        """What a PRM needs of it."""
+        return PoolSource(
+            self.task.name,
+            self.name,
+            self.task.kind,
+            self.samples,
+            self.greedy,
+            self.header.digest,
+            self.problems,
+        )
+
+
+@dataclass(frozen=True)
+class PoolSource:
+    """A pool as a PRM meets it: its problems, and where its drafts are."""
+
+    task: str
+    policy: str
+    kind: Kind
+    samples: int
+    greedy: bool
+    digest: str
+    problems: Sequence[Problem]
+
+
+@dataclass(frozen=True)
+class ScorePlan:
+    """One PRM on one pool."""
+
+    source: PoolSource
+    prm: Prm
+    header: Header
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that a sweep needs, in the order in which it is done."""
+
+    sweep: Sweep
+    groups: Mapping[str, tuple[str, ...]]
+    """Groups of tasks that were asked for, with their members."""
+    pools: tuple[PoolPlan, ...]
+    scores: tuple[ScorePlan, ...]
+
+
+def make_plan(
+    sweep: Sweep,
+    data_dir: Path | None,
+    open_policy: Callable[[str], Policy],
+    open_prm: Callable[[str], Prm],
+) -> Plan:
+    """Resolve a sweep.
+
+    Raises:
+        ConfigError: an unknown name, or parts that do not go together.
+        DataError: a data set that is not there or of another revision.
+    """
+    for method in sweep.methods:
+        if method not in METHODS:
+            raise unknown("method", method, METHODS)
+    groups, tasks = _load_tasks(sweep, data_dir)
+    policies = [open_policy(text) for text in sweep.policies]
+    prms = [open_prm(text) for text in sweep.prms]
+    _check(sweep, tasks, policies, prms)
+    pools = [pool for task in tasks for pool in _pools(sweep, task, policies)]
+    sources = [pool.source for pool in pools if not pool.greedy]
+    for prm in prms:
+        check_prm(prm, sources, sweep.aggregations or ())
+    scores = [score_plan(source, prm) for prm in prms for source in sources]
+    return Plan(sweep, groups, tuple(pools), tuple(scores))
+
+
+def _load_tasks(
+    sweep: Sweep, data_dir: Path | None
+) -> tuple[dict[str, tuple[str, ...]], list[Task]]:
+    """Load every task once, in the order asked for."""
+    groups: dict[str, tuple[str, ...]] = {}
+    tasks: dict[str, Task] = {}
+    for name in sweep.tasks:
+        members = load(
+            name,
+            data_dir=data_dir,
+            include=tuple(Path(folder) for folder in sweep.include),
+            limit=sweep.limit,
+            seed=sweep.seed,
+        )
+        if [task.name for task in members] != [name]:
+            groups[name] = tuple(task.name for task in members)
+        tasks.update({task.name: task for task in members})
+    return groups, list(tasks.values())
+
+
+def _check(
+    sweep: Sweep, tasks: Sequence[Task], policies: Sequence[Policy], prms: Sequence[Prm]
+) -> None:
+    """Refuse parts that do not go together, before any work is done."""
+    for what, models in (("policies", policies), ("PRMs", prms)):
+        names = [model.spec.name for model in models]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ConfigError(
+                f"two {what} are called {twice[0]!r}; give one another name: …,name=OTHER"
+            )
+    asked = [task for task in tasks if task.kind != "steps"]
+    if asked and not policies:
+        raise ConfigError(
+            f"task {asked[0].name} needs a policy; give --policy NAME (run-benchmark ls policies)"
+        )
+    for name in sweep.methods:
+        method = METHODS[name]
+        if method.steps and len(asked) < len(tasks) and not prms:
+            raise ConfigError(f"method {name} needs a PRM; give --prm NAME (run-benchmark ls prms)")
+
+
+def check_prm(prm: Prm, sources: Sequence[PoolSource], aggregations: Sequence[str]) -> None:
+    """Refuse a PRM that cannot do what is asked of it.
+
+    Raises:
+        ConfigError: scores up to the first error cannot choose between candidates; an aggregation
+            that the scores' meaning forbids.
+    """
+    asked = [source.task for source in sources if source.kind != "steps"]
+    if asked and prm.covers == "prefix":
+        raise ConfigError(
+            f"PRM {prm.spec.name} has only the scores up to the first wrong step (covers=prefix), "
+            f"which cannot choose between candidates of {asked[0]}"
+        )
+    for aggregation in aggregations:
+        check_aggregation(aggregation, prm.semantics)
+
+
+def _pools(sweep: Sweep, task: Task, policies: Sequence[Policy]) -> list[PoolPlan]:
+    """Return the pools that a task needs."""
+    if task.kind == "steps":
+        problems = digest([problem.digest for problem in task.problems])
+        identity: dict[str, Json] = {"task": task.digest, "problems": problems}
+        header = Header("given", identity, _task_facts(task))
+        return [PoolPlan(task, None, Sampling(), 1, header)]
+    plans = []
+    for policy in policies:
+        sampled = [m for m in sweep.methods if m != "greedy" and not METHODS[m].steps]
+        if "greedy" in sweep.methods and policy.max_samples is None:
+            plans.append(_pool(sweep, task, policy, samples=1, greedy=True))
+        if sampled:
+            plans.append(_pool(sweep, task, policy, _samples(sweep, policy), greedy=False))
+    return plans
+
+
+def _samples(sweep: Sweep, policy: Policy) -> int:
+    """Return how many candidates a problem gets."""
+    largest = max(sweep.budgets or (1,))
+    samples = sweep.samples or (largest if sweep.budgets else policy.max_samples) or 16
+    if largest > samples:
+        raise ConfigError(f"budget {largest} is larger than samples ({samples})")
+    if policy.max_samples is not None and samples > policy.max_samples:
+        raise ConfigError(
+            f"policy {policy.spec.name} holds {policy.max_samples} candidates per problem, "
+            f"not {samples}; lower --budget or samples"
+        )
+    return samples
+
+
+def _pool(sweep: Sweep, task: Task, policy: Policy, samples: int, *, greedy: bool) -> PoolPlan:
+    """Return the plan of one pool."""
+    chosen = sweep.sampling
+    sampling = replace(
+        task.sampling,
+        temperature=0.0 if greedy else chosen.temperature,
+        top_p=1.0 if greedy else chosen.top_p,
+        max_tokens=chosen.max_tokens or task.sampling.max_tokens,
+        # Greedy decoding does not depend on the seed, so its digest must not either.
+        seed=0 if greedy else sweep.seed,
+    )
+    policy.check([problem.question for problem in task.problems], samples)
+    recorded = policy.max_samples is not None
+    identity: dict[str, Json] = {
+        "task": task.digest,
+        "problems": digest([problem.digest for problem in task.problems]),
+        "policy": policy.identity(),
+        # A recorded pool was sampled by somebody else, whatever this run's settings say.
+        "sampling": None if recorded else {**asdict(sampling), "stop": list(sampling.stop)},
+        "samples": samples,
+    }
+    facts = {
+        **_task_facts(task),
+        "samples": samples,
+        "greedy": greedy,
+        "architecture": asdict(policy.architecture) if policy.architecture else None,
+    }
+    return PoolPlan(task, policy, sampling, samples, Header("candidates", identity, facts))
+
+
+def _task_facts(task: Task) -> dict[str, Json]:
+    """Return what tables say of a task."""
+    return {
+        "task": task.name,
+        "task_version": task.version,
+        "kind": task.kind,
+        "domain": task.domain,
+        "n_total": task.total,
+    }
+
+
+def score_plan(source: PoolSource, prm: Prm) -> ScorePlan:
+    """Return the plan of one score file."""
+    identity: dict[str, Json] = {"pool": source.digest, "prm": prm.identity()}
+    facts: dict[str, Json] = {
+        "samples": source.samples,
+        "semantics": prm.semantics,
+        "aggregation": prm.aggregation,
+        "covers": prm.covers,
+        "architecture": asdict(prm.architecture) if prm.architecture else None,
+    }
+    return ScorePlan(source, prm, Header("scores", identity, facts))

@@ -1,0 +1,103 @@
+"""Score a pool: ask a PRM for every candidate, and write down what it said."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from harness.errors import DataError
+from harness.prms.prm import Prm
+from harness.runner.progress import Progress
+from harness.runner.units import finished, owed, units
+from harness.store.format import PoolFolder, scores_record
+from harness.store.log import Header, LogWriter, Record
+from harness.types import Draft, Judge, Judged, Problem
+
+
+def score(
+    path: Path,
+    header: Header,
+    folder: PoolFolder,
+    problems: Sequence[Problem],
+    prm: Prm,
+    progress: Progress,
+) -> None:
+    """Score what is owed of a pool, or of the given solutions of a task of kind ``steps``."""
+    rows = _rows(header)
+    with LogWriter(path, header) as log:
+        progress.start("score", len(problems) * rows, len(finished(log.finished)) * rows, "drafts")
+        pending = owed(units(problems, rows, prm.unit_rows), log.finished)
+        for name, unit, drafts in _with_drafts(pending, folder):
+            requests = [
+                Judge(problem.question, own) for problem, own in zip(unit, drafts, strict=True)
+            ]
+            start = time.perf_counter()
+            replies = prm.judge(requests)
+            seconds = time.perf_counter() - start
+            records = [
+                record
+                for request, reply in zip(requests, replies, strict=True)
+                for record in _records(request, reply, prm)
+            ]
+            usage = {p.id: reply.tokens for p, reply in zip(unit, replies, strict=True)}
+            log.append(name, records, seconds, usage)
+            read = sum(reply.tokens.prefill_computed for reply in replies)
+            note = f"{read / max(seconds, 1e-9):,.0f} tokens/s" if read else ""
+            progress.advance(len(unit) * rows, note)
+        progress.finish()
+
+
+def _rows(header: Header) -> int:
+    """Return how many drafts each problem has."""
+    samples = header.facts.get("samples")
+    return samples if isinstance(samples, int) else 1
+
+
+def _with_drafts(
+    pending: Iterator[tuple[str, Sequence[Problem]]], folder: PoolFolder
+) -> Iterator[tuple[str, Sequence[Problem], list[tuple[Draft, ...]]]]:
+    """Join units with their drafts. Both are in the task's order, so the pool is read once and
+    never held."""
+    pool: Iterator[tuple[str, tuple[Draft, ...]]] | None = None
+    for name, unit in pending:
+        drafts: list[tuple[Draft, ...]] = []
+        for problem in unit:
+            if problem.kind == "steps":
+                drafts.append((Draft(problem.steps, finish="stop", tokens=None),))
+                continue
+            pool = pool if pool is not None else drafts_by_problem(folder)
+            found = next((own for id_, own in pool if id_ == problem.id), None)
+            if found is None:
+                raise DataError(f"{folder.candidates}: problem {problem.id!r} has no candidates")
+            drafts.append(found)
+        yield name, unit, drafts
+
+
+def drafts_by_problem(folder: PoolFolder) -> Iterator[tuple[str, tuple[Draft, ...]]]:
+    """Yield (problem id, drafts in index order); a problem's candidates stand together."""
+    groups = itertools.groupby(folder.read_candidates(), key=lambda c: c.problem)
+    for problem, candidates in groups:
+        yield problem, tuple(candidate.draft for candidate in candidates)
+
+
+def _records(request: Judge, reply: Judged, prm: Prm) -> list[Record]:
+    """Return the lines of one problem's scores, after checking the contract: one per step."""
+    if len(reply.scores) != len(request.drafts):
+        raise ValueError(
+            f"{prm.spec.name} gave {len(reply.scores)} score lists for {len(request.drafts)} "
+            f"drafts of problem {request.question.id!r}"
+        )
+    for index, (draft, scores) in enumerate(zip(request.drafts, reply.scores, strict=True)):
+        if scores is None or prm.covers == "prefix":
+            continue
+        if len(scores.values) != len(draft.steps):
+            raise DataError(
+                f"{prm.spec.name}: {len(scores.values)} scores for {len(draft.steps)} steps of "
+                f"candidate {index} of problem {request.question.id!r}"
+            )
+    return [
+        scores_record(request.question.id, index, scores)
+        for index, scores in enumerate(reply.scores)
+    ]

@@ -1,0 +1,1 @@
+"""Search methods: how an answer is chosen, and at what cost."""

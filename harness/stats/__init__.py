@@ -1,0 +1,43 @@
+"""Estimators, intervals and tests: pure functions on arrays, with seeds passed in.
+
+best_of_n, pass_at_n    exact expectations over subsets of a candidate pool
+vote                    majority and weighted votes, over seeded subsets
+estimate, share         a mean over problems with its 95 % interval
+compare                 two results on the same problems
+first_error             ProcessBench's first-wrong-step figures
+"""
+
+from harness.stats.ballot import NO_ANSWER
+from harness.stats.best_of_n import best_of_n, pass_at_n
+from harness.stats.first_error import (
+    FirstErrorResult,
+    Judged,
+    Subset,
+    SubsetResult,
+    count_behind,
+    evaluate,
+    first_below,
+    tune,
+)
+from harness.stats.intervals import estimate, share
+from harness.stats.paired import compare
+from harness.stats.votes import Votes, vote
+
+__all__ = [
+    "NO_ANSWER",
+    "FirstErrorResult",
+    "Judged",
+    "Subset",
+    "SubsetResult",
+    "Votes",
+    "best_of_n",
+    "compare",
+    "count_behind",
+    "estimate",
+    "evaluate",
+    "first_below",
+    "pass_at_n",
+    "share",
+    "tune",
+    "vote",
+]

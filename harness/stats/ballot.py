@@ -1,0 +1,131 @@
+"""One problem's voters, sorted for counting, and the sums of their weights per class.
+
+A vote is counted for hundreds of subsets and weightings at once. The dear part is to find which
+members of a subset belong together; the sums are then products of a 0/1 matrix (subset, voter) with
+the weights (voter, weighting).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.stats.best_of_n import Bools, Floats, Ints
+
+NO_ANSWER = -1
+"""Class of a candidate without an answer: it does not vote, and it is wrong."""
+
+_DENSE = 3.0
+"""Expected members of a class in a subset from which one dense product is faster than listing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """One problem's voters, sorted so that classes of equal value, then classes, are adjacent.
+
+    Which of several classes of equal value wins makes no difference, so only the best sum of each
+    value is ever compared: usually two, the right class against the strongest wrong one.
+    """
+
+    voters: Ints
+    """(V,): candidates that vote, in sorted order."""
+    weights: Floats
+    """(V, K)."""
+    starts: Ints
+    """(C + 1,): where each class begins among the voters, and V."""
+    group: Ints
+    """(C,): index into `values`, ascending."""
+    values: Floats
+    """(G,): the distinct values of classes; NaN, of classes without a graded member, comes last."""
+    silent: int
+    """Candidates without an answer."""
+
+    @classmethod
+    def of(cls, label: Ints, grade: Floats, weights: Floats) -> Ballot:
+        """Sort one problem's candidates: (N,) classes, (N,) grades, (K, N) weights."""
+        voters = np.flatnonzero(label != NO_ANSWER)
+        _, member = np.unique(label[voters], return_inverse=True)
+        graded = ~np.isnan(grade[voters])
+        right = np.bincount(member, np.where(graded, grade[voters], 0.0))
+        known = np.bincount(member, graded)
+        worth = np.full(len(known), np.nan)
+        np.divide(right, known, out=worth, where=known > 0)
+        values, group = np.unique(worth, return_inverse=True)
+        order = np.lexsort((member, group[member]))
+        ordered = member[order]
+        starts = np.flatnonzero(np.diff(ordered, prepend=-1, append=-1))
+        chosen = voters[order]
+        return cls(
+            voters=chosen,
+            weights=np.ascontiguousarray(weights[:, chosen].T),
+            starts=starts,
+            group=group[ordered[starts[:-1]]],
+            values=values,
+            silent=len(label) - len(voters),
+        )
+
+    @property
+    def constant(self) -> float | None:
+        """The value of every subset, where all subsets have the same; else None."""
+        values = np.union1d(self.values, [0.0]) if self.silent else self.values
+        return float(values[0]) if values.size == 1 and not np.isnan(values[0]) else None
+
+    @property
+    def single(self) -> float:
+        """The mean value of one candidate, which elects its own class whatever its weight."""
+        sizes = np.bincount(self.group, np.diff(self.starts), minlength=len(self.values))
+        known = ~np.isnan(self.values)
+        graded = sizes[known].sum() + self.silent
+        return float(self.values[known] @ sizes[known] / graded) if graded else np.nan
+
+
+def class_sums(ballot: Ballot, member: Bools) -> Iterator[tuple[Floats, int]]:
+    """Yield (sums, group) blocks: sums are (S, slots, K), -inf where a subset lacks the class.
+
+    Classes with many members in a subset are a dense product each; the others are listed, with as
+    many slots as the fullest subset needs, because most of them are absent from most subsets.
+    """
+    sizes = np.diff(ballot.starts)
+    dense = sizes * (member.mean() if member.size else 0.0) >= _DENSE
+    if dense.any():
+        number = member.astype(np.float64)
+        absent = ~np.logical_or.reduceat(member, ballot.starts[:-1], axis=1)
+    for c in np.flatnonzero(dense):
+        part = slice(ballot.starts[c], ballot.starts[c + 1])
+        sums = number[:, part] @ ballot.weights[part]
+        sums[absent[:, c]] = -np.inf
+        yield sums[:, None], int(ballot.group[c])
+    owner = np.repeat(np.arange(len(sizes)), sizes)
+    for g in range(len(ballot.values)):
+        columns = np.flatnonzero(((ballot.group == g) & ~dense)[owner])
+        if columns.size:
+            yield _listed(member[:, columns], owner[columns], ballot.weights[columns]), g
+
+
+def _listed(member: Bools, owner: Ints, weights: Floats) -> Floats:
+    """Sums of the classes that each subset holds, side by side: (S, slots, K), padded with -inf."""
+    from scipy.sparse import csr_array
+
+    total, width = member.shape
+    subset, voter = np.divmod(np.flatnonzero(member), width)
+    if not subset.size:
+        return np.empty((total, 0, weights.shape[1]))
+    fresh = np.ones(len(voter), np.bool_)
+    key = subset * (owner[-1] + 1) + owner[voter]
+    np.not_equal(key[1:], key[:-1], out=fresh[1:])
+    starts = np.flatnonzero(fresh)
+    holder = subset[starts]
+    slot = np.arange(len(starts)) - np.searchsorted(holder, holder)
+    slots = int(slot.max()) + 1
+    counts = np.zeros(total * slots, np.int32)
+    counts[holder * slots + slot] = np.diff(starts, append=len(voter))
+    pointers = np.zeros(len(counts) + 1, np.int32)
+    np.cumsum(counts, out=pointers[1:])
+    table = csr_array(
+        (np.ones(len(voter)), voter.astype(np.int32), pointers), shape=(len(counts), width)
+    )
+    sums = np.asarray(table @ weights)
+    sums[counts == 0] = -np.inf
+    return sums.reshape(total, slots, -1)

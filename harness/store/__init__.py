@@ -1,0 +1,1 @@
+"""The store: everything a run leaves on disk. `format` is the contract."""

@@ -1,0 +1,264 @@
+"""Append-only logs of records, committed one unit of work at a time.
+
+A log is two files. ``X.jsonl`` holds the records, one JSON object per line. ``X.ledger.jsonl``
+holds, after a header line that says what the log is, one line per finished *unit* (a request
+served by a policy or a PRM, a batch graded): how far ``X.jsonl`` reached then, the tokens and the
+seconds spent. The ledger line is the commit: records beyond the last committed byte, and a torn
+last line of the ledger, belong to a unit that was interrupted. They are never read, are cut off
+when the log is next opened for writing, and that unit is owed again, whole.
+
+So a unit is there entirely or not at all, whatever moment the process was killed at, and the sum
+over the ledger is the sum over the requests whose results were kept. Trade-offs: two fsyncs per
+unit; one writer (see `harness.store.atomic.exclusive`); units are listed in memory, records never.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, cast
+
+from harness.digest import digest
+from harness.errors import DataError, writing
+from harness.types import Json, Tokens
+
+SCHEMA_VERSION = 1
+
+Record = dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The first line of a ledger: what the log holds and what it was made from."""
+
+    kind: str
+    """``candidates``, ``grades``, ``scores``."""
+    identity: Mapping[str, Json]
+    """Everything that decides the records' content."""
+    facts: Mapping[str, Json] = field(default_factory=dict)
+    """What readers need besides: names, architecture, counts. Not part of the digest."""
+
+    @property
+    def digest(self) -> str:
+        """Digest of the identity."""
+        return digest(self.identity)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One line of a ledger: a finished unit of work."""
+
+    name: str
+    end: int
+    """Size in bytes of the records file when the unit was complete."""
+    records: int
+    seconds: float
+    """Wall-clock seconds of the request, measured by the driver."""
+    usage: Mapping[str, Tokens] = field(default_factory=dict)
+    """Tokens per problem."""
+
+
+def ledger_path(path: Path) -> Path:
+    """Return the ledger that belongs to the records file `path`."""
+    return path.with_suffix(".ledger.jsonl")
+
+
+def read_ledger(path: Path) -> tuple[Header, list[Unit]]:
+    """Return the header and the finished units of the log whose records are in `path`.
+
+    Raises:
+        DataError: no such log, a torn header, another schema version, or a records file that is
+            shorter than the ledger says.
+    """
+    ledger = ledger_path(path)
+    try:
+        lines = ledger.read_bytes().split(b"\n")[:-1]
+    except FileNotFoundError:
+        raise DataError(f"{ledger}: no such log") from None
+    if not lines:
+        raise DataError(f"{ledger}: the header is torn; delete {ledger} and {path}")
+    header = _header(ledger, lines[0])
+    units = [_unit(ledger, number, line) for number, line in enumerate(lines[1:], start=2)]
+    size = path.stat().st_size if path.exists() else 0
+    if units and size < units[-1].end:
+        raise DataError(f"{path}: {size} bytes, but its ledger says {units[-1].end}; it was cut")
+    return header, units
+
+
+def read_records(path: Path) -> Iterator[Record]:
+    """Yield the committed records of a log, one at a time."""
+    _, units = read_ledger(path)
+    if not units:
+        return
+    end = units[-1].end
+    with path.open("rb") as file:
+        position = 0
+        for number, line in enumerate(file, start=1):
+            position += len(line)
+            if position > end:
+                return
+            yield cast(Record, _object(path, number, line))
+
+
+class LogWriter:
+    """Appends units to a log; use as a context manager.
+
+    Opening creates the log, or continues it: torn ends are cut off first. A log that was made
+    from something else is refused.
+    """
+
+    def __init__(self, path: Path, header: Header) -> None:
+        self._path = path
+        self._end = 0
+        self.finished: dict[str, Unit] = {}
+        """Units that are done, by name."""
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._recover(header)
+            self._records: IO[bytes] = path.open("ab")
+            self._ledger: IO[bytes] = ledger_path(path).open("ab")
+            if self._ledger.tell() == 0:
+                self._write(self._ledger, _line(_header_record(header)))
+
+    def _recover(self, header: Header) -> None:
+        """Cut off what an interrupted writer left, and learn what is finished."""
+        ledger = ledger_path(self._path)
+        whole = ledger.read_bytes() if ledger.exists() else b""
+        kept = whole[: whole.rfind(b"\n") + 1]
+        if not kept:
+            # Not even the header was finished, so no unit was: both files start again.
+            self._path.unlink(missing_ok=True)
+            ledger.unlink(missing_ok=True)
+            return
+        if len(kept) < len(whole):
+            os.truncate(ledger, len(kept))
+        found, units = read_ledger(self._path)
+        if found.digest != header.digest:
+            changed = sorted(
+                key
+                for key in {*found.identity, *header.identity}
+                if found.identity.get(key) != header.identity.get(key)
+            )
+            raise DataError(
+                f"{self._path}: made with other settings ({', '.join(changed)} differ); choose "
+                "another --out"
+            )
+        self.finished = {unit.name: unit for unit in units}
+        self._end = units[-1].end if units else 0
+        if self._path.exists():
+            os.truncate(self._path, self._end)
+
+    def append(
+        self,
+        name: str,
+        records: Iterable[Record],
+        seconds: float = 0.0,
+        usage: Mapping[str, Tokens] | None = None,
+    ) -> None:
+        """Write a finished unit; it is on the disk when this returns.
+
+        Raises:
+            InfrastructureError: the disk is full; the unit is owed again.
+            ValueError: the unit is finished already.
+        """
+        if name in self.finished:
+            raise ValueError(f"unit {name!r} of {self._path} is finished already")
+        with writing(self._path):
+            lines = [_line(record) for record in records]
+            if lines:
+                self._write(self._records, b"".join(lines))
+            end = self._end + sum(map(len, lines))
+            unit = Unit(name, end, len(lines), seconds, usage or {})
+            self._write(self._ledger, _line(_unit_record(unit)))
+        self._end = end
+        self.finished[name] = unit
+
+    @staticmethod
+    def _write(file: IO[bytes], content: bytes) -> None:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+    def close(self) -> None:
+        """Close both files."""
+        self._records.close()
+        self._ledger.close()
+
+    def __enter__(self) -> LogWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+# --- lines ---------------------------------------------------------------------------------------
+
+
+def _line(record: Mapping[str, Any]) -> bytes:
+    # Models do write lone surrogates; "surrogatepass" keeps them, and json.loads reads them back.
+    text = json.dumps(record, ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "surrogatepass") + b"\n"
+
+
+def _object(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except ValueError as error:
+        raise DataError(f"{path}:{number}: not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise DataError(f"{path}:{number}: a line that is no JSON object")
+    return value
+
+
+def _header_record(header: Header) -> dict[str, Any]:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "kind": header.kind,
+        "digest": header.digest,
+        "identity": dict(header.identity),
+        "facts": dict(header.facts),
+    }
+
+
+def _header(path: Path, line: bytes) -> Header:
+    value = _object(path, 1, line)
+    if value.get("schema_version") != SCHEMA_VERSION:
+        raise DataError(
+            f"{path}:1: schema version {value.get('schema_version')}, this version of prm-harness "
+            f"reads {SCHEMA_VERSION}"
+        )
+    header = Header(value["kind"], value["identity"], value.get("facts", {}))
+    if header.digest != value.get("digest"):
+        raise DataError(f"{path}:1: the digest does not match the identity; the file was edited")
+    return header
+
+
+def _unit_record(unit: Unit) -> dict[str, Any]:
+    return {
+        "unit": unit.name,
+        "end": unit.end,
+        "records": unit.records,
+        "seconds": round(unit.seconds, 6),
+        "usage": {
+            problem: [t.calls, t.prefill_logical, t.prefill_computed, t.decode]
+            for problem, t in unit.usage.items()
+        },
+    }
+
+
+def _unit(path: Path, number: int, line: bytes) -> Unit:
+    value = _object(path, number, line)
+    try:
+        usage = {problem: Tokens(*counts) for problem, counts in value["usage"].items()}
+        return Unit(value["unit"], value["end"], value["records"], value["seconds"], usage)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}:{number}: not a ledger line ({error!r})") from error

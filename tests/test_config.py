@@ -1,0 +1,106 @@
+"""A configuration is checked where it enters: every mistake names file, line and the way out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.config import Sweep, changed_keys, load_sweep, parse_setting, preset_names
+from harness.errors import ConfigError
+
+
+def _file(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "sweep.yaml"
+    path.write_text(text)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "tasks: [a]\nsampels: 4\n",
+            r"sweep.yaml:2: unknown key 'sampels'; did you mean 'samples'\?",
+        ),
+        ("tasks: [a]\nsampling:\n  temprature: 1\n", r"sweep.yaml:3: .*did you mean 'temperature'"),
+        ("tasks: [a]\nsamples: many\n", r"sweep.yaml:2: samples: "),
+        ("tasks: [a]\nbudgets: [0, 2]\n", r"sweep.yaml:2: budgets: .*from 1 up"),
+        ("tasks: [a\n", r"sweep.yaml:\d: not YAML"),
+        ("- tasks\n", r"a mapping of keys"),
+        ("samples: 4\n", r"no tasks; name a preset"),
+        ("tasks: [a]\nsampling:\n  top_p: 0\n", r"sweep.yaml:3: sampling.top_p: "),
+    ],
+)
+def test_mistakes_in_a_file(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_sweep(_file(tmp_path, text), {})
+
+
+def test_mistakes_on_the_command_line_say_so(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"command line: unknown key 'sead'; did you mean 'seed'"):
+        load_sweep(_file(tmp_path, "tasks: [a]\n"), {"sead": 1})
+    with pytest.raises(ConfigError, match="command line: sampling.temperature"):
+        load_sweep(_file(tmp_path, "tasks: [a]\n"), {"sampling.temperature": "hot"})
+    with pytest.raises(ConfigError, match="has no keys below it"):
+        load_sweep(_file(tmp_path, "tasks: [a]\n"), {"tasks.x": 1})
+    with pytest.raises(ConfigError, match="command line: seed: "):
+        load_sweep(_file(tmp_path, "tasks: [a]\n"), {"seed.x": 1})
+
+
+def test_unknown_preset_and_file() -> None:
+    with pytest.raises(ConfigError, match=r"unknown preset 'embeded'; did you mean 'embedded'\?"):
+        load_sweep("embeded", {})
+    with pytest.raises(ConfigError, match=r"gone\.yaml: No such file"):
+        load_sweep("gone.yaml", {})
+
+
+def test_command_line_beats_yaml_beats_defaults(tmp_path: Path) -> None:
+    file = _file(tmp_path, "tasks: [a]\nseed: 3\nsampling: {temperature: 0.5, top_p: 0.9}\n")
+    sweep = load_sweep(file, {"sampling.temperature": 0.7})
+    assert (3, 0.7, 0.9, 1) == (
+        sweep.seed,
+        sweep.sampling.temperature,
+        sweep.sampling.top_p,
+        load_sweep(None, {"tasks": ["a"]}).sampling.temperature,
+    )
+
+
+def test_settings_are_yaml() -> None:
+    assert ("sampling.temperature", 0.7) == parse_setting("sampling.temperature=0.7")
+    assert ("budgets", [1, 4]) == parse_setting("budgets=[1,4]")
+    with pytest.raises(ConfigError, match="write key=value"):
+        parse_setting("seed")
+
+
+def test_every_setting_is_part_of_the_identity() -> None:
+    base = Sweep(tasks=("a",))
+    others = {
+        "name": "x",
+        "tasks": ("b",),
+        "policies": ("p",),
+        "prms": ("p",),
+        "methods": ("greedy",),
+        "samples": 2,
+        "budgets": (1,),
+        "aggregations": ("min",),
+        "sampling": {"temperature": 0.1},
+        "threshold": 0.4,
+        "tune_threshold_on": "a",
+        "seed": 1,
+        "limit": 5,
+        "include": ("x",),
+    }
+    assert set(Sweep.model_fields) == set(others)
+    digests = {Sweep(**{"tasks": ("a",), key: value}).digest for key, value in others.items()}
+    assert len({base.digest, *digests}) == 1 + len(others)
+
+
+def test_changed_keys_are_listed() -> None:
+    assert ["seed: 0 → 1", "x: None → 2"] == changed_keys({"seed": 0}, {"seed": 1, "x": 2})
+
+
+def test_every_preset_is_valid() -> None:
+    assert "embedded" in preset_names()
+    for name in preset_names():
+        load_sweep(name, {})

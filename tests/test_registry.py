@@ -1,0 +1,56 @@
+"""Names on the command line become specs; a wrong one is met with the nearest right one."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.errors import ConfigError
+from harness.registry import POLICIES, PRMS, adapter_class, parse_spec
+from harness.types import Spec
+
+CATALOG = {"small": Spec("small", "transformers", "embedded:small", {"batch": 4})}
+
+
+def _parse(text: str) -> Spec:
+    return parse_spec(text, adapters=PRMS, catalog=CATALOG, what="PRM")
+
+
+def test_adapter_target_and_options() -> None:
+    assert Spec("x", "recorded", "a,b/x.jsonl.gz", {"covers": "prefix", "n": 3}) == _parse(
+        "recorded:a,b/x.jsonl.gz,covers=prefix,n=3"
+    )
+
+
+def test_a_name_can_be_given() -> None:
+    assert Spec("mine", "fake", "noisy", {"p": 0.9}) == _parse("fake:noisy,p=0.9,name=mine")
+
+
+def test_catalogue_entries_take_options_on_top() -> None:
+    assert Spec("small", "transformers", "embedded:small", {"batch": 8}) == _parse("small,batch=8")
+
+
+def test_escapes_in_double_quotes() -> None:
+    assert {"separator": "\n\n"} == _parse('fake:oracle,separator="\\n\\n"').options
+
+
+def test_a_hub_id_keeps_its_owner() -> None:
+    assert _parse("transformers:Qwen/Qwen2.5-Math-PRM-7B").name == "Qwen/Qwen2.5-Math-PRM-7B"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("smal", "unknown PRM 'smal'; did you mean 'small'"),
+        ("recordet:x", "unknown PRM adapter 'recordet'; did you mean 'recorded'"),
+        ("recorded:", "names no target"),
+    ],
+)
+def test_mistakes(text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        _parse(text)
+
+
+def test_every_adapter_can_be_imported() -> None:
+    for adapters in (POLICIES, PRMS):
+        for name in adapters:
+            assert adapter_class(Spec("x", name, "y"), adapters).__name__
