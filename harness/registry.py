@@ -10,12 +10,17 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from harness.errors import ConfigError, unknown
 from harness.types import Json, Spec
+
+if TYPE_CHECKING:
+    from harness.policies.policy import Policy
+    from harness.prms.fake import Truth
+    from harness.prms.prm import Prm
 
 POLICIES = {
     "transformers": "harness.policies.transformers:TransformersPolicy",
@@ -66,6 +71,40 @@ def parse_spec(
         raise ConfigError(f"{what} {text!r} names no target; write {adapter}:TARGET,key=value")
     chosen = options.pop("name", name)
     return Spec(str(chosen), adapter, target, options)
+
+
+def open_policy(text: str) -> Policy:
+    """Open the policy that `text` names; no weights are loaded yet.
+
+    Raises:
+        ConfigError: an unknown name or option.
+        DataError: a file that is not there.
+    """
+    from harness.policies import catalog
+
+    specs = {name: entry.spec for name, entry in catalog.entries().items()}
+    spec = parse_spec(text, adapters=POLICIES, catalog=specs, what="policy")
+    policy: Policy = adapter_class(spec, POLICIES)(spec)
+    return policy
+
+
+def open_prm(text: str, truth: Truth | None = None) -> Prm:
+    """Open the PRM that `text` names; no weights are loaded yet.
+
+    Only the fake PRMs are told the `truth`; ``steps=whole`` among the options of any other makes it
+    judge the whole answer as one step.
+
+    Raises:
+        ConfigError: an unknown name or option.
+        DataError: a file that is not there.
+    """
+    from harness.prms import catalog, whole
+
+    specs = {name: entry.spec for name, entry in catalog.entries().items()}
+    spec = parse_spec(text, adapters=PRMS, catalog=specs, what="PRM")
+    opener = adapter_class(spec, PRMS)
+    prm: Prm = opener(spec, truth) if spec.adapter == "fake" else whole.open_prm(spec, opener)
+    return prm
 
 
 def adapter_class(spec: Spec, adapters: Mapping[str, str]) -> Any:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import typer
 
 from harness.cli import options
+
+if TYPE_CHECKING:
+    from harness.problems.definition import Definition
 
 
 class What(StrEnum):
@@ -45,9 +49,20 @@ def listing(what: What, include: list[str]) -> list[tuple[str, dict[str, str]]]:
     if what is What.tasks:
         from pathlib import Path
 
-        from harness.problems import describe
+        from harness.problems.catalog import catalog
 
-        return describe(tuple(Path(folder) for folder in include))
+        known = catalog(tuple(Path(folder) for folder in include))
+        tasks = [
+            (
+                name,
+                {"kind": d.kind, "domain": d.domain, "version": d.version, "problems": _rows(d)},
+            )
+            for name, d in known.tasks.items()
+        ]
+        return tasks + [
+            (name, {"kind": "group", "version": g.version, "members": ", ".join(g.members)})
+            for name, g in known.groups.items()
+        ]
     if what is What.methods:
         from harness.search.methods import METHODS
 
@@ -60,9 +75,14 @@ def listing(what: What, include: list[str]) -> list[tuple[str, dict[str, str]]]:
 
         return [(n, {"tasks": ", ".join(load_sweep(n, {}).tasks)}) for n in preset_names()]
     if what is What.prms:
-        from harness.prms import catalog as prms
+        from harness.prms.catalog import entries
+    else:
+        from harness.policies.catalog import entries
+    return [
+        (name, {"trained on": ", ".join(e.domains), "licence": e.licence, "note": e.note})
+        for name, e in entries().items()
+    ]
 
-        return prms.describe()
-    from harness.policies import catalog as policies
 
-    return policies.describe()
+def _rows(definition: Definition) -> str:
+    return "" if definition.rows is None else str(definition.rows)

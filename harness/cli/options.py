@@ -9,7 +9,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 Preset = Annotated[
-    Optional[str],  # noqa: UP007, UP045 - typer reads the annotation at run time
+    Optional[str],  # noqa: UP045 - typer reads the annotation at run time
     typer.Argument(help="A preset (ls presets) or a YAML file.", show_default=False),
 ]
 Tasks = Annotated[

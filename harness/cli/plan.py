@@ -32,11 +32,11 @@ def plan(
     """
     from harness.config import load_sweep
     from harness.paths import data_folder
-    from harness.policies import open_policy
-    from harness.prms import open_prm
+    from harness.registry import open_policy
     from harness.runner.estimate import estimate
     from harness.runner.execute import default_out
     from harness.runner.plan import make_plan
+    from harness.runner.truth import RunTruth
     from harness.store.format import RunFolder
 
     given = options.overrides(
@@ -50,7 +50,9 @@ def plan(
         include=include_path,
         settings=setting,
     )
-    made = make_plan(load_sweep(preset, given), data_folder(data_dir), open_policy, open_prm)
+    made = make_plan(
+        load_sweep(preset, given), data_folder(data_dir), open_policy, RunTruth().open_prm
+    )
     folder = RunFolder(out or default_out(made))
     stages = estimate(made, folder)
     if as_json:

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
-
-from harness.cli import options
 
 app = typer.Typer(help="Convert candidate pools.", no_args_is_help=True)
 

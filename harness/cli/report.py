@@ -28,10 +28,12 @@ def show_results(run: RunFolder) -> None:
     """Print the table of a run and where its files are."""
     from rich.console import Console
 
-    from harness.reporting import read_results, terminal_tables
+    from harness.reporting.frames import read_results
+    from harness.reporting.render import print_table
+    from harness.reporting.tables import all_tables
 
     console = Console()
-    for table in terminal_tables(read_results(run.results)):
-        console.print(table)
+    for table in all_tables(read_results(run.results)):
+        print_table(table, console)
     typer.echo(f"results  {run.results}")
     typer.echo(f"page     {(run.report / 'index.html').resolve().as_uri()}")

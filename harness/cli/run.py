@@ -39,11 +39,11 @@ def run(
     from harness.cli.progress import TerminalProgress
     from harness.config import load_sweep
     from harness.paths import data_folder
-    from harness.policies import open_policy
-    from harness.prms import open_prm
+    from harness.registry import open_policy
     from harness.runner.execute import default_out, execute
     from harness.runner.plan import make_plan
     from harness.runner.report import make_report
+    from harness.runner.truth import RunTruth
 
     given = options.overrides(
         tasks=tasks,
@@ -57,11 +57,12 @@ def run(
         settings=setting,
     )
     sweep = load_sweep(preset, given)
-    plan = make_plan(sweep, data_folder(data_dir), open_policy, open_prm)
+    truth = RunTruth()
+    plan = make_plan(sweep, data_folder(data_dir), open_policy, truth.open_prm)
     folder = out or default_out(plan)
     typer.echo(f"run folder: {folder}", err=True)
     with TerminalProgress() as progress:
-        finished = execute(plan, folder, progress, command_line())
+        finished = execute(plan, folder, truth, progress, command_line())
         make_report(finished, progress)
     from harness.cli.report import show_results
 

@@ -16,13 +16,12 @@ def score(
     from harness.cli.main import command_line
     from harness.cli.progress import TerminalProgress
     from harness.cli.report import show_results
-    from harness.prms import open_prm
     from harness.runner.extend import add_prms
     from harness.runner.report import make_report
     from harness.store.format import RunFolder
 
     folder = RunFolder(run)
     with TerminalProgress() as progress:
-        add_prms(folder, prm, open_prm, progress, command_line())
+        add_prms(folder, prm, progress, command_line())
         make_report(folder, progress)
     show_results(folder)

@@ -33,9 +33,11 @@ def _text(what: One, name: str, include: list[str]) -> str:
     if what is One.task:
         from pathlib import Path
 
-        from harness.problems import card
+        from harness.problems.catalog import catalog
 
-        return card(name, tuple(Path(folder) for folder in include))
+        found = catalog(tuple(Path(folder) for folder in include)).get(name)
+        card = found.card.read_text(encoding="utf-8") if found.card.is_file() else "no card\n"
+        return f"{card}\n--- {found.path}\n{found.path.read_text(encoding='utf-8')}"
     if what is One.preset:
         from harness.config import preset_text
 
@@ -58,12 +60,24 @@ def _text(what: One, name: str, include: list[str]) -> str:
             }
         )
     if what is One.prm:
-        from harness.prms import catalog as prms
+        from harness.prms.catalog import entries
+    else:
+        from harness.policies.catalog import entries
+    from harness.errors import unknown
 
-        return _facts(prms.show(name))
-    from harness.policies import catalog as policies
-
-    return _facts(policies.show(name))
+    if name not in entries():
+        raise unknown(what.value, name, entries())
+    entry = entries()[name]
+    return _facts(
+        {
+            what.value: name,
+            "about": entry.note,
+            "trained on": ", ".join(entry.domains),
+            "opened as": f"{entry.spec.adapter}:{entry.spec.target}",
+            "options": ", ".join(f"{key}={value}" for key, value in entry.spec.options.items()),
+            "licence": entry.licence,
+        }
+    )
 
 
 def _facts(facts: dict[str, str]) -> str:

@@ -5,14 +5,21 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Annotated, Optional
 
 import typer
 
 from harness.cli import options
 
 
+Chosen = Annotated[
+    Optional[list[str]],  # noqa: UP045 - typer reads the annotation at run time
+    typer.Argument(help="Tasks or groups; all of them if none is named.", show_default=False),
+]
+
+
 def validate(
-    tasks: list[str] = typer.Argument(None, help="Tasks or groups; all of them if none is named."),
+    tasks: Chosen = None,
     data_dir: options.DataDir = None,
     include_path: options.Include = [],  # noqa: B006 - typer copies defaults
     as_json: options.AsJson = False,

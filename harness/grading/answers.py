@@ -32,27 +32,30 @@ def pool_classes(pools: Sequence[Sequence[str | None]], equal: EqualAll) -> list
     every spelling of its problem that is still without a class with it, all in one call of
     `equal`. So workers are kept busy, and no pair is asked that the rule does not need.
     """
+    spellings = [_spellings(answers) for answers in pools]
     leaders: list[dict[str, str]] = [{} for _ in pools]  # spelling -> representative, per problem
-    open_: list[list[str]] = [_spellings(answers) for answers in pools]
-    while any(open_):
-        pairs = [
-            (i, spellings[0], other) for i, spellings in enumerate(open_) for other in spellings[1:]
-        ]
-        verdicts = equal([(first, other) for _, first, other in pairs])
-        joined: list[set[str]] = [{spellings[0]} if spellings else set() for spellings in open_]
-        for (i, _, other), same in zip(pairs, verdicts, strict=True):
+    unplaced = [
+        sorted(known, key=lambda spelling: (len(spelling), spelling)) for known in spellings
+    ]
+    while any(unplaced):
+        pairs = [(i, rest[0], other) for i, rest in enumerate(unplaced) for other in rest[1:]]
+        verdicts = equal([(spellings[i][first], spellings[i][other]) for i, first, other in pairs])
+        for i, rest in enumerate(unplaced):
+            leaders[i].update({first: first for first in rest[:1]})
+        for (i, first, other), same in zip(pairs, verdicts, strict=True):
             if same:
-                joined[i].add(other)
-        for i, spellings in enumerate(open_):
-            leaders[i].update({spelling: spellings[0] for spelling in joined[i]})
-            open_[i] = [spelling for spelling in spellings if spelling not in joined[i]]
+                leaders[i][other] = first
+        unplaced = [[s for s in rest if s not in leaders[i]] for i, rest in enumerate(unplaced)]
     return [_numbered(answers, leaders[i]) for i, answers in enumerate(pools)]
 
 
-def _spellings(answers: Sequence[str | None]) -> list[str]:
-    """Return the distinct normalised answers, shortest first, then by code point."""
-    distinct = {normalise(answer) for answer in answers if answer is not None}
-    return sorted(distinct, key=lambda spelling: (len(spelling), spelling))
+def _spellings(answers: Sequence[str | None]) -> dict[str, str]:
+    """Return the distinct normalised answers, each with the shortest text that gives it.
+
+    The text is what is compared: normalising drops spaces that LaTeX commands need.
+    """
+    texts = sorted({a for a in answers if a is not None}, key=lambda a: (len(a), a), reverse=True)
+    return {normalise(text): text for text in texts}
 
 
 def _numbered(answers: Sequence[str | None], leaders: dict[str, str]) -> list[int]:

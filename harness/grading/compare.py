@@ -32,7 +32,10 @@ MAX_DIGITS = 15
 _NUMERAL = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?")
 _FRACTION = re.compile(r"([-+]?)\\frac\{(-?\d{1,15})\}\{(\d{1,15})\}|([-+]?)(\d{1,15})/(\d{1,15})")
 _THOUSANDS = re.compile(r"(?<=\d)(?:\\[,!; ]|\{,\}|,\s*\\!\s*)+(?=\d{3}(?!\d))")
-_NO_MEANING = re.compile(r"\\(?:left|right|displaystyle|[!,;:])(?![A-Za-z])|[\s$]")
+_NO_MEANING = re.compile(
+    r"\\(?:left|right|displaystyle|[!,;:])(?![A-Za-z])|\$|(?<!\d)\s+|\s+(?!\d)"
+)
+_TEXT = re.compile(r"\\(?:text|textbf|textit|mbox|mathrm)\s?\{([^{}]*)\}")
 _OPENED = re.compile(r"(?<=\^)[\s{(]+")
 _TOWER = re.compile(r"\^\s*-?(\d+(?:\^-?\d+)*)")
 _ROUNDING = Decimal("0.000002")
@@ -40,14 +43,15 @@ _ROUNDING = Decimal("0.000002")
 
 
 def normalise(answer: str) -> str:
-    r"""Return `answer` in one spelling: no spaces, ``$``, ``\left``, thin spaces or final stop.
+    r"""Return `answer` in one spelling: no spaces, ``$``, ``\left``, ``\text`` or final stop.
 
-    Only for comparing spellings: the text that goes to math-verify is `prepared`. An answer over
-    `MAX_CHARS` is returned as it is.
+    A space between two digits stays: ``1 1/2`` is not ``11/2``. Only for comparing spellings: the
+    text that goes to math-verify is `prepared`. An answer over `MAX_CHARS` is returned as it is.
     """
     if len(answer) > MAX_CHARS:
         return answer
-    text = _NO_MEANING.sub("", _THOUSANDS.sub(_thousands, answer))
+    text = _TEXT.sub(r"\1", _THOUSANDS.sub(_thousands, answer))
+    text = _NO_MEANING.sub("", text)
     text = re.sub(r"\\[dtc]frac(?![A-Za-z])", r"\\frac", text)
     text = re.sub(r"\\frac(\d)(\d)(?!\d)", r"\\frac{\1}{\2}", text)
     return text.rstrip(".") or answer.strip()

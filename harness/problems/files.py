@@ -128,22 +128,37 @@ def _inside(folder: Path, name: str) -> Path | None:
 def _download(source: Mapping[str, Any], name: str, folder: Path | None, local: list[str]) -> Path:
     """Return the cached copy of one file of `source`, fetching it if it is not cached."""
     home = str(source.get("hub") or source.get("github"))
+    fetch = _from_hub if "hub" in source else _from_github
     try:
-        if "hub" in source:
-            from huggingface_hub import hf_hub_download
-
-            revision = source["revision"]
-            return Path(hf_hub_download(home, name, repo_type="dataset", revision=revision))
-        from datasets import DownloadConfig, DownloadManager
-
-        # A commit's file never changes, so the cached copy needs no look at the server.
-        config = DownloadConfig(use_etag=False, max_retries=2)
-        url = f"https://raw.githubusercontent.com/{home}/{source['revision']}/{name}"
-        return Path(DownloadManager(download_config=config).download(url))
+        return fetch(home, source["revision"], name)
     except Exception as error:  # Each client has its own tree of network errors.
-        wanted = f"with {' and '.join(local)} in it " if local else ""
-        tried = f" (it is not in {folder})" if folder and local else ""
+        ways = "connect to the network"
+        if local:
+            tried = f" (it is not in {folder})" if folder else ""
+            ways += (
+                f", or name a folder with {' and '.join(local)} in it by --data-dir or "
+                f"${paths.DATA_VARIABLE}{tried}"
+            )
         raise NoData(
-            f"no data: {home}/{name} cannot be downloaded ({type(error).__name__}); connect to the "
-            f"network, or name a folder {wanted}by --data-dir or ${paths.DATA_VARIABLE}{tried}"
+            f"no data: {home}/{name} cannot be downloaded ({type(error).__name__}); {ways}"
         ) from error
+
+
+def _from_hub(home: str, revision: str, name: str) -> Path:
+    from huggingface_hub import HfApi, hf_hub_download, try_to_load_from_cache
+
+    kept = try_to_load_from_cache(home, name, revision=revision, repo_type="dataset")
+    if isinstance(kept, str):
+        return Path(kept)
+    # Fails at once without a network, where the download would try again for 20 seconds.
+    HfApi().dataset_info(home, revision=revision, timeout=20)
+    return Path(hf_hub_download(home, name, repo_type="dataset", revision=revision))
+
+
+def _from_github(home: str, revision: str, name: str) -> Path:
+    from datasets import DownloadConfig, DownloadManager
+
+    # A commit's file never changes, so the cached copy needs no look at the server.
+    config = DownloadConfig(use_etag=False, max_retries=2)
+    url = f"https://raw.githubusercontent.com/{home}/{revision}/{name}"
+    return Path(DownloadManager(download_config=config).download(url))

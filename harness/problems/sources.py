@@ -102,7 +102,7 @@ def livecodebench(
 
 
 def chain_errors(*, domain: str, **_: Any) -> Splits:
-    """One domain (``math`` or ``code``) of the generated `chain_errors`, with ProcessBench's columns."""
+    """One domain (``math`` or ``code``) of our generated solutions, with ProcessBench's columns."""
     from datasets import Dataset
 
     from harness.embedded.datasets import chain_errors as generated

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.reporting import text
 from harness.reporting.lines import Line
 from harness.reporting.style import GREY, INK, Look, Style, label
 from harness.types import ResultRow
@@ -98,6 +97,7 @@ def draw(ax: Any, lines: Sequence[Line], axis: Axis, style: Style) -> None:
 def legend(figure: Any, lines: Sequence[Line], style: Style) -> None:
     """Put a legend at the right, outside the axes: PRMs by colour, then methods without PRM."""
     from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
 
     shown = {line.last.prm for line in lines}
     entries = [
@@ -109,6 +109,8 @@ def legend(figure: Any, lines: Sequence[Line], style: Style) -> None:
         (line.last.method, style.line(line)) for line in lines if line.last.prm is None
     )
     entries += [(_sample(look), _legend_text(label(method))) for method, look in seen]
+    if any(row.ci_low is not None for line in lines for row in line.points):
+        entries.append((Patch(color=GREY, alpha=0.2, lw=0), "95 % interval"))
     handles, labels = zip(*entries, strict=True)
     figure.legend(handles, labels, loc="outside right center", handlelength=2.4, labelspacing=0.5)
 
@@ -226,7 +228,7 @@ def _scale(ax: Any, axis: Axis) -> None:
     # On two decades or less the powers of ten alone would leave an axis with one or two labels.
     subs = (1, 2, 5) if high / low < 120 else (1,)
     ax.xaxis.set_major_locator(LogLocator(base=10, subs=subs, numticks=12))
-    shown = text.power if axis.name == "flops" else _short
+    shown = _power if axis.name == "flops" else _short
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: shown(x)))
 
 
@@ -236,6 +238,12 @@ def _short(number: float) -> str:
         if number >= size:
             return f"{number / size:g}{unit}"
     return f"{number:g}"
+
+
+def _power(number: float) -> str:
+    """Return a tick with its power of ten: ``2e9``."""
+    mantissa, _, exponent = f"{number:.0e}".partition("e")
+    return f"{mantissa}e{int(exponent)}"
 
 
 def _legend_text(name: str) -> str:

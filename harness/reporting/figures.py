@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.reporting import charts, text
 from harness.reporting.cells import distinct
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
 DPI = 150
+_SUPTITLE: dict[str, Any] = {"x": 0.01, "ha": "left", "fontsize": 10.5, "fontweight": "bold"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ def _curves(lines: Sequence[Line], axes: Sequence[Axis], style: Style, where: st
             if method is not None and axis is axes[0]:
                 panel.set_title(label(method), loc="left")
         panels[0].set_ylabel("accuracy (%)")
-    canvas.suptitle(where, x=0.01, ha="left", fontsize=10.5, fontweight="bold")
+    canvas.suptitle(f"{where} ({_problems(lines)})", **_SUPTITLE)
     charts.legend(canvas, lines, style)
     return canvas
 
@@ -150,12 +151,21 @@ def _first_error(rows: Sequence[ResultRow], style: Style, folder: Path) -> Figur
     panels[0].set(ylabel="F1 (%)", ylim=(0, 100))
     title = "F1 of the first wrong step"
     where = f"{title}: {groups[0]}" if len(groups) == 1 else title
-    canvas.suptitle(where, x=0.01, ha="left", fontsize=10.5, fontweight="bold")
+    canvas.suptitle(where, **_SUPTITLE)
     charts.bar_legend(canvas, prms, style)
     facts = "; ".join(
         f"{row.task}, {row.method}, {row.prm}: {text.percent(row.value)}" for row in found
     )
     return _write(canvas, folder, "first_error", where, f"{where}, in percent. {facts}.")
+
+
+def _problems(lines: Sequence[Line]) -> str:
+    """Return how many problems the lines average; a range where PRMs cover different ones."""
+    rows = [line.last for line in lines]
+    low, high = min(row.n_problems for row in rows), max(row.n_problems for row in rows)
+    total = max(row.n_total for row in rows)
+    used = text.part(high, total)
+    return f"{low} to {used} problems" if low < high else f"{used} problems"
 
 
 def _alt(lines: Sequence[Line], axis: Axis, title: str) -> str:

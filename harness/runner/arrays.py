@@ -85,7 +85,7 @@ def load_pool(run: RunFolder, entry: PoolEntry) -> PoolArrays:
     rows = {problem.id: row for row, problem in enumerate(problems)}
     shape = (len(problems), entry.samples)
     header, units = read_ledger(folder.candidates)
-    architecture = _architecture(header.facts)
+    architecture = architecture_of(header.facts)
     tokens, prompt, flops = (
         np.full(shape, np.nan),
         np.full(shape[0], np.nan),
@@ -141,7 +141,7 @@ def load_scores(
     shape = pool.correct.shape
     header, units = read_ledger(path)
     _complete(path, units, len(rows))
-    architecture = _architecture(header.facts)
+    architecture = architecture_of(header.facts)
     tokens, flops = np.full(shape, np.nan), np.full(shape, np.nan)
     places: list[tuple[int, int]] = []
     values: list[float] = []
@@ -197,7 +197,8 @@ def _seconds(units: Sequence[Unit], rows: Mapping[str, int]) -> Floats:
     return seconds
 
 
-def _architecture(facts: Mapping[str, Any]) -> Architecture | None:
+def architecture_of(facts: Mapping[str, Any]) -> Architecture | None:
+    """Return the shape of the model that filled a log; None for recorded content."""
     found = facts.get("architecture")
     return Architecture(**found) if found else None
 

@@ -14,6 +14,7 @@ from harness.runner.grade import grade
 from harness.runner.plan import Plan, PoolPlan, ScorePlan
 from harness.runner.progress import Progress
 from harness.runner.score import score
+from harness.runner.truth import RunTruth
 from harness.store.atomic import exclusive
 from harness.store.format import PoolFolder, RunFolder
 from harness.store.sweepfile import (
@@ -32,13 +33,19 @@ def default_out(plan: Plan) -> Path:
 
 
 def execute(
-    plan: Plan, out: Path, progress: Progress, arguments: Sequence[str], workers: int | None = None
+    plan: Plan,
+    out: Path,
+    truth: RunTruth,
+    progress: Progress,
+    arguments: Sequence[str],
+    workers: int | None = None,
 ) -> RunFolder:
     """Run a sweep in `out`, or what is left of it.
 
     Args:
         plan: what to do.
         out: the run folder; created, or continued if it holds the same sweep.
+        truth: the one that the plan's PRMs were opened with.
         progress: hears of every stage.
         arguments: the command line, for the record.
         workers: grading processes; None is one per core.
@@ -52,12 +59,17 @@ def execute(
             check_same(run, found, wanted.with_scores(tuple(found.config["prms"]), ()))
             wanted = found.with_scores((), wanted.scores)
         write_sweep(run, wanted)
-        _work(plan, run, progress, arguments, workers)
+        _work(plan, run, truth, progress, arguments, workers)
     return run
 
 
 def _work(
-    plan: Plan, run: RunFolder, progress: Progress, arguments: Sequence[str], workers: int | None
+    plan: Plan,
+    run: RunFolder,
+    truth: RunTruth,
+    progress: Progress,
+    arguments: Sequence[str],
+    workers: int | None,
 ) -> None:
     """Do the stages, one engine in memory at a time."""
     models = [p.policy for p in plan.pools if p.policy] + [s.prm for s in plan.scores]
@@ -82,6 +94,7 @@ def _work(
     for closing in {id(p.policy): p.policy for p in plan.pools if p.policy}.values():
         closing.close()
     grade_pools(plan.pools, run, progress, workers)
+    truth.learn(run, [pool.source for pool in plan.pools if not pool.greedy])
     score_pools(plan.scores, run, progress)
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from harness.errors import ConfigError
 from harness.grading import grader_for
-from harness.prms.prm import Prm
 from harness.provenance import append_entry, provenance
 from harness.runner.execute import score_entries, score_pools
 from harness.runner.grade import grade
 from harness.runner.plan import PoolSource, ScorePlan, check_prm, score_plan
 from harness.runner.progress import Progress
+from harness.runner.truth import RunTruth
 from harness.store.atomic import exclusive
 from harness.store.format import PoolFolder, RunFolder
 from harness.store.log import ledger_path, read_ledger
@@ -40,7 +40,6 @@ def pool_sources(run: RunFolder, sweep: SweepFile) -> list[PoolSource]:
 def add_prms(
     run: RunFolder,
     texts: Sequence[str],
-    open_prm: Callable[[str], Prm],
     progress: Progress,
     arguments: Sequence[str],
 ) -> None:
@@ -54,13 +53,15 @@ def add_prms(
     with exclusive(run.root):
         sweep = read_sweep(run)
         sources = [s for s in pool_sources(run, sweep) if not s.greedy]
-        prms = [open_prm(text) for text in texts]
+        truth = RunTruth()
+        prms = [truth.open_prm(text) for text in texts]
         for prm in prms:
             check_prm(prm, sources, sweep.config.get("aggregations") or ())
         plans: list[ScorePlan] = [score_plan(s, prm) for prm in prms for s in sources]
         # Named before they are made: a killed `score` is seen as unfinished, not as absent.
         write_sweep(run, sweep.with_scores(tuple(texts), score_entries(plans)))
         append_entry(run.provenance, provenance(arguments, [prm.describe() for prm in prms]))
+        truth.learn(run, sources)
         score_pools(plans, run, progress)
 
 

@@ -29,7 +29,8 @@ def generate(
         folder.write_problems(problems)
     with LogWriter(folder.candidates, header) as log:
         done = len(finished(log.finished))
-        progress.start("generate", len(problems) * samples, done * samples, "candidates")
+        label = f"generate · {policy.spec.name} · {header.facts['task']}"
+        progress.start(label, len(problems) * samples, done * samples, "candidates")
         drafts = (Draft(),) * samples
         for name, unit in owed(units(problems, samples, policy.unit_rows), log.finished):
             requests = [Extend(problem.question, drafts, sampling) for problem in unit]

@@ -32,7 +32,8 @@ def grade(
     header = Header("grades", {"pool": pool.digest, "grader": grader.identity()}, pool.facts)
     with LogWriter(path or folder.grades, header) as log:
         done = len(finished(log.finished))
-        progress.start("grade", len(problems) * samples, done * samples, "candidates")
+        label = f"grade · {pool.facts['task']}"
+        progress.start(label, len(problems) * samples, done * samples, "candidates")
         candidates = drafts_by_problem(folder)
         for name, unit in owed(units(problems, samples, _UNIT), log.finished):
             texts: list[tuple[str, ...]] = []
@@ -42,7 +43,7 @@ def grade(
                     raise DataError(f"{folder.candidates}: {problem.id!r} has no candidates")
                 texts.append(tuple(draft.text for draft in own))
             start = time.perf_counter()
-            grades = grader.grade(list(zip(unit, texts, strict=True)))
+            grades = grader.grade_pool(list(zip(unit, texts, strict=True)))
             records = [
                 grade_record(problem.id, index, found)
                 for problem, own_grades in zip(unit, grades, strict=True)

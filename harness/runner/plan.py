@@ -261,6 +261,7 @@ def score_plan(source: PoolSource, prm: Prm) -> ScorePlan:
     """Return the plan of one score file."""
     identity: dict[str, Json] = {"pool": source.digest, "prm": prm.identity()}
     facts: dict[str, Json] = {
+        "task": source.task,
         "samples": source.samples,
         "semantics": prm.semantics,
         "aggregation": prm.aggregation,

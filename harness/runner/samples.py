@@ -12,7 +12,7 @@ from harness.prms.aggregate import aggregate, vote_weight
 from harness.reporting.sample import Sample, SampleCandidate
 from harness.store.format import RunFolder, read_scores
 from harness.store.sweepfile import PoolEntry, ScoreEntry, SweepFile, read_sweep
-from harness.types import Candidate, Draft, Grade, Json, Problem, StepScores
+from harness.types import Candidate, Draft, Grade, Json, Problem, Semantics, StepScores
 
 PER_PRM = 20
 """Problems shown per pool and PRM, spread evenly over the task."""
@@ -127,7 +127,7 @@ def _choices(shown: Sequence[_Shown]) -> Iterator[tuple[int, tuple[str, ...]]]:
     scores = np.array([-np.inf if s.score is None else s.score for s in shown])
     if np.isfinite(scores).any():
         chosen.setdefault(int(scores.argmax()), []).append("best_of_n")
-    semantics = next((s.scores.semantics for s in shown if s.scores), "p_correct")
+    semantics: Semantics = next((s.scores.semantics for s in shown if s.scores), "p_correct")
     weight = np.where(
         np.isfinite(scores), vote_weight(np.where(np.isfinite(scores), scores, 0.0), semantics), 0.0
     )

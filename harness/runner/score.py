@@ -27,7 +27,8 @@ def score(
     """Score what is owed of a pool, or of the given solutions of a task of kind ``steps``."""
     rows = _rows(header)
     with LogWriter(path, header) as log:
-        progress.start("score", len(problems) * rows, len(finished(log.finished)) * rows, "drafts")
+        label = f"score · {prm.spec.name} · {header.facts['task']}"
+        progress.start(label, len(problems) * rows, len(finished(log.finished)) * rows, "drafts")
         pending = owed(units(problems, rows, prm.unit_rows), log.finished)
         for name, unit, drafts in _with_drafts(pending, folder):
             requests = [

@@ -1,0 +1,127 @@
+"""The report as one HTML file that opens without a network.
+
+Style, script, figures and samples are all inside. Names and model text are data: the template
+escapes whatever it prints, the viewer inserts text as text, and the page's content security
+policy names the two scripts and the style sheet by their digests and forbids everything else, so
+that a text which slipped through would still not run.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from harness.reporting.figures import Figure, Missing
+from harness.reporting.files import replace
+from harness.reporting.payload import samples_json, visible
+from harness.reporting.sample import Sample
+from harness.reporting.table import Table
+
+NAME = "index.html"
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Where the results come from; printed as given."""
+
+    title: str
+    command: str
+    """The exact command line."""
+    digest: str
+    """Of the run's configuration."""
+    date: str
+    """When the run was started, from its provenance; a report made again keeps it."""
+    versions: tuple[tuple[str, str], ...] = ()
+    """Package names and versions."""
+    facts: tuple[tuple[str, str], ...] = ()
+    """Anything else worth a line: machine, models, data revisions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure ready to be put in the page."""
+
+    title: str
+    alt: str
+    uri: str
+
+
+def page_html(
+    about: About,
+    tables: Sequence[Table],
+    figures: Sequence[Figure] = (),
+    missing: Sequence[Missing] = (),
+    samples: Sequence[Sample] = (),
+) -> str:
+    """Return the whole page. The same arguments and figure files give the same text."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=PackageLoader("harness.reporting", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    css, js, library = _own("page.css"), _own("page.js"), _tablesort()
+    return environment.get_template("page.html.j2").render(
+        about=about,
+        tables=tables,
+        pictures=[_picture(figure) for figure in figures if figure.name != "overview"],
+        missing=missing,
+        n_samples=len(samples),
+        visible=visible,
+        css=Markup(css),
+        js=Markup(js),
+        library=Markup(library),
+        samples=Markup(samples_json(samples)),
+        style_digest=_csp_digest(css),
+        script_digests=[_csp_digest(library), _csp_digest(js)],
+    )
+
+
+def write_page(
+    path: Path,
+    about: About,
+    tables: Sequence[Table],
+    figures: Sequence[Figure] = (),
+    missing: Sequence[Missing] = (),
+    samples: Sequence[Sample] = (),
+) -> None:
+    """Write the page to `path`, whole or not at all.
+
+    Raises:
+        InfrastructureError, DataError: as `harness.errors.writing`.
+    """
+    html = page_html(about, tables, figures, missing, samples)
+    replace(path, html.encode("utf-8", "replace"))
+
+
+def _own(name: str) -> str:
+    return files("harness.reporting").joinpath(name).read_text("utf-8")
+
+
+def _tablesort() -> str:
+    """Return the bundled library with its licence, which has to stay beside it."""
+    licence, code = _own("vendor/tablesort.LICENCE.txt"), _own("vendor/tablesort.min.js")
+    return f"/*\n{licence}*/\n{code}"
+
+
+def _csp_digest(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"
+
+
+def _picture(figure: Figure) -> Picture:
+    """Return the smaller of SVG and PNG. An image element runs no script of an SVG."""
+    candidates = (("image/svg+xml", figure.svg), ("image/png", figure.png))
+    kind, data = min(
+        ((kind, path.read_bytes()) for kind, path in candidates), key=lambda one: len(one[1])
+    )
+    uri = f"data:{kind};base64,{base64.b64encode(data).decode()}"
+    return Picture(figure.title, figure.alt, uri)

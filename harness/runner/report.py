@@ -1,0 +1,62 @@
+"""From a run's files to its results and report; nothing else is read, so both can be made again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.digest import SHORT
+from harness.provenance import read_entries
+from harness.reporting.frames import write_results
+from harness.reporting.page import About
+from harness.reporting.report import Report, write_report
+from harness.runner.evaluate import evaluate
+from harness.runner.progress import Progress
+from harness.runner.samples import samples
+from harness.store.format import RunFolder
+from harness.store.sweepfile import read_sweep
+
+
+def make_report(run: RunFolder, progress: Progress) -> Report:
+    """Evaluate a run and write results.csv, results.parquet and the report folder.
+
+    Raises:
+        DataError: the run is not complete, or a file of it is torn.
+    """
+    progress.start("report", 3, 0, "parts")
+    rows = evaluate(run)
+    progress.advance(1, "results")
+    write_results(rows, run.root)
+    shown = samples(run)
+    progress.advance(1, "samples")
+    report = write_report(rows, shown, _about(run), run.report)
+    progress.advance(1, "figures and page")
+    progress.finish()
+    return report
+
+
+def _about(run: RunFolder) -> About:
+    """Return where the results come from, by the first launch that the run remembers."""
+    sweep = read_sweep(run)
+    entries: list[Any] = list(read_entries(run.provenance))
+    first = entries[0] if entries else {}
+    machine = f"{first.get('processor', '?')}, {first.get('cores', '?')} cores"
+    devices = first.get("devices") or []
+    facts = [
+        ("machine", ", ".join([machine, *devices])),
+        ("code", str(first.get("code") or "a released package")),
+        ("launches", str(len(entries))),
+        ("seed", str(sweep.config["seed"])),
+    ]
+    packages = first.get("packages") or {}
+    return About(
+        title=f"{sweep.config['name']} · {sweep.digest[:SHORT]}",
+        command=str(first.get("command", "")),
+        digest=sweep.digest,
+        date=str(first.get("time", ""))[:10],
+        versions=(
+            ("prm-harness", str(first.get("harness", ""))),
+            ("Python", str(first.get("python", ""))),
+            *((name, str(version)) for name, version in packages.items()),
+        ),
+        facts=tuple(facts),
+    )

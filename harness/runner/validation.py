@@ -1,0 +1,59 @@
+"""`validate` with graders and progress: one task after the other, each with its findings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.grading import MathGrader
+from harness.problems.catalog import catalog
+from harness.problems.validate import Finding, validate
+from harness.runner.progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class TaskReport:
+    """What was found of one task or group."""
+
+    task: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def failed(self) -> bool:
+        """Whether anything is wrong, beyond what could not be checked."""
+        return any(finding.level == "error" for finding in self.findings)
+
+    @property
+    def summary(self) -> str:
+        """In one word."""
+        if self.failed:
+            return "wrong"
+        return "checked in part" if self.findings else "all right"
+
+
+def validate_tasks(
+    names: Sequence[str],
+    data_dir: Path | None,
+    include: Sequence[Path],
+    progress: Progress,
+) -> list[TaskReport]:
+    """Check tasks and groups, all of them if none is named.
+
+    Raises:
+        ConfigError: a name that does not exist, or a YAML with a mistake.
+    """
+    known = catalog(include)
+    wanted = list(
+        dict.fromkeys(task.name for name in names or known.names for task in known.expand(name))
+    )
+    wanted += [name for name in known.groups if not names or name in names]
+    reports = []
+    progress.start("validate", len(wanted), 0, "tasks")
+    with MathGrader() as grader:
+        for name in wanted:
+            found = validate([name], grade=grader.grade, data_dir=data_dir, include=include)
+            reports.append(TaskReport(name, tuple(f for f in found if f.task == name)))
+            progress.advance(1, name)
+    progress.finish()
+    return reports
