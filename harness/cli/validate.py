@@ -11,7 +11,6 @@ import typer
 
 from harness.cli import options
 
-
 Chosen = Annotated[
     Optional[list[str]],  # noqa: UP045 - typer reads the annotation at run time
     typer.Argument(help="Tasks or groups; all of them if none is named.", show_default=False),

@@ -9,32 +9,34 @@ from harness.embedded.shapes import SHAPES, parameters
 
 _POLICY = """# embedded policy
 
-A Qwen2 language model of {parameters:,} parameters ({layers} layers, width {width}, one key-value head) that solves
-`chain_arithmetic` and `chain_programs`. It learned to write as the mistake model of `harness/embedded/mistakes.py`
-does, mistakes included: its greedy answer and its majority are wrong wherever the mistake model is wrong more
-often than right.
+A Qwen2 language model of {parameters:,} parameters ({layers} layers, width {width}, one key-value
+head) that solves `chain_arithmetic` and `chain_programs`. It learned to write as the mistake
+model of `harness/embedded/mistakes.py` does, mistakes included: its greedy answer and its
+majority are wrong wherever the mistake model is wrong more often than right.
 
 - Prompt: the problem text and a line end. One step per line; then the end token.
 - Data: fresh problems of the train split, {share:.0%} of them programs; loss on the solution only.
-- Training: {steps:,} steps of up to {tokens:,} tokens, AdamW, peak rate {rate:g}, cosine, seed `{seed}`,
-  bfloat16 autocast.
-- Stored in bfloat16, measured in float32 at temperature 1.0 on the test split ({count} problems of arithmetic):
+- Training: {steps:,} steps of up to {tokens:,} tokens, AdamW, peak rate {rate:g}, cosine, seed
+  `{seed}`, bfloat16 autocast.
+- Stored in bfloat16, measured in float32 at temperature 1.0 on the test split ({count} problems
+  of arithmetic):
 
 {table}
 """
 
 _PRM = """# {name}
 
-A Qwen2 step scorer of {parameters:,} parameters (size {size}). It reads the problem, a line end and the
-solution's steps, each with its line end; at every step's line end, the sigmoid of the one logit is the probability that
-this step and all before it are right.
+A Qwen2 step scorer of {parameters:,} parameters (size {size}). It reads the problem, a line end
+and the solution's steps, each with its line end; at every step's line end, the sigmoid of the one
+logit is the probability that this step and all before it are right.
 
 - Domains: {domains}. Labels: {labels}.
 - Data: solutions sampled from the embedded policy on train problems{mixture}.
-- Start: {start}, then {steps:,} steps of up to {tokens:,} tokens, AdamW, peak rate {rate:g}, cosine,
-  seed `{seed}`, bfloat16 autocast.
-- Stored in bfloat16, measured in float32. The pool is 64 samples per test problem at temperature 1.0; the interval
-  is a paired 95 % bootstrap over problems; F1 is first-wrong-step F1 on `chain_errors` at threshold 0.5:
+- Start: {start}, then {steps:,} steps of up to {tokens:,} tokens, AdamW, peak rate {rate:g},
+  cosine, seed `{seed}`, bfloat16 autocast.
+- Stored in bfloat16, measured in float32. The pool is 64 samples per test problem at temperature
+  1.0; the interval is a paired 95 % bootstrap over problems; F1 is first-wrong-step F1 on
+  `chain_errors` at threshold 0.5:
 
 {table}
 """
@@ -79,7 +81,9 @@ def _prm_card(name: str, prm: Any, found: Mapping[str, Any]) -> str:
         size=recipe.size,
         domains=", ".join(recipe.domains),
         labels=rollouts if recipe.monte_carlo else exact,
-        mixture="" if recipe.monte_carlo else ", half and half with fresh ones of the mistake model",
+        mixture=""
+        if recipe.monte_carlo
+        else ", half and half with fresh ones of the mistake model",
         start=start,
         steps=recipe.plan.steps,
         tokens=recipe.plan.tokens,

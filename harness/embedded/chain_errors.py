@@ -1,14 +1,15 @@
 """Solutions to be judged step by step, in ProcessBench's format, from the mistake model.
 
-Of every ten solutions of a domain five are right, four have a wrong step and a wrong answer, and one
-has a wrong step and yet the right answer (a mistake that the answer does not depend on, or two that
-cancel out). Problems are of the test split and none comes twice. `label` is the exact
+Of every ten solutions of a domain five are right, four have a wrong step and a wrong answer, and
+one has a wrong step and yet the right answer (a mistake that the answer does not depend on, or
+two that cancel out). Problems are of the test split and none comes twice. `label` is the exact
 checker's: the index of the first wrong step, or -1.
 """
 
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from harness.embedded import chain_arithmetic, program_tests
 from harness.embedded.chain_arithmetic import Chain
@@ -17,7 +18,18 @@ from harness.embedded.checkers import CHECKERS
 from harness.embedded.corpus import DOMAINS, problems, write
 from harness.embedded.mistakes import Hand
 
-_PATTERN = ("right", "wrong", "right", "wrong", "right", "wrong", "right", "lucky", "right", "wrong")
+_PATTERN = (
+    "right",
+    "wrong",
+    "right",
+    "wrong",
+    "right",
+    "wrong",
+    "right",
+    "lucky",
+    "right",
+    "wrong",
+)
 _PREFIX = {"arithmetic": "arith", "programs": "prog"}
 _TRIES = 40
 """Solutions drawn per problem before the next problem is taken."""
@@ -52,8 +64,12 @@ def answer_is_right(problem: Chain | Program, steps: Sequence[str]) -> bool:
     """Whether a solution's answer is right, whatever its steps are."""
     if isinstance(problem, Program):
         return program_tests.passes(steps, program_tests.hidden_tests(problem))
-    gold = chain_arithmetic.solve(problem, Hand()).steps[-1]
-    return bool(steps) and steps[-1] == gold
+    return bool(steps) and steps[-1] == _gold_ending(problem)
+
+
+@lru_cache(maxsize=4096)
+def _gold_ending(problem: Chain) -> str:
+    return chain_arithmetic.solve(problem, Hand()).steps[-1]
 
 
 def judged(domain: str, count: int, seed: str = "chain-errors") -> list[Judged]:
@@ -76,6 +92,8 @@ def _search(problem: Chain | Program, wanted: str, rng: random.Random) -> Judged
     for _ in range(_TRIES):
         solution = write(problem, Hand(None if wanted == "right" else rng))
         if (wanted == "right") != (not solution.made):
+            continue
+        if answer_is_right(problem, solution.steps) == (wanted == "wrong"):
             continue
         found = judge(problem, solution.steps)
         if found.verdict == wanted:

@@ -1,7 +1,7 @@
 """Short specifications and the small Python functions that they ask for.
 
-A specification is a list of clauses, `f(x): add 47+38; unless x>9 sub 5; for 2 to 6 add i`. The solution is
-a function with one code line per step, written clause by clause:
+A specification is a list of clauses, `f(x): add 47+38; unless x>9 sub 5; for 2 to 6 add i`. The
+solution is a function with one code line per step, written clause by clause:
 
     def f(x):
         x = x + 85
@@ -11,9 +11,9 @@ a function with one code line per step, written clause by clause:
             x = x + i
         return x
 
-Constants are worked out, so arithmetic matters here as it does in `chain_arithmetic`; loop bounds, edges of
-comparisons, branches and parentheses are the traps that only code has (see `mistakes`). `level` is
-the number of lines, 4 to 12. At most two traps are of a modal kind.
+Constants are worked out, so arithmetic matters here as it does in `chain_arithmetic`; loop
+bounds, edges of comparisons, branches and parentheses are the traps that only code has (see
+`mistakes`). `level` is the number of lines, 4 to 12. At most two traps are of a modal kind.
 """
 
 import random

@@ -1,11 +1,11 @@
 """The exact step checkers: the index of the first wrong step, or -1.
 
-Both know the one way to solve a problem, so a step is right exactly when it says what that way says
-there. Up to the first wrong step all steps are right, hence the expected step never depends on what
-the model made of earlier ones. Accepted variations: spaces, and in arithmetic the order of a sum or a
-product (`3*85=255`); in programs `x - -5` for `x + 5`. A step that cannot be read is wrong, and so is
-a step after the last one. A solution that stops early has no wrong step; whether it is complete is
-the answer's business.
+Both know the one way to solve a problem, so a step is right exactly when it says what that way
+says there. Up to the first wrong step all steps are right, hence the expected step never depends
+on what the model made of earlier ones. Accepted variations: spaces, and in arithmetic the order
+of a sum or a product (`3*85=255`); in programs `x - -5` for `x + 5`. A step that cannot be read
+is wrong, and so is a step after the last one. A solution that stops early has no wrong step;
+whether it is complete is the answer's business.
 """
 
 import re

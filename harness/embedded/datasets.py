@@ -1,8 +1,9 @@
 """The three generated tasks as data sets, under the names that the task files give.
 
-Each function returns a dictionary of splits, as lm-eval's `custom_dataset` expects, and takes no notice of the
-keyword arguments that come with it. Only these functions import the `datasets` library; the rows
-themselves are plain Python. The model reads exactly `problem + "\\n"` and writes the solution.
+Each function returns a dictionary of splits, as lm-eval's `custom_dataset` expects, and takes no
+notice of the keyword arguments that come with it. Only these functions import the `datasets`
+library; the rows themselves are plain Python. The model reads exactly `problem + "\\n"` and
+writes the solution.
 """
 
 from itertools import islice
@@ -32,7 +33,7 @@ def arithmetic_rows() -> list[dict[str, Any]]:
 
 
 def program_rows() -> list[dict[str, Any]]:
-    """Rows of `chain_programs`: id, problem, entry_point, public and hidden tests, level, solution."""
+    """Rows of `chain_programs`: id, problem, entry_point, tests, level, solution."""
     found = []
     for number, row in enumerate(islice(problems("programs", "test", "test"), PROGRAMS)):
         program = _programs.parse(row.text)

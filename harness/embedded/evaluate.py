@@ -1,8 +1,8 @@
 """A quick measurement of the trained models, for the cards and for tuning.
 
-It is not the harness: one pool, three aggregations, first-wrong-step F1 at 0.5. Best-of-N takes the
-first of equal scores; the majority is over answers (texts, for programs), the first seen of equal counts.
-The interval is a paired bootstrap over problems of best-of-64 minus majority.
+It is not the harness: one pool, three aggregations, first-wrong-step F1 at 0.5. Best-of-N takes
+the first of equal scores; the majority is over answers (texts, for programs), the first seen of
+equal counts. The interval is a paired bootstrap over problems of best-of-64 minus majority.
 """
 
 import logging

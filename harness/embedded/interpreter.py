@@ -8,6 +8,7 @@ elsewhere belongs into the sandbox.
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 _MAX_STEPS = 2000
 _MAX_SIZE = 10**9
@@ -106,19 +107,12 @@ class _Machine:
         return None
 
     def value(self, expression: str) -> int:
-        tokens: list[str] = []
-        at = 0
-        text = expression.rstrip()
-        while at < len(text):
-            match = _TOKEN.match(text, at)
-            if not match:
-                raise NoResultError(f"unreadable expression {text!r}")
-            tokens.append(match.group(1))
-            at = match.end()
-        tokens.reverse()
+        if expression.isdigit() and len(expression) < 10:
+            return int(expression)
+        tokens = list(_tokens(expression))
         result = self.sum(tokens)
         if tokens or abs(result) > _MAX_SIZE:
-            raise NoResultError(f"unreadable expression or large value {text!r}")
+            raise NoResultError(f"unreadable expression or large value {expression!r}")
         return result
 
     def sum(self, tokens: list[str]) -> int:
@@ -151,6 +145,20 @@ class _Machine:
         if token in self.values:
             return self.values[token]
         raise NoResultError(f"no value for {token!r}")
+
+
+@lru_cache(maxsize=4096)
+def _tokens(expression: str) -> tuple[str, ...]:
+    """The tokens of an expression, the last one first."""
+    tokens: list[str] = []
+    at, text = 0, expression.rstrip()
+    while at < len(text):
+        match = _TOKEN.match(text, at)
+        if not match:
+            raise NoResultError(f"unreadable expression {text!r}")
+        tokens.append(match.group(1))
+        at = match.end()
+    return tuple(reversed(tokens))
 
 
 def _body(rows: list[tuple[int, str]], at: int, depth: int) -> tuple[list[tuple[int, str]], int]:

@@ -8,29 +8,42 @@ from torch import Tensor
 
 from harness.embedded import corpus, tokenizer
 from harness.embedded.shapes import new_policy
-from harness.embedded.training import Batch, Plan, Row, fit, language_loss
+from harness.embedded.training import Batch, Loss, Plan, Row, language_loss
 
 SHARE_OF_PROGRAMS = 0.33
-PLAN = Plan(steps=4200, rate=2e-3, seed="policy")
+PLAN = Plan(steps=3600, rate=2e-3, seed="policy")
 
 
-def rows(seed: str) -> Iterator[Row]:
-    """Endless solved train problems of both domains."""
-    reader = tokenizer.build()
-    source = corpus.examples(seed, SHARE_OF_PROGRAMS)
-    while True:
-        pairs = [(item.problem, item.solution.text) for item in islice(source, 256)]
-        for tokens, start in corpus.encode(reader, pairs):
-            yield Row(tokens, start, [])
+class PolicyJob:
+    """Both domains, the mistake corpus, nothing but the solution's tokens."""
+
+    plan = PLAN
+
+    def build(self) -> tuple[Any, Loss]:
+        """The untrained policy."""
+        model = new_policy("large", seed=1)
+        return model, language_only(model)
+
+    def rows(self, seed: str) -> Iterator[Row]:
+        """Solved train problems of both domains."""
+        return corpus_rows(seed, SHARE_OF_PROGRAMS)
 
 
-def train(plan: Plan = PLAN) -> Any:
-    """A trained policy."""
-    model = new_policy("large", seed=1)
+def language_only(model: Any) -> Loss:
+    """The loss of a language model whose output layer is its embedding."""
     embedding = model.model.embed_tokens.weight
 
     def loss(hidden: Tensor, batch: Batch, done: float) -> Tensor:
         return language_loss(hidden, embedding, batch)
 
-    fit(model, rows, plan, loss)
-    return model
+    return loss
+
+
+def corpus_rows(seed: str, share: float) -> Iterator[Row]:
+    """Endless solved train problems, this share of them programs."""
+    reader = tokenizer.build()
+    source = corpus.examples(seed, share)
+    while True:
+        pairs = [(item.problem, item.solution.text) for item in islice(source, 256)]
+        for tokens, start in corpus.encode(reader, pairs):
+            yield Row(tokens, start, [])

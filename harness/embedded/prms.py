@@ -1,29 +1,31 @@
 """The PRMs: what each is trained on, and how.
 
-A PRM starts from a language model of its own size that was trained on the mistake corpus: the large ones
-from the policy itself, the others from a base that is thrown away afterwards. It then learns step labels on
-solutions sampled from the policy, mixed half and half with the mistake model's. The label is 1
-before the first wrong step and 0 from it on, not masked after it: the score means "this step and all
-before it are right", so the last score judges the whole solution and a minimum loses nothing. The
-language loss goes on with a small weight, which keeps the arithmetic alive while the head learns.
+A PRM starts from a language model of its own size that was trained on the mistake corpus: the
+large ones from the policy itself, the others from a base that is thrown away afterwards. It then
+learns step labels on solutions sampled from the policy, mixed half and half with the mistake
+model's. The label is 1 before the first wrong step and 0 from it on, not masked after it: the
+score means "this step and all before it are right", so the last score judges the whole solution
+and a minimum loses nothing. The language loss goes on with a small weight, which keeps the
+arithmetic alive while the head learns.
 """
 
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+from transformers import AutoModelForCausalLM
 
 from harness.embedded import corpus, samples, tokenizer
 from harness.embedded.checkers import CHECKERS
+from harness.embedded.policy import corpus_rows, language_only
 from harness.embedded.samples import Sample
 from harness.embedded.shapes import new_policy, new_prm
-from harness.embedded.training import Batch, Plan, Row, fit, language_loss, step_loss
+from harness.embedded.training import Batch, Loss, Plan, Row, language_loss, step_loss
 
 LANGUAGE_WEIGHT = 0.2
 
@@ -58,40 +60,58 @@ BASES = {
 """Size -> how its language model is trained; the large one is the policy."""
 
 
-def train_base(size: str) -> Any:
-    """A language model of arithmetic, the start of the PRMs of this size."""
-    model = new_policy(size, seed=2)
-    embedding = model.model.embed_tokens.weight
+@dataclass(frozen=True, slots=True)
+class BaseJob:
+    """A language model of arithmetic, the start of the PRMs of its size."""
 
-    def loss(hidden: Tensor, batch: Batch, done: float) -> Tensor:
-        return language_loss(hidden, embedding, batch)
+    size: str
 
-    fit(model, partial(_base_rows), BASES[size], loss)
-    return model
+    @property
+    def plan(self) -> Plan:
+        """How long and how fast."""
+        return BASES[self.size]
 
+    def build(self) -> tuple[Any, Loss]:
+        """The untrained model."""
+        model = new_policy(self.size, seed=2)
+        return model, language_only(model)
 
-def train(name: str, base: Any, sampled: Path) -> Any:
-    """A trained PRM; `sampled` holds the labelled samples of the policy."""
-    recipe = RECIPES[name]
-    prm = new_prm(recipe.size, seed=3, policy=base)
-    embedding = prm.model.embed_tokens.weight
-
-    def loss(hidden: Tensor, batch: Batch, done: float) -> Tensor:
-        language = language_loss(hidden, embedding, batch)
-        return step_loss(hidden, prm.score, batch) + LANGUAGE_WEIGHT * (1 - done) * language
-
-    source = partial(rows, sampled=sampled, domains=recipe.domains, alone=recipe.monte_carlo)
-    fit(prm, source, recipe.plan, loss)
-    return prm
+    def rows(self, seed: str) -> Iterator[Row]:
+        """Solved train problems of arithmetic."""
+        return corpus_rows(seed, 0.0)
 
 
-def _base_rows(seed: str) -> Iterator[Row]:
-    reader = tokenizer.build()
-    source = corpus.examples(seed, 0.0)
-    while True:
-        pairs = [(item.problem, item.solution.text) for item in islice(source, 256)]
-        for tokens, start in corpus.encode(reader, pairs):
-            yield Row(tokens, start, [])
+@dataclass(frozen=True, slots=True)
+class PrmJob:
+    """One PRM."""
+
+    name: str
+    base: Path
+    """Folder of the language model to start from."""
+    sampled: Path
+    """The labelled samples of the policy."""
+
+    @property
+    def plan(self) -> Plan:
+        """How long and how fast."""
+        return RECIPES[self.name].plan
+
+    def build(self) -> tuple[Any, Loss]:
+        """The model with the base's body and a new head."""
+        base = AutoModelForCausalLM.from_pretrained(self.base, dtype=torch.float32)
+        prm = new_prm(RECIPES[self.name].size, seed=3, policy=base)
+        embedding = prm.model.embed_tokens.weight
+
+        def loss(hidden: Tensor, batch: Batch, done: float) -> Tensor:
+            language = language_loss(hidden, embedding, batch)
+            return step_loss(hidden, prm.score, batch) + LANGUAGE_WEIGHT * (1 - done) * language
+
+        return prm, loss
+
+    def rows(self, seed: str) -> Iterator[Row]:
+        """Labelled solutions."""
+        recipe = RECIPES[self.name]
+        return rows(seed, self.sampled, recipe.domains, recipe.monte_carlo)
 
 
 def rows(seed: str, sampled: Path, domains: tuple[str, ...], alone: bool) -> Iterator[Row]:

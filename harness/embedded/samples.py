@@ -1,8 +1,9 @@
 """Solutions sampled from the policy on train problems, with step labels for the PRMs.
 
-Two kinds of labels. *Exact*: the checker's first wrong step. *Monte-Carlo*: as in OmegaPRM; a solution
-with the right answer counts as right throughout, and in one with a wrong answer a binary search
-looks for the first step from which none of `ROLLOUTS` continuations by the policy reaches the right answer.
+Two kinds of labels. *Exact*: the checker's first wrong step. *Monte-Carlo*: as in OmegaPRM; a
+solution with the right answer counts as right throughout, and in one with a wrong answer a binary
+search looks for the first step from which none of `ROLLOUTS` continuations by the policy reaches
+the right answer.
 """
 
 import json

@@ -1,7 +1,7 @@
 """The sizes of the tiny models, and their way to disk and back.
 
-All are Qwen2: 32 dimensions per attention head and a single key-value head, which keeps the cache of
-a batch of samples small. Weights are stored in bfloat16 and used in float32.
+All are Qwen2: 32 dimensions per attention head and a single key-value head, which keeps the cache
+of a batch of samples small. Weights are stored in bfloat16 and used in float32.
 """
 
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ def new_policy(size: str, seed: int) -> Any:
 
 
 def new_prm(size: str, seed: int, policy: Any = None) -> Any:
-    """An untrained step scorer; with a policy of the same size its body starts from the policy's."""
+    """An untrained step scorer; with a policy of its size the body starts from the policy's."""
     torch.manual_seed(seed)
     settings = config(size, len(tokenizer.build()))
     settings.num_labels = 1

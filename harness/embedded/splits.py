@@ -1,8 +1,8 @@
 """Train and test streams that cannot share a problem.
 
-A problem belongs to the split that the hash of its text says, whoever generates it: one tenth of all
-texts is test, the rest train. A stream draws problems from seeds that are plain strings and keeps
-those of its own split, so it is the same on every machine and every Python version.
+A problem belongs to the split that the hash of its text says, whoever generates it: one tenth of
+all texts is test, the rest train. A stream draws problems from seeds that are plain strings and
+keeps those of its own split, so it is the same on every machine and every Python version.
 """
 
 import hashlib

@@ -5,8 +5,8 @@ trip; there are no merges. The frequent words of the two tasks are single tokens
 over a line end, so the tokens of a text are the tokens of its lines one after the other.
 
 Technically a byte-level BPE without merges, the words being added tokens: the one form that
-`AutoTokenizer` loads unchanged for a Qwen2 model (transformers 5 rebuilds Qwen2 tokenizers from their
-vocabulary, merges and added tokens alone).
+`AutoTokenizer` loads unchanged for a Qwen2 model (transformers 5 rebuilds Qwen2 tokenizers from
+their vocabulary, merges and added tokens alone).
 """
 
 from typing import TYPE_CHECKING
@@ -25,7 +25,6 @@ WORDS = (
     "return x",
 )
 """Tokens of more than one character, told apart by the longest match from the left."""
-
 
 
 def vocabulary() -> dict[str, int]:

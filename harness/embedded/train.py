@@ -5,9 +5,10 @@
     python -m harness.embedded.train samples prm-mixed      labelled samples, and one PRM from them
     python -m harness.embedded.train evaluate               measure and write the cards
 
-Everything that is learned comes from the generators' train split and from the policy's own samples on it;
-no test problem is ever seen. Intermediate files (samples, bases) go to --scratch and are reused by
-later calls. All seeds are fixed; results agree between machines up to floating point.
+Everything that is learned comes from the generators' train split and from the policy's own
+samples on it; no test problem is ever seen. Intermediate files (samples, bases) go to --scratch
+and are reused by later calls. All seeds are fixed; results agree between machines up to floating
+point.
 """
 
 import argparse
@@ -23,6 +24,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoModelForTokenClassification
 
 from harness.embedded import cards, evaluate, policy, prms, samples, shapes
+from harness.embedded.training import fit
 
 log = logging.getLogger("harness.embedded.train")
 
@@ -51,18 +53,18 @@ class Workshop:
         model = AutoModelForTokenClassification.from_pretrained(folder, dtype=torch.float32)
         return model.eval()
 
-    def base(self, size: str) -> Any:
-        """The language model that PRMs of this size start from."""
+    def base(self, size: str) -> Path:
+        """Folder of the language model that PRMs of this size start from."""
         if size == "large":
-            return self.policy()
+            return self.out / "policy"
         folder = self.scratch / f"base-{size}"
         if not folder.exists():
-            shapes.save(prms.train_base(size), folder)
-        return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+            shapes.save(fit(prms.BaseJob(size)), folder)
+        return folder
 
     def make_policy(self) -> None:
         """Train the policy."""
-        shapes.save(policy.train(), self.out / "policy")
+        shapes.save(fit(policy.PolicyJob()), self.out / "policy")
 
     def make_samples(self) -> None:
         """Sample the policy on train problems and label the steps exactly."""
@@ -83,7 +85,7 @@ class Workshop:
         """Train one PRM."""
         recipe = prms.RECIPES[name]
         sampled = self.rollouts if recipe.monte_carlo else self.exact
-        prm = prms.train(name, self.base(recipe.size), sampled)
+        prm = fit(prms.PrmJob(name, self.base(recipe.size), sampled))
         shapes.save(prm, self.out / name)
 
     def evaluate(self) -> None:

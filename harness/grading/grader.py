@@ -14,7 +14,7 @@ from typing import Protocol, Self
 from harness.errors import ConfigError
 from harness.grading.answers import NO_CLASS
 from harness.grading.math import MathGrader
-from harness.types import Grade, Kind, Problem
+from harness.types import Grade, Json, Kind, Problem
 
 NO_SANDBOX = "code is graded in the sandbox, which is not part of this version"
 
@@ -30,6 +30,10 @@ class Grader(Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None: ...
+
+    def identity(self) -> dict[str, Json]:
+        """Everything that decides its grades; part of the digest of a grades file."""
+        ...
 
     def close(self) -> None:
         """Give back what the grader holds (processes); it may be used again."""
@@ -57,6 +61,10 @@ class CodeGrader:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def identity(self) -> dict[str, Json]:
+        """That nothing is graded."""
+        return {"grader": "none"}
 
     def close(self) -> None:
         """Do nothing: there is nothing to give back."""

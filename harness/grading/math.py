@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from importlib.metadata import version
 from types import TracebackType
 from typing import Self
 
@@ -22,6 +23,9 @@ from harness.grading.compare import prepared, quick, refusal
 from harness.grading.extract import final_answer
 from harness.grading.workers import CPU_SECONDS, Outcome, Pair, Workers
 from harness.types import Grade, Json, Problem
+
+RULES = 1
+"""Goes up with every change here, in `extract` or `compare` that can change a grade."""
 
 _NOT_AN_ANSWER = ("too long", "too deep")
 
@@ -48,6 +52,10 @@ class MathGrader:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def identity(self) -> dict[str, Json]:
+        """The rules of this module by number, and the version of math-verify behind them."""
+        return {"grader": "math", "rules": RULES, "math-verify": version("math-verify")}
 
     def close(self) -> None:
         """End the worker processes. What is remembered stays; further use starts new ones."""

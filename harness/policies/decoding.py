@@ -10,19 +10,24 @@ it: waiting costs their share of the arithmetic, leaving costs a copy of the tab
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from harness.policies.kv import GrowingCache
+from harness.policies.kv import Table
 from harness.policies.randomness import Uniforms
 from harness.policies.sampling import choose, logprobs
-from harness.policies.stops import Decoder, ending
+from harness.policies.stops import Decoder, Ending, ending
 from harness.types import Finish
 
 _SHRINK = 1 / 8
+"""Share of ended rows at which they leave the table."""
+
+_COLUMNS = 64
+"""Tokens per draft that room is made for at first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,34 +57,17 @@ class Rules:
         return self.stop if self.delimiter is None else (*self.stop, self.delimiter)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Written:
     """What was written for one draft."""
 
-    text: str = ""
-    finish: Finish | None = "length"
-    tokens: int = 0
-    logprobs: tuple[float, ...] | None = None
-
-
-@dataclass(slots=True)
-class _Table:
-    """Key-value columns of the rows, and which of them are real tokens."""
-
-    cache: GrowingCache
-    mask: torch.Tensor
-    """(rows, columns): 0 for a token, a huge negative number for padding."""
-    places: torch.Tensor
-    """(rows, columns): position of each token."""
-    counts: torch.Tensor
-    """(rows,): tokens so far."""
-    padded: bool = False
-
-    def take(self, rows: torch.Tensor) -> None:
-        """Go on with these rows; a row may be taken several times."""
-        self.cache.take(rows)
-        self.mask, self.places = self.mask[rows], self.places[rows]
-        self.counts = self.counts[rows]
+    text: str
+    finish: Finish | None
+    tokens: int
+    """Tokens decoded, an end token and a cut stop string included."""
+    logprobs: tuple[float, ...] | None
+    computed: int
+    """Tokens of prompt and text that this draft, the first to need them, sent through the model."""
 
 
 @dataclass(frozen=True)
@@ -90,58 +78,137 @@ class Writer:
     decoder: Decoder
     ends: tuple[int, ...]
     """Tokens that end a text."""
-    pad: int
-    keep_logprobs: bool
-    windows: dict[str, int | None] = field(default_factory=dict)
-    """Layer type -> sliding window, for models that mix them; ``""`` for all layers alike."""
+    windows: dict[str, int | None]
+    keep_logprobs: bool = False
 
     @torch.inference_mode()
-    def write(self, tasks: Sequence[Task], rules: Rules) -> tuple[list[Written], int]:
-        """Continue every task to its end.
+    def write(self, tasks: Sequence[Task], rules: Rules) -> list[Written]:
+        """Continue every task to its end; replies come in order.
 
         Args:
-            tasks: All new, or all with a text; equal prompts next to each other are read once.
+            tasks: Either all new or all with a text.
             rules: The same for all.
-
-        Returns:
-            What was written, in order, and the prompt and text tokens that went through the model.
         """
         table, logits, computed = self._read(tasks)
-        device = logits.device
-        written = [Written() for _ in tasks]
-        tokens = np.zeros((len(tasks), 0), np.int64)
-        chances = np.zeros((len(tasks), 0), np.float32)
-        limits = np.array([task.limit for task in tasks])
-        uniforms = Uniforms([task.generator for task in tasks])
-        watch = self._watched(rules, logits.shape[1])
-        rows, open_ = np.arange(len(tasks)), np.ones(len(tasks), bool)
-        step = 0
+        batch = _Batch(tasks, self._watched(rules, logits.shape[1]))
         while True:
-            noise = torch.from_numpy(uniforms.next()).to(device)
+            noise = torch.from_numpy(batch.uniforms.next()).to(logits.device)
             chosen = choose(logits, rules.temperature, rules.top_p, noise)
-            if step == tokens.shape[1]:
-                tokens = np.pad(tokens, ((0, 0), (0, max(64, step))))
-                chances = np.pad(chances, ((0, 0), (0, max(64, step))))
-            ids = chosen.cpu().numpy()
-            tokens[rows, step] = ids
-            if self.keep_logprobs:
-                chances[rows, step] = logprobs(logits, chosen).cpu().numpy()
-            step += 1
-            for at in np.flatnonzero(open_ & (watch[ids] | (limits[rows] <= step))):
-                end = self._end(tokens[rows[at], :step], rules, bool(limits[rows[at]] <= step))
-                if end is not None:
-                    written[rows[at]], open_[at] = end, False
-            if not open_.any():
-                break
-            if open_.sum() <= (1 - _SHRINK) * len(rows):
-                keep = np.flatnonzero(open_)
-                rows, open_ = rows[keep], open_[keep]
-                uniforms.keep(keep)
-                kept = torch.from_numpy(keep).to(device)
+            chances = logprobs(logits, chosen).cpu().numpy() if self.keep_logprobs else None
+            for at in batch.add(chosen.cpu().numpy(), chances):
+                self._close(batch, at, rules, computed)
+            if not batch.open.any():
+                return [end for end in batch.written if end is not None]
+            if (keep := batch.shrink()) is not None:
+                kept = torch.from_numpy(keep).to(logits.device)
                 table.take(kept)
                 chosen = chosen[kept]
-            logits = self._feed(table, chosen[:, None], None)
-        if self.keep_logprobs:
-            for row, end in enumerate(written):
-                end.logprobs = tuple(chances[row, : end.tokens].tolist())
-        return written, computed
+            logits = table.feed(self.model, chosen[:, None])
+
+    def _read(self, tasks: Sequence[Task]) -> tuple[Table, torch.Tensor, list[int]]:
+        """Read prompts and texts, each different one once; return the table of all tasks.
+
+        Also the logits after each task's last token, and the tokens that each task, being the
+        first to need them, sent through the model.
+        """
+        prompts = list(dict.fromkeys(task.prompt for task in tasks))
+        firsts: dict[object, int] = {}
+        computed = [0] * len(tasks)
+        for i, task in enumerate(tasks):
+            if firsts.setdefault(task.prompt, i) == i:
+                computed[i] += len(task.prompt)
+            if firsts.setdefault((task.prompt, task.text), i) == i:
+                computed[i] += len(task.text)
+        device = self.model.device
+        table = Table(len(prompts), device, self.model.dtype, self.windows)
+        logits = table.feed(self.model, *_padded(prompts, device))
+        place = {prompt: row for row, prompt in enumerate(prompts)}
+        rows = [place[task.prompt] for task in tasks]
+        if tasks[0].text:
+            pairs = list(dict.fromkeys((task.prompt, task.text) for task in tasks))
+            table.take(torch.tensor([place[prompt] for prompt, _ in pairs], device=device))
+            logits = table.feed(self.model, *_padded([text for _, text in pairs], device))
+            where = {pair: row for row, pair in enumerate(pairs)}
+            rows = [where[task.prompt, task.text] for task in tasks]
+        index = torch.tensor(rows, device=device)
+        table.take(index)
+        return table, logits[index], computed
+
+    def _watched(self, rules: Rules, size: int) -> NDArray[np.bool_]:
+        """Return the tokens after which a draft may have ended: (vocabulary,)."""
+        watch: NDArray[np.bool_] = np.zeros(size, bool)
+        if rules.strings:
+            watch |= self.decoder.enders(rules.strings, size)
+        watch[list(self.ends)] = True
+        return watch
+
+    def _close(self, batch: _Batch, at: int, rules: Rules, computed: list[int]) -> None:
+        """End the draft in place `at` of the batch, if its last token did end it."""
+        row = int(batch.rows[at])
+        tokens: list[int] = batch.tokens[row, : batch.step].tolist()
+        ended = tokens[-1] in self.ends
+        text = self.decoder.text(tokens[:-1] if ended else tokens)
+        found = ending(text, rules.stop, rules.delimiter)
+        if found is None and ended:
+            found = Ending(text, "stop")
+        if found is None and batch.limits[row] <= batch.step:
+            found = Ending(text, "length")
+        if found is not None:
+            chances = tuple(batch.chances[row, : batch.step].tolist())
+            kept = chances if self.keep_logprobs else None
+            done = Written(found.text, found.finish, batch.step, kept, computed[row])
+            batch.written[row], batch.open[at] = done, False
+
+
+class _Batch:
+    """The drafts of one batch while they are written.
+
+    `rows` numbers the drafts that are still in the table; `open` tells which of those go on.
+    """
+
+    def __init__(self, tasks: Sequence[Task], watch: NDArray[np.bool_]) -> None:
+        self.written: list[Written | None] = [None] * len(tasks)
+        self.limits = np.array([task.limit for task in tasks])
+        self.tokens: NDArray[np.int64] = np.zeros((len(tasks), _COLUMNS), np.int64)
+        self.chances: NDArray[np.float32] = np.zeros((len(tasks), _COLUMNS), np.float32)
+        self.uniforms = Uniforms([task.generator for task in tasks])
+        self.rows = np.arange(len(tasks))
+        self.open: NDArray[np.bool_] = np.ones(len(tasks), bool)
+        self.step = 0
+        self._watch = watch
+
+    def add(
+        self, chosen: NDArray[np.int64], chances: NDArray[np.float32] | None
+    ) -> NDArray[np.int64]:
+        """Note one more token per row; return the places of rows that may have ended by it."""
+        if self.step == self.tokens.shape[1]:
+            self.tokens = np.pad(self.tokens, ((0, 0), (0, self.step)))
+            self.chances = np.pad(self.chances, ((0, 0), (0, self.step)))
+        self.tokens[self.rows, self.step] = chosen
+        if chances is not None:
+            self.chances[self.rows, self.step] = chances
+        self.step += 1
+        full = self.limits[self.rows] <= self.step
+        return np.flatnonzero(self.open & (self._watch[chosen] | full))
+
+    def shrink(self) -> NDArray[np.int64] | None:
+        """Drop the ended rows once they are many; return the places kept, None if none went."""
+        if self.open.sum() > (1 - _SHRINK) * len(self.open):
+            return None
+        keep = np.flatnonzero(self.open)
+        self.rows, self.open = self.rows[keep], self.open[keep]
+        self.uniforms.keep(keep)
+        return keep
+
+
+def _padded(
+    rows: Sequence[tuple[int, ...]], device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Return rows of tokens padded on the left, and which are real (None: all)."""
+    width = max(len(row) for row in rows)
+    ids = torch.zeros(len(rows), width, dtype=torch.long)
+    real = torch.zeros(len(rows), width, dtype=torch.bool)
+    for i, row in enumerate(rows):
+        ids[i, width - len(row) :] = torch.tensor(row)
+        real[i, width - len(row) :] = True
+    return ids.to(device), None if bool(real.all()) else real.to(device)

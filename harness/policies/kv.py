@@ -8,6 +8,7 @@ head in the group; here the query heads of a group become rows of one small matr
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -26,6 +27,7 @@ class GrowingLayer(DynamicLayer):  # type: ignore[misc]  # the library has no ty
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
+        self.is_initialized = False
         self.length = 0
 
     def update(
@@ -57,16 +59,95 @@ class GrowingLayer(DynamicLayer):  # type: ignore[misc]  # the library has no ty
         self.values = _taken(self.values, rows, self.length)
 
 
-class GrowingCache(Cache):  # type: ignore[misc]  # the library has no types
-    """One `GrowingLayer` per layer of the model."""
+class Table:
+    """The columns of a batch in all layers, which of them are padding, and how models see that.
 
-    def __init__(self) -> None:
-        super().__init__(layer_class_to_replicate=GrowingLayer)
+    Rows of different lengths are padded on the left, so that all of them write the same column at
+    every step. Positions count real tokens only; a mask hides the rest.
+    """
+
+    def __init__(
+        self,
+        rows: int,
+        device: torch.device,
+        dtype: torch.dtype,
+        windows: Mapping[str, int | None],
+    ) -> None:
+        """An empty table.
+
+        Args:
+            rows: Sequences.
+            device: Of the model.
+            dtype: Of the model.
+            windows: Layer type -> how far back such layers look (None: to the start); the only
+                key is "" where all layers are alike.
+        """
+        self._cache = Cache(layer_class_to_replicate=GrowingLayer)
+        self._hidden = torch.finfo(dtype).min
+        self._windows = windows
+        self._mask = torch.zeros(rows, 0, device=device, dtype=dtype)
+        self._places = torch.zeros(rows, 0, device=device, dtype=torch.long)
+        self._counts = torch.zeros(rows, device=device, dtype=torch.long)
+        self._padded = False
 
     def take(self, rows: torch.Tensor) -> None:
-        """Go on with these rows in every layer."""
-        for layer in self.layers:
+        """Go on with these rows; a row may be taken several times."""
+        for layer in self._cache.layers:
             layer.take(rows)
+        self._mask, self._places = self._mask[rows], self._places[rows]
+        self._counts = self._counts[rows]
+
+    def feed(self, model: Any, ids: torch.Tensor, real: torch.Tensor | None = None) -> torch.Tensor:
+        """Read more tokens.
+
+        Args:
+            model: A causal language model.
+            ids: (rows, columns) tokens; the last column is real in every row.
+            real: (rows, columns) False for padding; None: no padding.
+
+        Returns:
+            (rows, vocabulary) logits after the last column.
+        """
+        if real is None:
+            hide = torch.zeros_like(ids, dtype=self._mask.dtype)
+            places = self._counts[:, None] + torch.arange(ids.shape[1], device=ids.device)
+        else:
+            hide = torch.where(real, 0.0, self._hidden).to(self._mask.dtype)
+            places = (self._counts[:, None] + real.cumsum(1) - 1).clamp(min=0)
+            self._padded = True
+        self._counts = places[:, -1] + 1
+        self._mask = torch.cat([self._mask, hide], 1)
+        self._places = torch.cat([self._places, places], 1)
+        masks = {name: self._view(ids, window) for name, window in self._windows.items()}
+        reply = model(
+            input_ids=ids,
+            attention_mask=masks.get("", masks),
+            position_ids=places,
+            past_key_values=self._cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        logits: torch.Tensor = reply.logits[:, -1]
+        return logits
+
+    def _view(self, ids: torch.Tensor, window: int | None) -> torch.Tensor | None:
+        """Return what the newest columns may see, to be added to attention scores; None: all.
+
+        Shape (rows, 1, newest columns, columns). A padded column sees some padding, so that no
+        row of a softmax is empty; nobody reads what comes of it.
+        """
+        new, all_ = ids.shape[1], self._mask.shape[1]
+        if window is None and new == 1:
+            return self._mask[:, None, None] if self._padded else None
+        if window is None and not self._padded and new == all_:
+            return None
+        columns = torch.arange(all_, device=ids.device)
+        unseen = columns > columns[all_ - new :, None]
+        if window is not None:
+            ahead = self._places[:, all_ - new :, None] - self._places[:, None]
+            unseen = unseen | (ahead >= window)
+        hidden = torch.full_like(self._mask[:, None], self._hidden)
+        return torch.where(unseen, hidden, self._mask[:, None])[:, None]
 
 
 def grouped_attention(

@@ -50,7 +50,7 @@ def _invert(
     probabilities = (logits.float() / temperature).softmax(-1).double()
     if top_p == 1.0:
         return _search(probabilities.cumsum(-1), uniforms)
-    sorted_, order = probabilities.sort(-1, descending=True, stable=True)
+    sorted_, order = probabilities.sort(dim=-1, descending=True, stable=True)
     cumulative = sorted_.cumsum(-1)
     # A token stays if those before it do not reach top_p; the first always stays.
     outside = (cumulative - sorted_) >= top_p
@@ -65,4 +65,5 @@ def _search(cumulative: torch.Tensor, uniforms: torch.Tensor) -> torch.Tensor:
     # Rounding must not push the target up to the total: the index found would have probability 0.
     below = torch.nextafter(total, torch.zeros_like(total))
     target = torch.minimum(uniforms[:, None] * total, below)
-    return torch.searchsorted(cumulative, target, right=True)[:, 0]
+    found: torch.Tensor = torch.searchsorted(cumulative, target, right=True)
+    return found[:, 0]

@@ -114,7 +114,7 @@ class FakePrm:
         steps = len(draft.steps)
         if not steps:
             return None
-        if self._truth is None:
+        if self.spec.target == "constant" or self._truth is None:
             return StepScores((self._value,) * steps, self.semantics)
         wrong = self._truth(question, draft)
         if wrong is None:

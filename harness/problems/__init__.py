@@ -3,7 +3,7 @@
 from harness.problems.catalog import Catalog, catalog, describe, names
 from harness.problems.definition import Definition, Group
 from harness.problems.load import Task, load, subset
-from harness.problems.validate import Finding, validate
+from harness.problems.validate import Finding, check, validate
 
 __all__ = [
     "Catalog",
@@ -12,6 +12,7 @@ __all__ = [
     "Group",
     "Task",
     "catalog",
+    "check",
     "describe",
     "load",
     "names",

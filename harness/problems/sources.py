@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import DataError
@@ -103,13 +104,16 @@ def livecodebench(
 
 def chain_errors(*, domain: str, **_: Any) -> Splits:
     """One domain (``math`` or ``code``) of our generated solutions, with ProcessBench's columns."""
-    from datasets import Dataset
+    wanted = {"math": "arithmetic", "code": "programs"}[domain]
+    return _test(row for row in _chain_errors() if row["domain"] == wanted)
 
+
+@cache
+def _chain_errors() -> tuple[Row, ...]:
+    """Generating both domains takes seconds, and the group asks for it once per domain."""
     from harness.embedded.datasets import chain_errors as generated
 
-    wanted = {"math": "arithmetic", "code": "programs"}[domain]
-    kept = [row for row in generated()["test"] if row["domain"] == wanted]
-    return {"test": Dataset.from_list(kept)}
+    return tuple(generated()["test"])
 
 
 def _livecodebench_row(row: Row) -> Row:

@@ -70,11 +70,22 @@ def validate(
         known = catalog(include)
     except UserError as error:
         return (Finding("", "error", "", str(error)),)
-    found: list[Finding] = []
-    for one in _wanted(known, names):
-        found += _card(one)
-        if isinstance(one, Definition):
-            found += _data(one, str(folder) if folder else None, grade)
+    wanted = _wanted(known, names)
+    return tuple(finding for one in wanted for finding in check(one, grade=grade, data_dir=folder))
+
+
+def check(
+    one: Definition | Group, *, grade: Grader, data_dir: str | PathLike[str] | None = None
+) -> tuple[Finding, ...]:
+    """Return what is wrong with one task, or with a group itself (not with its tasks).
+
+    Raises:
+        DataError: the data folder is not there.
+    """
+    folder = paths.data_folder(data_dir)
+    found = list(_card(one))
+    if isinstance(one, Definition):
+        found += _data(one, str(folder) if folder else None, grade)
     return tuple(found)
 
 

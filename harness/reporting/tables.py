@@ -42,13 +42,13 @@ def headline_table(rows: Sequence[ResultRow], headline: bool = True) -> Table | 
         Column("accuracy %", "right"),
         Column("95\u00a0% interval", "right"),
         *(Column(f"N\u00a0=\u00a0{n}", "right", rank=5) for n in smaller),
-        Column("problems", "right", fold="same", rank=2),
-        Column("ungraded", "right", fold="same", rank=2),
-        Column("truncated %", "right", fold="same", rank=4),
         Column("policy tokens", "right", rank=2),
         Column("PRM tokens", "right", rank=2),
         Column("FLOPs", "right", rank=3),
         Column("seconds", "right", rank=3),
+        Column("problems", "right", fold="same", rank=2),
+        Column("ungraded", "right", fold="same", rank=2),
+        Column("truncated %", "right", fold="same", rank=4),
     )
     return Table(
         name="headline" if headline else "aggregations",
@@ -86,13 +86,13 @@ def _headline_row(line: Line, smaller: Sequence[int], mixed: bool) -> tuple[Cell
         percent_cell(row.value),
         interval_cell(row),
         *(percent_cell(point.value if point else None) for point in points),
-        Cell(text.part(row.n_problems, row.n_total), row.n_problems),
-        Cell(f"{row.n_ungraded}", row.n_ungraded),
-        percent_cell(row.truncated_share),
         Cell(text.count(row.policy_tokens), row.policy_tokens),
         Cell(text.count(row.prm_tokens), row.prm_tokens),
         Cell(text.power(row.flops), row.flops),
         Cell(seconds, row.seconds_per_problem),
+        Cell(text.part(row.n_problems, row.n_total), row.n_problems),
+        Cell(f"{row.n_ungraded}", row.n_ungraded),
+        percent_cell(row.truncated_share),
     )
 
 

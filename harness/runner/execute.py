@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+import logging
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from harness.digest import SHORT, digest
+from harness.errors import writing
 from harness.grading import grader_for
 from harness.provenance import append_entry, provenance
 from harness.runner.generate import generate
@@ -25,6 +29,8 @@ from harness.store.sweepfile import (
     read_sweep,
     write_sweep,
 )
+
+logger = logging.getLogger(__name__)
 
 
 def default_out(plan: Plan) -> Path:
@@ -59,8 +65,28 @@ def execute(
             check_same(run, found, wanted.with_scores(tuple(found.config["prms"]), ()))
             wanted = found.with_scores((), wanted.scores)
         write_sweep(run, wanted)
-        _work(plan, run, truth, progress, arguments, workers)
+        with logged(run):
+            _work(plan, run, truth, progress, arguments, workers)
     return run
+
+
+@contextmanager
+def logged(run: RunFolder) -> Iterator[None]:
+    """Write what the harness logs to the run's log as well."""
+    root = logging.getLogger("harness")
+    with writing(run.log):
+        run.log.parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.FileHandler(run.log, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.removeHandler(handler)
+        handler.close()
 
 
 def _work(
@@ -72,6 +98,7 @@ def _work(
     workers: int | None,
 ) -> None:
     """Do the stages, one engine in memory at a time."""
+    logger.info("launch: %s", shlex.join(arguments))
     models = [p.policy for p in plan.pools if p.policy] + [s.prm for s in plan.scores]
     described = {id(model): model.describe() for model in models}
     append_entry(run.provenance, provenance(arguments, list(described.values())))

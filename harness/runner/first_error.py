@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from harness.errors import ConfigError, DataError
+from harness.errors import DataError
 from harness.runner.arrays import architecture_of
 from harness.stats import FirstErrorResult, Judged, Subset, SubsetResult, tune
 from harness.stats import evaluate as evaluate_subsets
@@ -105,11 +105,8 @@ def _prm_rows(sweep: SweepFile, prm: str, scored: Mapping[str, _Scored]) -> Iter
     fixed = float(sweep.config["threshold"])
     rules = {FIXED: [fixed] * len(tasks)}
     chosen = sweep.config.get("tune_threshold_on")
-    if chosen:
-        if chosen not in {entry.task for entry in sweep.pools if entry.kind == "steps"}:
-            raise ConfigError(f"tune_threshold_on: {chosen!r} is no task of kind steps of this run")
-        if chosen in scored and _both(scored[chosen].subset):
-            rules[TUNED] = [tune(scored[chosen].subset)] * len(tasks)
+    if chosen in scored and _both(scored[chosen].subset):
+        rules[TUNED] = [tune(scored[chosen].subset)] * len(tasks)
     if all(_both(task.subset) for task in tasks):
         rules[ORACLE] = [tune(task.subset) for task in tasks]
     for method, thresholds in rules.items():

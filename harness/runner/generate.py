@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 
@@ -12,6 +13,8 @@ from harness.segment import Segmenter
 from harness.store.format import PoolFolder, candidate_record
 from harness.store.log import Header, LogWriter, Record
 from harness.types import Candidate, Draft, Extend, Extended, Problem, Sampling
+
+logger = logging.getLogger(__name__)
 
 
 def generate(
@@ -34,6 +37,7 @@ def generate(
         drafts = (Draft(),) * samples
         for name, unit in owed(units(problems, samples, policy.unit_rows), log.finished):
             requests = [Extend(problem.question, drafts, sampling) for problem in unit]
+            logger.info("unit %s of %s", name, log.path)
             start = time.perf_counter()
             replies = policy.extend(requests)
             seconds = time.perf_counter() - start

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,8 @@ from harness.types import Problem, Tokens
 
 _UNIT = 2048
 """Candidates graded together: enough to keep every worker busy, little to lose."""
+
+logger = logging.getLogger(__name__)
 
 
 def grade(
@@ -42,6 +45,7 @@ def grade(
                 if own is None:
                     raise DataError(f"{folder.candidates}: {problem.id!r} has no candidates")
                 texts.append(tuple(draft.text for draft in own))
+            logger.info("unit %s of %s", name, log.path)
             start = time.perf_counter()
             grades = grader.grade_pool(list(zip(unit, texts, strict=True)))
             records = [

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from harness.config import Sweep
 from harness.digest import digest
-from harness.errors import ConfigError, unknown
+from harness.errors import ConfigError, nearest, unknown
 from harness.prms.aggregate import check as check_aggregation
 from harness.problems import Task, load
 from harness.search.methods import METHODS
@@ -161,6 +161,12 @@ def _check(
     if asked and not policies:
         raise ConfigError(
             f"task {asked[0].name} needs a policy; give --policy NAME (run-benchmark ls policies)"
+        )
+    chosen, judged = sweep.tune_threshold_on, [t.name for t in tasks if t.kind == "steps"]
+    if chosen is not None and chosen not in judged:
+        raise ConfigError(
+            f"tune_threshold_on: {chosen!r} is no task of kind steps of this run; "
+            f"{nearest(chosen, judged)}"
         )
     for name in sweep.methods:
         method = METHODS[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +15,8 @@ from harness.runner.units import finished, owed, units
 from harness.store.format import PoolFolder, scores_record
 from harness.store.log import Header, LogWriter, Record
 from harness.types import Draft, Judge, Judged, Problem
+
+logger = logging.getLogger(__name__)
 
 
 def score(
@@ -34,6 +37,7 @@ def score(
             requests = [
                 Judge(problem.question, own) for problem, own in zip(unit, drafts, strict=True)
             ]
+            logger.info("unit %s of %s", name, log.path)
             start = time.perf_counter()
             replies = prm.judge(requests)
             seconds = time.perf_counter() - start

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 
-_MAX_LINES = 200
+_MAX_LINES = 100
 """A logical line of more physical lines is taken to be unclosed; keeps the scan linear."""
 
 _TOKEN = re.compile(r"\"\"\"|'''|[\"'#(\[{)\]}]|\\.", re.DOTALL)

@@ -20,6 +20,9 @@ NO_ANSWER = -1
 _DENSE = 3.0
 """Expected members of a class in a subset from which one dense product is faster than listing."""
 
+_FEW = 3
+"""Classes for which a dense product each is faster than one listing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ballot:
@@ -84,24 +87,27 @@ class Ballot:
 def class_sums(ballot: Ballot, member: Bools) -> Iterator[tuple[Floats, int]]:
     """Yield (sums, group) blocks: sums are (S, slots, K), -inf where a subset lacks the class.
 
-    Classes with many members in a subset are a dense product each; the others are listed, with as
-    many slots as the fullest subset needs, because most of them are absent from most subsets.
+    Classes with many members in a subset are a dense product each, and so are the classes of a
+    group that has few; the others are listed, with as many slots as the fullest subset needs,
+    because most of them are absent from most subsets.
     """
     sizes = np.diff(ballot.starts)
     dense = sizes * (member.mean() if member.size else 0.0) >= _DENSE
-    if dense.any():
-        number = member.astype(np.float64)
-        absent = ~np.logical_or.reduceat(member, ballot.starts[:-1], axis=1)
-    for c in np.flatnonzero(dense):
+    sparse = np.bincount(ballot.group[~dense], minlength=len(ballot.values))
+    dense |= (sparse <= _FEW)[ballot.group]
+    number = member.astype(np.float64)
+    absent = ~np.logical_or.reduceat(member, ballot.starts[:-1], axis=1)
+    for c in np.flatnonzero(dense).tolist():
         part = slice(ballot.starts[c], ballot.starts[c + 1])
         sums = number[:, part] @ ballot.weights[part]
         sums[absent[:, c]] = -np.inf
         yield sums[:, None], int(ballot.group[c])
+    if dense.all():
+        return
     owner = np.repeat(np.arange(len(sizes)), sizes)
-    for g in range(len(ballot.values)):
+    for g in np.flatnonzero(sparse > _FEW).tolist():
         columns = np.flatnonzero(((ballot.group == g) & ~dense)[owner])
-        if columns.size:
-            yield _listed(member[:, columns], owner[columns], ballot.weights[columns]), g
+        yield _listed(member[:, columns], owner[columns], ballot.weights[columns]), g
 
 
 def _listed(member: Bools, owner: Ints, weights: Floats) -> Floats:
@@ -109,13 +115,13 @@ def _listed(member: Bools, owner: Ints, weights: Floats) -> Floats:
     from scipy.sparse import csr_array
 
     total, width = member.shape
-    subset, voter = np.divmod(np.flatnonzero(member), width)
-    if not subset.size:
+    place = np.flatnonzero(member)
+    if not place.size:
         return np.empty((total, 0, weights.shape[1]))
-    fresh = np.ones(len(voter), np.bool_)
+    subset = place // width
+    voter = place - subset * width
     key = subset * (owner[-1] + 1) + owner[voter]
-    np.not_equal(key[1:], key[:-1], out=fresh[1:])
-    starts = np.flatnonzero(fresh)
+    starts = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
     holder = subset[starts]
     slot = np.arange(len(starts)) - np.searchsorted(holder, holder)
     slots = int(slot.max()) + 1
@@ -123,9 +129,8 @@ def _listed(member: Bools, owner: Ints, weights: Floats) -> Floats:
     counts[holder * slots + slot] = np.diff(starts, append=len(voter))
     pointers = np.zeros(len(counts) + 1, np.int32)
     np.cumsum(counts, out=pointers[1:])
-    table = csr_array(
-        (np.ones(len(voter)), voter.astype(np.int32), pointers), shape=(len(counts), width)
-    )
+    ones = np.ones(len(voter))
+    table = csr_array((ones, voter.astype(np.int32), pointers), shape=(len(counts), width))
     sums = np.asarray(table @ weights)
     sums[counts == 0] = -np.inf
     return sums.reshape(total, slots, -1)

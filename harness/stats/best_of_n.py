@@ -131,10 +131,11 @@ def _expected(score: Floats, grade: Floats, chance: Floats) -> Floats:
     for part in parts:
         sorted_part = np.take_along_axis(np.broadcast_to(part, score.shape), order, axis=-1)
         sums.append(_shared(sorted_part, same) @ chance)
+    # The chances add up to 1 but for rounding; an accuracy must not exceed 1 by that.
     if len(sums) == 1:
-        return sums[0]
+        return np.clip(sums[0], 0.0, 1.0)
     with np.errstate(invalid="ignore"):
-        return np.where(sums[1] > 0, sums[0] / sums[1], np.nan)
+        return np.clip(np.where(sums[1] > 0, sums[0] / sums[1], np.nan), 0.0, 1.0)
 
 
 def _shared(values: Floats, same: Bools) -> Floats:

@@ -83,7 +83,7 @@ def vote(
         found = subsets(rows.size, budgets[fits].tolist(), ballot.voters, draws, (seed, p))
         for b, drawn in zip(fits, found, strict=True):
             if budgets[b] == 1:
-                value[:, p, b], error[:, p, b] = ballot.single, 0.0
+                value[:, p, b], error[:, p, b] = ballot.single, 0.0 * ballot.single
             else:
                 value[:, p, b], error[:, p, b] = _mean(ballot, drawn)
     shape = (*weight.shape[:-1], len(budgets))
@@ -110,7 +110,7 @@ def _mean(ballot: Ballot, drawn: Subsets) -> tuple[Floats, Floats]:
     draws = len(drawn.member)
     known = tally.graded > 0
     with np.errstate(invalid="ignore"):
-        value = np.where(known, tally.right / tally.graded, np.nan)
+        value = np.where(known, np.clip(tally.right / tally.graded, 0.0, 1.0), np.nan)
         if drawn.exact:
             return value, np.where(known, 0.0, np.nan)
         # The mean is a ratio where ungraded classes win: the delta method, which is the plain

@@ -126,6 +126,11 @@ class RunFolder:
         return self.root / "provenance.jsonl"
 
     @property
+    def log(self) -> Path:
+        """What was done when, line by line, over all launches."""
+        return self.root / "logs" / "run.log"
+
+    @property
     def report(self) -> Path:
         """Folder of the page, figures and tables."""
         return self.root / "report"

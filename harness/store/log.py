@@ -112,7 +112,7 @@ class LogWriter:
     """
 
     def __init__(self, path: Path, header: Header) -> None:
-        self._path = path
+        self.path = path
         self._end = 0
         self.finished: dict[str, Unit] = {}
         """Units that are done, by name."""
@@ -126,17 +126,17 @@ class LogWriter:
 
     def _recover(self, header: Header) -> None:
         """Cut off what an interrupted writer left, and learn what is finished."""
-        ledger = ledger_path(self._path)
+        ledger = ledger_path(self.path)
         whole = ledger.read_bytes() if ledger.exists() else b""
         kept = whole[: whole.rfind(b"\n") + 1]
         if not kept:
             # Not even the header was finished, so no unit was: both files start again.
-            self._path.unlink(missing_ok=True)
+            self.path.unlink(missing_ok=True)
             ledger.unlink(missing_ok=True)
             return
         if len(kept) < len(whole):
             os.truncate(ledger, len(kept))
-        found, units = read_ledger(self._path)
+        found, units = read_ledger(self.path)
         if found.digest != header.digest:
             changed = sorted(
                 key
@@ -144,13 +144,13 @@ class LogWriter:
                 if found.identity.get(key) != header.identity.get(key)
             )
             raise DataError(
-                f"{self._path}: made with other settings ({', '.join(changed)} differ); choose "
+                f"{self.path}: made with other settings ({', '.join(changed)} differ); choose "
                 "another --out"
             )
         self.finished = {unit.name: unit for unit in units}
         self._end = units[-1].end if units else 0
-        if self._path.exists():
-            os.truncate(self._path, self._end)
+        if self.path.exists():
+            os.truncate(self.path, self._end)
 
     def append(
         self,
@@ -166,8 +166,8 @@ class LogWriter:
             ValueError: the unit is finished already.
         """
         if name in self.finished:
-            raise ValueError(f"unit {name!r} of {self._path} is finished already")
-        with writing(self._path):
+            raise ValueError(f"unit {name!r} of {self.path} is finished already")
+        with writing(self.path):
             lines = [_line(record) for record in records]
             if lines:
                 self._write(self._records, b"".join(lines))

@@ -1,4 +1,5 @@
-"""The generators: always the same rows, no problem in both splits, gold solutions that are right."""
+"""The generators: always the same rows, no problem in both splits, gold solutions that are
+right."""
 
 import hashlib
 import json
@@ -126,8 +127,8 @@ def test_errors_have_the_stated_mixture(rows):
     for domain in DOMAINS:
         mine = [row for row in rows["errors"] if row["domain"] == domain]
         assert len(mine) == 400
-        assert 200 == sum(row["label"] == -1 for row in mine)
-        assert 40 == sum(row["label"] >= 0 and row["final_answer_correct"] for row in mine)
+        assert sum(row["label"] == -1 for row in mine) == 200
+        assert sum(row["label"] >= 0 and row["final_answer_correct"] for row in mine) == 40
         for row in mine:
             assert row["label"] == CHECKERS[domain](row["problem"], row["steps"])
             assert row["label"] >= 0 or row["final_answer_correct"]

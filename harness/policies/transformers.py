@@ -1,0 +1,300 @@
+"""``transformers:MODEL`` samples from any causal language model, on a CPU or a GPU.
+
+What decides the text: the weights, the number format (``dtype``), the chat template (``chat``,
+``system``), and the context (``max_length``). What decides the speed alone: ``device``, ``batch``.
+``revision`` picks a commit on the hub, ``logprobs=true`` keeps the log-probability of every token
+(the model's own: before temperature and top_p).
+
+A prompt is read once for all its drafts. A draft that already has text is continued from the tokens
+of the prompt followed by the tokens of the text, each encoded by itself. See
+`harness.policies.decoding` for the loop and `harness.policies.randomness` for the random numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from inspect import signature
+from itertools import groupby
+from typing import Any
+
+import torch
+import transformers
+
+from harness.cost import Architecture, of_model
+from harness.digest import digest
+from harness.errors import ConfigError, InfrastructureError
+from harness.policies import checkpoint, kv
+from harness.policies.decoding import Rules, Task, Writer, Written
+from harness.policies.options import Options
+from harness.policies.policy import check_unfinished
+from harness.policies.randomness import generator
+from harness.policies.stops import Decoder
+from harness.types import Draft, Extend, Extended, Json, Question, Spec, Tokens
+
+_SMALL = 100_000_000
+"""Parameters up to which 512 drafts at once are no burden; larger models get 64."""
+
+_DATE = "26 Jul 2024"
+"""Chat templates that print today's date print this one (Llama 3's own default): a prompt must not
+depend on the day."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One draft of a call, on its way through the model."""
+
+    request: int
+    draft: int
+    task: Task
+    rules: Rules
+
+    @property
+    def order(self) -> tuple[object, ...]:
+        """What may share a batch comes together, and prompts of like length within that."""
+        rules = self.rules
+        kind = (
+            rules.temperature,
+            rules.top_p,
+            rules.stop,
+            rules.delimiter or "",
+            rules.delimiter is None,
+        )
+        return (bool(self.task.text), kind, len(self.task.prompt), self.request, self.draft)
+
+
+class TransformersPolicy:
+    """A causal language model as a policy.
+
+    Raises:
+        ConfigError: a wrong option, an unknown embedded model or device, an architecture whose
+            batched logits differ from its plain ones.
+        DataError: files that do not load.
+        MissingDependency: torch or transformers is not installed.
+    """
+
+    max_samples: int | None = None
+
+    def __init__(self, spec: Spec) -> None:
+        options = Options(spec, "policy")
+        self.spec = spec
+        self._chat = options.choice("chat", "auto", ("auto", "on", "off"))
+        self._system = options.text("system", None)
+        revision = options.text("revision", None)
+        device, dtype = checkpoint.place(
+            options.text("device", None), options.choice("dtype", "auto", checkpoint.DTYPES)
+        )
+        limit = options.integer("max_length", None, low=2)
+        batch = options.integer("batch", None)
+        keep_logprobs = options.flag("logprobs", False)
+        options.done()
+        found = checkpoint.locate(spec.target, revision)
+        self._content = found.identity
+        self._tokenizer = checkpoint.load(transformers.AutoTokenizer, found)
+        model = checkpoint.load(
+            transformers.AutoModelForCausalLM,
+            found,
+            dtype=dtype,
+            use_safetensors=True,
+            attn_implementation=kv.ATTENTION,
+        ).to(device)
+        context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+        self._max_length = min(filter(None, (limit, context)), default=2**31)
+        self.architecture: Architecture | None = of_model(model)
+        small = sum(p.numel() for p in model.parameters()) <= _SMALL
+        self.unit_rows = batch or (512 if small else 64)
+        self._template = self._chat_template()
+        self._writer: Writer | None = Writer(
+            model,
+            Decoder(self._tokenizer),
+            _ends(model, self._tokenizer),
+            _windows(model.config.get_text_config(), self._max_length),
+            keep_logprobs,
+        )
+        _check_batching(self._writer, spec)
+
+    def identity(self) -> dict[str, Json]:
+        """Weights, number format, prompt form and context."""
+        return {
+            "adapter": "transformers",
+            **self._content,
+            "dtype": str(self._open.model.dtype).removeprefix("torch."),
+            "template": digest(self._template) if self._template else None,
+            "system": self._system,
+            "max_length": self._max_length,
+            "logprobs": self._open.keep_logprobs,
+        }
+
+    def describe(self) -> dict[str, Json]:
+        """Device, sizes and library versions."""
+        model = self._open.model
+        return {
+            "model": self.spec.target,
+            "class": type(model).__name__,
+            "parameters": sum(p.numel() for p in model.parameters()),
+            "device": str(model.device),
+            "batch": self.unit_rows,
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+        }
+
+    def check(self, questions: Sequence[Question], samples: int) -> None:
+        """A model answers any question."""
+
+    def extend(self, requests: Sequence[Extend]) -> list[Extended]:
+        """Sample; see `Policy.extend`."""
+        jobs: list[_Job] = []
+        for number, request in enumerate(requests):
+            check_unfinished(request)
+            jobs.extend(self._jobs(number, request))
+        jobs.sort(key=lambda job: job.order)
+        written: dict[tuple[int, int], Written] = {}
+        for _, group in groupby(jobs, key=lambda job: job.order[:2]):
+            alike = list(group)
+            for start in range(0, len(alike), self.unit_rows):
+                part = alike[start : start + self.unit_rows]
+                ends = self._write(part)
+                written.update({(j.request, j.draft): e for j, e in zip(part, ends, strict=True)})
+        return [self._reply(i, request, written) for i, request in enumerate(requests)]
+
+    def close(self) -> None:
+        """Let the model go."""
+        self._writer = None
+
+    @property
+    def _open(self) -> Writer:
+        if self._writer is None:
+            raise ValueError("the policy is closed")
+        return self._writer
+
+    def _write(self, jobs: Sequence[_Job]) -> list[Written]:
+        try:
+            return self._open.write([job.task for job in jobs], jobs[0].rules)
+        except torch.OutOfMemoryError as error:
+            raise InfrastructureError(
+                f"{self.spec.name}: out of memory with {len(jobs)} drafts at once; try "
+                f"batch={max(1, len(jobs) // 2)}"
+            ) from error
+
+    def _jobs(self, number: int, request: Extend) -> list[_Job]:
+        """Return the drafts of a request that have room to grow."""
+        sampling = request.sampling
+        rules = Rules(sampling.temperature, sampling.top_p, sampling.stop, request.delimiter)
+        prompt = self._prompt(request.question.prompt)
+        jobs = []
+        for i, draft in enumerate(request.drafts):
+            text = self._encode(draft.text) if draft.text else ()
+            room = self._max_length - len(prompt) - len(text)
+            limit = min(room, sampling.max_tokens - (draft.tokens or 0))
+            if limit > 0:
+                jobs.append(
+                    _Job(number, i, Task(prompt, text, limit, generator(request, i)), rules)
+                )
+        return jobs
+
+    def _reply(
+        self, number: int, request: Extend, written: dict[tuple[int, int], Written]
+    ) -> Extended:
+        """Return the drafts of one request, continued, and what they cost."""
+        prompt = len(self._prompt(request.question.prompt))
+        drafts, tokens = [], Tokens()
+        for i, draft in enumerate(request.drafts):
+            end = written.get((number, i))
+            if end is None:  # no room for a single token
+                drafts.append(replace(draft, finish="length"))
+                tokens += Tokens(calls=1)
+                continue
+            drafts.append(_continued(draft, end))
+            read = prompt + (len(self._encode(draft.text)) if draft.text else 0)
+            tokens += Tokens(1, read, end.computed, end.tokens)
+        return Extended(tuple(drafts), tokens)
+
+    def _prompt(self, prompt: str) -> tuple[int, ...]:
+        """Return the tokens that the model reads for a prompt; at least one."""
+        if self._template is None:
+            return tuple(self._tokenizer(prompt).input_ids) or (self._open.ends or (0,))[:1]
+        turns = [{"role": "user", "content": prompt}]
+        if self._system is not None:
+            turns.insert(0, {"role": "system", "content": self._system})
+        text = self._tokenizer.apply_chat_template(
+            turns, tokenize=False, add_generation_prompt=True, date_string=_DATE
+        )
+        return self._encode(text)
+
+    def _encode(self, text: str) -> tuple[int, ...]:
+        return tuple(self._tokenizer(text, add_special_tokens=False).input_ids)
+
+    def _chat_template(self) -> str | None:
+        """Return the chat template in use, None for plain prompts."""
+        template = self._tokenizer.chat_template
+        if self._chat == "on" and not template:
+            raise ConfigError(f"policy {self.spec.target}: no chat template; use chat=off")
+        used = None if self._chat == "off" else template
+        if self._system is not None and not used:
+            raise ConfigError(f"policy {self.spec.target}: system= needs a chat template")
+        return str(used) if used else None
+
+
+def _continued(draft: Draft, end: Written) -> Draft:
+    """Return a draft with one more step."""
+    known = draft.logprobs if draft.tokens else ()
+    chances = None
+    if end.logprobs is not None and known is not None:
+        chances = known + end.logprobs
+    return Draft(
+        steps=(*draft.steps, end.text) if end.text else draft.steps,
+        finish=end.finish,
+        tokens=None if draft.tokens is None else draft.tokens + end.tokens,
+        logprobs=chances,
+    )
+
+
+def _ends(model: Any, tokenizer: Any) -> tuple[int, ...]:
+    """Return the tokens that end a text, as the model's authors declare them."""
+    for source in (model.generation_config, model.config.get_text_config(), tokenizer):
+        ids = getattr(source, "eos_token_id", None)
+        if ids is not None:
+            return tuple(ids) if isinstance(ids, list | tuple) else (int(ids),)
+    return ()
+
+
+def _windows(config: Any, max_length: int) -> dict[str, int | None]:
+    """Return how far back the layers look, by layer type; see `kv.Table`."""
+    types = set(getattr(config, "layer_types", None) or ())
+    window = getattr(config, "sliding_window", None)
+    if not getattr(config, "use_sliding_window", True) or (window or 0) >= max_length:
+        window = None
+    if types - {"full_attention", "sliding_attention"}:
+        raise ConfigError(f"layers of type {', '.join(sorted(types))} are not supported here")
+    if len(types) > 1:
+        return {"full_attention": None, "sliding_attention": window}
+    return {"": None if types == {"full_attention"} else window}
+
+
+@torch.inference_mode()
+def _check_batching(writer: Writer, spec: Spec) -> None:
+    """Refuse a model whose padded, cached logits are not its plain ones.
+
+    Architectures differ in how they take positions and masks; one that takes them otherwise than
+    thought here would write nonsense without any error.
+    """
+    model, device = writer.model, writer.model.device
+    if "position_ids" not in signature(model.forward).parameters:
+        raise ConfigError(f"policy {spec.target}: {type(model).__name__} is not supported here")
+    size = model.config.get_text_config().vocab_size
+    ids = (torch.arange(14, device=device).reshape(2, 7) * 7919 + 11) % size
+    plain = torch.stack([model(input_ids=row[None]).logits[0, -1] for row in (ids[0], ids[1, 2:])])
+    real = torch.ones_like(ids, dtype=torch.bool)
+    real[1, :2] = False
+    table = kv.Table(2, device, model.dtype, writer.windows)
+    table.feed(model, ids[:, :4], real[:, :4])
+    table.take(torch.tensor([0, 1, 1], device=device))
+    wide = ids[[0, 1, 1]]
+    table.feed(model, wide[:, 4:6])
+    batched = table.feed(model, wide[:, 6:])[:2]
+    tolerance = 1e-3 if model.dtype == torch.float32 else 0.1
+    if (batched - plain).abs().max() > tolerance * plain.abs().max():
+        raise ConfigError(
+            f"policy {spec.target}: {type(model).__name__} does not take positions and masks as "
+            "other causal models do, and would be sampled wrongly here"
+        )

@@ -1,0 +1,189 @@
+"""A whole run through the command line, with scripted parts whose results are known by hand."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+
+def _arguments(tasks: Path, script: Path, out: Path) -> list[str]:
+    return [
+        "run", "--include-path", str(tasks), "--task", "sums", "--policy", f"fake:{script}",
+        "--prm", "fake:oracle", "--prm", "fake:anti-oracle", "--prm", "fake:constant",
+        "--budget", "1,2,4", "--out", str(out),
+    ]  # fmt: skip
+
+
+def _rows(out: Path) -> list[dict[str, str]]:
+    with (out / "results.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _value(rows: list[dict[str, str]], method: str, budget: int, prm: str = "") -> float:
+    (row,) = [
+        r
+        for r in rows
+        if (r["method"], r["budget"], r["prm"], r["headline"]) == (method, str(budget), prm, "true")
+    ]
+    return float(row["value"])
+
+
+def test_known_results(cli, quick_tasks: Path, script: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    out = tmp_path / "out"
+    done = cli(*_arguments(quick_tasks, script, out))
+    assert done.code == 0, done.err
+    rows = _rows(out)
+    # One, two and three of four candidates are right, on four problems each.
+    assert _value(rows, "pass_at_n", 1) == pytest.approx((1 + 2 + 3) / 12)
+    assert _value(rows, "pass_at_n", 2) == pytest.approx((3 / 6 + 5 / 6 + 1) / 3)
+    assert _value(rows, "pass_at_n", 4) == 1
+    # Three against one loses, two against two is a tie, three against one wins.
+    assert _value(rows, "majority", 4) == pytest.approx(0.5)
+    assert _value(rows, "best_of_n", 4, "oracle") == 1
+    assert _value(rows, "best_of_n", 4, "anti-oracle") == 0
+    assert _value(rows, "best_of_n", 4, "constant") == pytest.approx(0.5)
+    assert _value(rows, "weighted_vote", 4, "oracle") == 1
+    assert _value(rows, "greedy", 1) == 1
+    assert {"12"} == {row["n_problems"] for row in rows}
+    assert {"0"} == {row["n_ungraded"] for row in rows}
+    page = (out / "report" / "index.html").read_text()
+    assert "sums" in page
+    assert "sums" in done.out
+
+
+def test_the_same_command_again_does_nothing_new(  # type: ignore[no-untyped-def]
+    cli, quick_tasks: Path, script: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    cli(*_arguments(quick_tasks, script, out))
+    before = {p: p.read_bytes() for p in out.rglob("*.jsonl") if p.name != "provenance.jsonl"}
+    results = (out / "results.csv").read_bytes()
+    assert cli(*_arguments(quick_tasks, script, out)).code == 0
+    assert before == {p: p.read_bytes() for p in before}
+    assert results == (out / "results.csv").read_bytes()
+    assert (out / "logs" / "run.log").read_text().count("launch:") == 2
+    assert len((out / "provenance.jsonl").read_text().splitlines()) == 2
+
+
+def test_report_alone_rebuilds_everything(  # type: ignore[no-untyped-def]
+    cli, quick_tasks: Path, script: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    cli(*_arguments(quick_tasks, script, out))
+    results, page = (out / "results.csv").read_bytes(), (out / "report/index.html").read_bytes()
+    shutil.rmtree(out / "report")
+    (out / "results.csv").unlink()
+    shutil.rmtree(quick_tasks)
+    assert cli("report", out).code == 0
+    assert results == (out / "results.csv").read_bytes()
+    assert page == (out / "report" / "index.html").read_bytes()
+
+
+def test_other_settings_are_refused_with_the_keys_and_the_ways_out(  # type: ignore[no-untyped-def]
+    cli, quick_tasks: Path, script: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    cli(*_arguments(quick_tasks, script, out))
+    done = cli(*_arguments(quick_tasks, script, out), "--seed", "3")
+    assert done.code == 2
+    assert "seed: 0 → 3" in done.err
+    assert "choose another --out" in done.err
+
+
+def test_changed_content_behind_the_same_settings_is_refused(  # type: ignore[no-untyped-def]
+    cli, quick_tasks: Path, script: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    cli(*_arguments(quick_tasks, script, out))
+    script.write_text(script.read_text().replace("step one", "step 1"))
+    done = cli(*_arguments(quick_tasks, script, out))
+    assert done.code == 2
+    assert "another one now" in done.err
+
+
+def test_score_adds_a_prm_and_run_keeps_it(  # type: ignore[no-untyped-def]
+    cli, quick_tasks: Path, script: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    cli(*_arguments(quick_tasks, script, out))
+    pools = {p: p.read_bytes() for p in (out / "pools").rglob("*.jsonl")}
+    done = cli("score", out, "--prm", "fake:noisy,p=1.0,name=perfect")
+    assert done.code == 0, done.err
+    assert _value(_rows(out), "best_of_n", 4, "perfect") == 1
+    assert pools == {p: p.read_bytes() for p in pools}
+    assert cli(*_arguments(quick_tasks, script, out)).code == 0
+    assert _value(_rows(out), "best_of_n", 4, "perfect") == 1
+    done = cli("score", out, "--prm", "fake:noisy,p=0.5,name=perfect")
+    assert done.code == 2
+    assert "another name" in done.err
+
+
+def test_grade_grades_again_and_agrees(  # type: ignore[no-untyped-def]
+    cli, quick_tasks: Path, script: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    cli(*_arguments(quick_tasks, script, out))
+    (grades,) = [p for p in out.rglob("grades.jsonl") if "0:" not in str(p)][:1]
+    before, results = grades.read_bytes(), (out / "results.csv").read_bytes()
+    assert cli("grade", out).code == 0
+    assert before == grades.read_bytes()
+    assert results == (out / "results.csv").read_bytes()
+    assert not list(out.rglob("grades.new*"))
+
+
+def test_a_policy_that_dies_leaves_what_was_finished(  # type: ignore[no-untyped-def]
+    cli, quick_tasks: Path, script: Path, tmp_path: Path
+) -> None:
+    out, whole = tmp_path / "out", tmp_path / "whole"
+    arguments = _arguments(quick_tasks, script, out)
+    failing = [f"{a},fail_after=1" if a == f"fake:{script}" else a for a in arguments]
+    done = cli(*failing, "--set", f"policies=['fake:{script},fail_after=1']")
+    assert done.code == 1
+    assert "Traceback" not in done.err
+    cli(*_arguments(quick_tasks, script, whole))
+    assert _rows(whole)
+
+
+def test_plan_counts_and_runs_nothing(cli, quick_tasks: Path, script: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    out = tmp_path / "out"
+    arguments = _arguments(quick_tasks, script, out)[1:]
+    done = cli("plan", *arguments, "--json")
+    assert done.code == 0, done.err
+    stages = json.loads(done.out)
+    assert [("generate", 12, 0), ("generate", 48, 0)] == [
+        (s["stage"], s["drafts"], s["done"]) for s in stages[:2]
+    ]
+    assert 48 * 100 == stages[1]["tokens_max"]
+    assert not out.exists()
+    cli("run", *arguments)
+    done = cli("plan", *arguments, "--json")
+    assert all(s["done"] == s["drafts"] for s in json.loads(done.out))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["--task", "sumz"], "unknown task 'sumz'; did you mean 'sums'?"),
+        (["--prm", "fake:orakle"], "did you mean 'oracle'?"),
+        (["--prm", "recorded:/gone.jsonl"], "/gone.jsonl"),
+        (["--method", "majorty"], "unknown method 'majorty'; did you mean 'majority'?"),
+        (["--set", "sampels=3"], "unknown key 'sampels'; did you mean 'samples'?"),
+        (["--set", "aggregations=[median]"], "unknown aggregation 'median'"),
+        (["--budget", "many"], "--budget 'many' is no whole number"),
+        (["--prm", "fake:oracle"], "two PRMs are called 'oracle'"),
+        (["--set", "tune_threshold_on=sums"], "is no task of kind steps"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_2(  # type: ignore[no-untyped-def]
+    cli, quick_tasks: Path, script: Path, tmp_path: Path, change: list[str], message: str
+) -> None:
+    done = cli(*_arguments(quick_tasks, script, tmp_path / "out"), *change)
+    assert done.code == 2, done.err
+    errors = [line for line in done.err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert message in errors[0]
+    assert "Traceback" not in done.err
