@@ -17,7 +17,7 @@ from harness.stats.best_of_n import Bools, Floats, Ints
 NO_ANSWER = -1
 """Class of a candidate without an answer: it does not vote, and it is wrong."""
 
-_DENSE = 3.0
+_DENSE = 5.0
 """Expected members of a class in a subset from which one dense product is faster than listing."""
 
 _FEW = 3
@@ -92,7 +92,8 @@ def class_sums(ballot: Ballot, member: Bools) -> Iterator[tuple[Floats, int]]:
     because most of them are absent from most subsets.
     """
     sizes = np.diff(ballot.starts)
-    dense = sizes * (member.mean() if member.size else 0.0) >= _DENSE
+    density = np.count_nonzero(member) / max(1, member.size)
+    dense = sizes * density >= _DENSE
     sparse = np.bincount(ballot.group[~dense], minlength=len(ballot.values))
     dense |= (sparse <= _FEW)[ballot.group]
     number = member.astype(np.float64)

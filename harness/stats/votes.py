@@ -143,25 +143,31 @@ def _tally(ballot: Ballot, member: Bools) -> _Tally:
     """Elect the winner of each subset, (S, V) members, under each weighting, and sum up."""
     width = ballot.weights.shape[1]
     tally = _Tally(*np.zeros((5, width)))
-    voting = member.any(axis=1)
-    if not voting.all():
-        member = member[voting]
+    if ballot.silent:
+        voting = member.any(axis=1)
         tally.add(0.0, 1.0, np.full(width, float(np.count_nonzero(~voting))))
+        member = member[voting]
     blocks = list(class_sums(ballot, member))
     best = np.full((len(ballot.values), len(member), width), -np.inf)
     for sums, group in blocks:
         for slot in range(sums.shape[1]):
             np.maximum(best[group], sums[:, slot], out=best[group])
-    top = best.max(axis=0)
-    floor = top - TIE * np.abs(top)
+    floor = best.max(axis=0)
+    floor -= TIE * np.abs(floor)
     wins = best >= floor
-    if np.count_nonzero(wins) > top.size:
+    left = np.full(width, float(len(member)))
+    if np.count_nonzero(wins) > floor.size:
         subset, weighting = np.nonzero(np.count_nonzero(wins, axis=0) > 1)
         wins[:, subset, weighting] = False
+        left -= np.bincount(weighting, minlength=width)
         _add_ties(tally, ballot, blocks, floor, (subset, weighting))
-    for value, won in zip(ballot.values, wins, strict=True):
+    for g, value in enumerate(ballot.values):
+        # The last value has won whatever the others have not: one count less.
+        last = g == len(best) - 1
+        times = left if last else np.count_nonzero(wins[g], axis=0).astype(np.float64)
+        left = left - times
         graded = 0.0 if np.isnan(value) else 1.0
-        tally.add(value if graded else 0.0, graded, np.count_nonzero(won, axis=0).astype(float))
+        tally.add(value if graded else 0.0, graded, times)
     return tally
 
 

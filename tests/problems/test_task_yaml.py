@@ -139,7 +139,10 @@ def test_a_group_keeps_its_order(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("group: g\ntask: []\nmetadata: {version: 1}\n", "at least one task"),
-        ("group: g\ntask: [mth500]\nmetadata: {version: 1}\n", "unknown member 'mth500'; .*math500"),
+        (
+            "group: g\ntask: [mth500]\nmetadata: {version: 1}\n",
+            "unknown member 'mth500'; .*math500",
+        ),
         ("group: g\ntask: [math500]\n", "missing metadata"),
         ("group: g\ntask: [math500]\nweight: 2\nmetadata: {version: 1}\n", ":3: unknown key"),
         ("group: math500\ntask: [gsm8k]\nmetadata: {version: 1}\n", "'math500' is taken by"),

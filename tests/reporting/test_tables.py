@@ -73,7 +73,9 @@ def test_lines_are_complete_and_in_reading_order() -> None:
     names = [line.last.method for line in lines if line.last.task == "chain_programs"]
     expected = ["greedy", "majority", *["weighted_vote"] * 4, *["best_of_n"] * 4, "pass_at_n"]
     assert names == expected
-    assert all([r.budget for r in line.points] == sorted(r.budget for r in line.points) for line in lines)
+    assert all(
+        [r.budget for r in line.points] == sorted(r.budget for r in line.points) for line in lines
+    )
 
 
 def test_only_the_declared_aggregation_unless_all_are_asked_for() -> None:
@@ -195,7 +197,10 @@ def test_terminal_does_not_break_cells_at_100() -> None:
 
 
 def test_terminal_says_what_it_leaves_out() -> None:
-    assert any("Not shown for width: N = 4, N = 16" in line.replace("\u00a0", " ") for line in printed(headline(ROWS)))
+    assert any(
+        "Not shown for width: N = 4, N = 16" in line.replace("\u00a0", " ")
+        for line in printed(headline(ROWS))
+    )
     assert not any("Not shown" in line for line in printed(headline(ROWS), width=200))
 
 

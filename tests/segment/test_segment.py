@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from harness.errors import ConfigError
 from harness.segment import CodeLines, Delimiter, Segmenter, Whole, parse
 
-RULES: list[Segmenter] = [Delimiter("\n\n"), Delimiter("\n"), Delimiter("Step"), CodeLines(), Whole()]
+RULES: list[Segmenter] = [
+    Delimiter("\n\n"),
+    Delimiter("\n"),
+    Delimiter("Step"),
+    CodeLines(),
+    Whole(),
+]
 
 # Texts made of the characters that the rules look at, so that short ones reach every branch.
 TEXTS = st.one_of(

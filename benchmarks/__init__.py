@@ -1,0 +1,1 @@
+"""Speed and memory, run by `make bench`: ratios in one run rather than absolute figures."""
