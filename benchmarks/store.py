@@ -49,7 +49,8 @@ def _phase(name: str, path: Path) -> None:
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
-        f"{name:<6} {CANDIDATES / seconds:>9,.0f} records/s   {peak - base:6.1f} MB above {base:.0f}"
+        f"{name:<6} {CANDIDATES / seconds:>9,.0f} records/s   "
+        f"{peak - base:6.1f} MB above {base:.0f}"
     )
 
 

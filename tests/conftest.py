@@ -49,7 +49,7 @@ metadata: {{version: 1.0, kind: math, domain: math, grader: math, steps: "delimi
 
 @pytest.fixture
 def script(tmp_path: Path) -> Path:
-    """A scripted policy for `sums`: of 4 texts, one to three are right, and two wrong ones agree."""
+    """A scripted policy for `sums`: one to three of 4 texts are right, and the wrong ones agree."""
     path = tmp_path / "script.jsonl"
     lines = []
     for i in range(12):

@@ -40,7 +40,7 @@ def test_mistakes_in_a_file(tmp_path: Path, text: str, message: str) -> None:
 def test_mistakes_on_the_command_line_say_so(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"command line: unknown key 'sead'; did you mean 'seed'"):
         load_sweep(_file(tmp_path, "tasks: [a]\n"), {"sead": 1})
-    with pytest.raises(ConfigError, match="command line: sampling.temperature"):
+    with pytest.raises(ConfigError, match=r"command line: sampling\.temperature"):
         load_sweep(_file(tmp_path, "tasks: [a]\n"), {"sampling.temperature": "hot"})
     with pytest.raises(ConfigError, match="has no keys below it"):
         load_sweep(_file(tmp_path, "tasks: [a]\n"), {"tasks.x": 1})
@@ -58,17 +58,17 @@ def test_unknown_preset_and_file() -> None:
 def test_command_line_beats_yaml_beats_defaults(tmp_path: Path) -> None:
     file = _file(tmp_path, "tasks: [a]\nseed: 3\nsampling: {temperature: 0.5, top_p: 0.9}\n")
     sweep = load_sweep(file, {"sampling.temperature": 0.7})
-    assert (3, 0.7, 0.9, 1) == (
+    assert (
         sweep.seed,
         sweep.sampling.temperature,
         sweep.sampling.top_p,
         load_sweep(None, {"tasks": ["a"]}).sampling.temperature,
-    )
+    ) == (3, 0.7, 0.9, 1)
 
 
 def test_settings_are_yaml() -> None:
-    assert ("sampling.temperature", 0.7) == parse_setting("sampling.temperature=0.7")
-    assert ("budgets", [1, 4]) == parse_setting("budgets=[1,4]")
+    assert parse_setting("sampling.temperature=0.7") == ("sampling.temperature", 0.7)
+    assert parse_setting("budgets=[1,4]") == ("budgets", [1, 4])
     with pytest.raises(ConfigError, match="write key=value"):
         parse_setting("seed")
 
@@ -97,7 +97,7 @@ def test_every_setting_is_part_of_the_identity() -> None:
 
 
 def test_changed_keys_are_listed() -> None:
-    assert ["seed: 0 → 1", "x: None → 2"] == changed_keys({"seed": 0}, {"seed": 1, "x": 2})
+    assert changed_keys({"seed": 0}, {"seed": 1, "x": 2}) == ["seed: 0 → 1", "x: None → 2"]
 
 
 def test_every_preset_is_valid() -> None:

@@ -30,7 +30,7 @@ def test_catalogue_entries_take_options_on_top() -> None:
 
 
 def test_escapes_in_double_quotes() -> None:
-    assert {"separator": "\n\n"} == _parse('fake:oracle,separator="\\n\\n"').options
+    assert _parse('fake:oracle,separator="\\n\\n"').options == {"separator": "\n\n"}
 
 
 def test_a_hub_id_keeps_its_owner() -> None:

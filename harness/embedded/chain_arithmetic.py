@@ -17,7 +17,7 @@ within the reach of some tens of samples.
 
 import random
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.embedded.mistakes import Hand
@@ -140,14 +140,14 @@ def work_out(equation: Equation, values: dict[str, int], hand: Hand) -> list[str
 
 
 def _operate(
-    first: Term, op: str, second: Term, values: Mapping[str, int], hand: Hand
+    first: Term, op: str, second: Term, values: dict[str, int], hand: Hand
 ) -> tuple[str, int]:
     left, right = _look_up(first, values, hand), _look_up(second, values, hand)
     result = hand.compute(left, op, right)
     return f"{left}{op}{right}={result}", result
 
 
-def _look_up(term: Term, values: Mapping[str, int], hand: Hand) -> int:
+def _look_up(term: Term, values: dict[str, int], hand: Hand) -> int:
     if isinstance(term, int):
         return term
     newest = next(reversed(values))

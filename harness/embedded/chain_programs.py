@@ -30,10 +30,7 @@ LEVELS = tuple(range(4, 13))
 ENTRY_POINT = "f"
 
 _MODAL_QUOTA = (0,) * 9 + (1,) * 8 + (2,) * 3
-_ARGUMENTS = range(-60, 121)
-"""Test inputs are chosen from here."""
 
-_NUMBER = r"-?\d+"
 _CONSTANT = r"(\d+(?:[-+*]\d+){0,2}|y)"
 _CLAUSES = {
     "step": re.compile(rf"(add|sub) {_CONSTANT}"),
@@ -127,7 +124,8 @@ def _change(word: str, constant: str, hand: Hand) -> str:
 
 def _write_step(parts: tuple[str, ...], hand: Hand, at: int) -> Iterator[str]:
     hand.step = at
-    yield _change(*parts, hand)
+    word, constant = parts
+    yield _change(word, constant, hand)
 
 
 def _write_mul(parts: tuple[str, ...], hand: Hand, at: int) -> Iterator[str]:
@@ -251,8 +249,8 @@ def _random_clause(rng: random.Random, has_y: bool) -> str:
     if kind == "times":
         return f"for {rng.randrange(2, 9)} {word} {rng.randrange(2, 20)}"
     if kind == "range":
-        first = rng.randrange(1, 5)
-        return f"for {first} to {first + rng.randrange(2, 12)} {word} i"
+        start = rng.randrange(1, 5)
+        return f"for {start} to {start + rng.randrange(2, 12)} {word} i"
     return "keep y" if kind == "keep" else f"set y {_random_constant(rng)}"
 
 

@@ -16,6 +16,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,7 @@ class Workshop:
             "policy": self.make_policy,
             "samples": self.make_samples,
             "rollouts": self.make_rollouts,
-            **{name: (lambda name=name: self.make_prm(name)) for name in prms.RECIPES},
+            **{name: partial(self.make_prm, name) for name in prms.RECIPES},
             "evaluate": self.evaluate,
         }
 

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, distributed
+from torch.multiprocessing.spawn import spawn
 
 from harness.embedded.corpus import cut
 
@@ -125,8 +126,7 @@ class Job(Protocol):
 def fit(job: Job) -> Any:
     """The model of a job, trained."""
     with tempfile.TemporaryDirectory() as folder:
-        start = torch.multiprocessing.spawn
-        start(_work, (job, folder), nprocs=WORKERS)  # type: ignore[no-untyped-call]
+        spawn(_work, (job, folder), nprocs=WORKERS)  # type: ignore[no-untyped-call]
         model, _ = job.build()
         model.load_state_dict(torch.load(Path(folder) / "weights.pt"))
     return model.eval()
@@ -153,7 +153,7 @@ def _work(rank: int, job: Job, folder: str) -> None:
 def _learn(model: Any, loss: Loss, source: Iterator[Batch], plan: Plan, speaks: bool) -> None:
     model.train()
     model.set_attn_implementation("eager")
-    body = torch.compile(model.model, dynamic=True)
+    body: Any = torch.compile(model.model, dynamic=True)
     weights = list(model.parameters())
     optimiser = _optimiser(weights, plan.rate)
     mean, began = 0.0, time.monotonic()
@@ -189,7 +189,7 @@ def _average(weights: list[Any]) -> None:
     distributed.all_reduce(flat)
     flat /= WORKERS
     sizes = [part.numel() for part in parts]
-    for weight, mean in zip(weights, flat.split(sizes), strict=True):
+    for weight, mean in zip(weights, torch.split(flat, sizes), strict=True):
         weight.grad = mean.view_as(weight)
 
 

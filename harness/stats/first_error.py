@@ -120,9 +120,9 @@ def evaluate(
     an upper bound that must be reported as one. Intervals take thresholds as given.
 
     The interval of F1 draws both accuracies 10,000 times, apart, as a stratified bootstrap does,
-    but from their Jeffreys posteriors, beta(k + 1/2, n - k + 1/2): resampling the items gives
-    width 0 when all of a kind are right, and covers 91 % where this covers 95 % (30 + 30 items,
-    accuracies .9 and .95).
+    but from their Jeffreys posteriors, beta(k + 1/2, n - k + 1/2). Resampling the items instead
+    gives width 0 when all of a kind are right; over 24 settings of accuracies and subset sizes
+    (30 to 207 items of a kind) it covered 60 - 95 %, the posteriors 93 - 97 %.
 
     Raises:
         ValueError: no subset, or not one threshold per subset.

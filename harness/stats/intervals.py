@@ -10,11 +10,14 @@ alternatives (coverage in per cent over twelve distributions: 0/1, beta, mixture
     lowest to highest coverage            n = 30     n = 164    n = 500
     ====================================  =========  =========  =========
     this module                           94 - 99    94 - 97    94 - 96
-    Wilson, effective n not shrunk        84 - 98    94 - 95    95 - 96
+    Wilson, effective n not shrunk        84 - 98    94 - 95    94 - 96
     Student t                             45 - 96    84 - 95    92 - 95
     bootstrap, percentile                 46 - 98    88 - 95    93 - 96
     bootstrap, BCa                        44 - 98    93 - 96    93 - 96
     ====================================  =========  =========  =========
+
+Where problems repeat (3 or 8 answers to each), 10 / 30 / 164 problems are covered at 98 - 99 /
+96 - 97 / 94 - 96; ignoring that they repeat, at 61 - 91.
 
 Sources: Wilson 1927; effective sample sizes for proportions as in Korn and Graubard 1998;
 clusters and pairing as in Miller 2024, "Adding Error Bars to Evals" (arXiv 2411.00640).
@@ -50,8 +53,8 @@ def estimate(values: ArrayLike, clusters: ArrayLike | None = None) -> Estimate:
         `n` counts the values, `clusters` the distinct labels. `method` is ``wilson`` for
         independent 0/1 values and ``wilson-t`` otherwise: effective n, Student's t with
         clusters - 1 degrees of freedom. The interval lies in [0, 1], holds the mean and never has
-        width 0. With no value all three numbers are NaN; one cluster of fractions says nothing:
-        [0, 1].
+        width 0. With no value all three numbers are NaN. One fraction, or one cluster of several
+        values, says nothing: [0, 1].
 
     Raises:
         ValueError: values outside [0, 1], or clusters of another shape.

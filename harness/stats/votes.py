@@ -53,6 +53,7 @@ def vote(
         present: (P, N), false where a problem has no such candidate.
         ns: the budgets, B of them, each at least 1.
         weights: (..., P, N), finite where present; None gives each candidate one vote (majority).
+            A majority beside other weightings is cheapest as one more of them, all ones.
         draws: subsets per problem and budget, at least 2, where there are too many to count.
         seed: row p's subsets depend on `seed`, p, `draws` and its number of candidates alone.
 

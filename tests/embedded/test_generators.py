@@ -17,9 +17,9 @@ from harness.embedded.mistakes import MODAL, Hand
 from harness.embedded.splits import split_of
 
 PINNED = {
-    "arithmetic": "",
-    "programs": "",
-    "errors": "",
+    "arithmetic": "41e3ff4473b48dbe00a601d03fb18c325eb0b9e4d324a180f4d266b074d44db6",
+    "programs": "fa667b8919a9c8e0189d6c06d42244cf833da03630c6a01c8cdf4afeffce49af",
+    "errors": "26f77025ea67a45e54e2fb26cd79f73ce6058766a6ab39514e59b939807ac309",
 }
 """sha256 of the canonical JSON of the rows: a change here is a new version of the task."""
 

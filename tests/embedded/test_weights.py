@@ -53,7 +53,7 @@ def test_tokens_never_reach_over_a_line_end(reader):
 
 
 def test_boxed_is_one_token(reader):
-    assert 1 == len(reader("\\boxed{").input_ids)
+    assert len(reader("\\boxed{").input_ids) == 1
     assert reader.eos_token == tokenizer.EOS
     assert reader.pad_token == tokenizer.PAD
 
@@ -79,7 +79,7 @@ def test_every_folder_is_complete_and_plain(name):
     config = json.loads((folder / "config.json").read_text())
     kind = "Qwen2ForCausalLM" if name == "policy" else "Qwen2ForTokenClassification"
     assert [kind] == config["architectures"]
-    assert "qwen2" == config["model_type"]
+    assert config["model_type"] == "qwen2"
 
 
 @pytest.mark.parametrize("domain", DOMAINS)

@@ -154,10 +154,11 @@ def test_plan_counts_and_runs_nothing(cli, quick_tasks: Path, script: Path, tmp_
     done = cli("plan", *arguments, "--json")
     assert done.code == 0, done.err
     stages = json.loads(done.out)
-    assert [("generate", 12, 0), ("generate", 48, 0)] == [
-        (s["stage"], s["drafts"], s["done"]) for s in stages[:2]
+    assert [(s["stage"], s["drafts"], s["done"]) for s in stages[:2]] == [
+        ("generate", 12, 0),
+        ("generate", 48, 0),
     ]
-    assert 48 * 100 == stages[1]["tokens_max"]
+    assert stages[1]["tokens_max"] == 48 * 100
     assert not out.exists()
     cli("run", *arguments)
     done = cli("plan", *arguments, "--json")

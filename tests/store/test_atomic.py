@@ -18,8 +18,8 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     write_json(path, {"a": 1})
     with pytest.raises(ValueError, match="Out of range"):
         write_json(path, {"a": float("nan")})
-    assert '{\n  "a": 1\n}\n' == path.read_text()
-    assert ["x.json"] == os.listdir(tmp_path)
+    assert path.read_text() == '{\n  "a": 1\n}\n'
+    assert os.listdir(tmp_path) == ["x.json"]
 
 
 def test_killed_while_writing_leaves_the_old_file(tmp_path: Path) -> None:

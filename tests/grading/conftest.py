@@ -1,0 +1,47 @@
+"""What the grading tests share: the recorded data, read in place, and one grader with its workers."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.grading import MathGrader
+from harness.types import Json, Problem
+
+Rows = Callable[[str], list[Any]]
+
+
+@pytest.fixture(scope="session")
+def rows() -> Rows:
+    """Return a reader of recorded files (JSON or JSON lines, plain or .gz) by relative path."""
+    default = Path(__file__).parents[3] / "shared" / "data"
+    folder = Path(os.environ.get("HARNESS_DATA", default))
+
+    def read(name: str) -> list[Any]:
+        path = folder / name
+        if not path.exists():
+            pytest.skip(f"no recorded data: {path} (set HARNESS_DATA)")
+        raw = path.read_bytes()
+        text = (gzip.decompress(raw) if name.endswith(".gz") else raw).decode()
+        if ".jsonl" in name:
+            return [json.loads(line) for line in text.splitlines()]
+        return list(json.loads(text))
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def grader() -> Iterator[MathGrader]:
+    with MathGrader(workers=2) as grader:
+        yield grader
+
+
+def problem(reference: Json, id: str = "p") -> Problem:
+    """Return a mathematics problem with this reference."""
+    return Problem(id, "a_task", "1", "math", "How much?", reference)
