@@ -38,7 +38,10 @@ def ls(
     from rich.table import Table
 
     columns = list(dict.fromkeys(key for _, facts in rows for key in facts))
-    table = Table("name", *columns, box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("name", no_wrap=True)
+    for column in columns:
+        table.add_column(column)
     for name, facts in rows:
         table.add_row(name, *(facts.get(key, "") for key in columns))
     Console().print(table)

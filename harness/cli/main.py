@@ -10,11 +10,13 @@ import os
 import shlex
 import sys
 
-import click
 import typer
 
 from harness.cli import doctor, grade, ls, plan, pool, report, run, score, show, validate
 from harness.errors import InfrastructureError, UserError
+
+# Newer versions of typer carry click inside, older ones use the package: this is the one in use.
+_UsageMistake: type[Exception] = typer.BadParameter.__mro__[2]
 
 app = typer.Typer(
     name="run-benchmark",
@@ -23,7 +25,6 @@ app = typer.Typer(
         "Try: run-benchmark run embedded · run-benchmark ls tasks · "
         "run-benchmark run math500 --policy pool:FILE --prm recorded:FILE"
     ),
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -43,13 +44,15 @@ app.add_typer(pool.app, name="pool")
 
 @app.callback(invoke_without_command=True)
 def _root(
+    context: typer.Context,
     version: bool = typer.Option(False, "--version", help="Print the version and exit."),
 ) -> None:
     if version:
         import harness
 
         typer.echo(harness.__version__)
-        raise typer.Exit
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 def command_line() -> list[str]:
@@ -60,11 +63,11 @@ def command_line() -> list[str]:
 def main() -> None:
     """Run the command line and exit with its code."""
     try:
-        code = app(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
+        code = app(prog_name="run-benchmark", standalone_mode=False)
+    except _UsageMistake as error:
+        _say(f"error: {error}; try {_help_for(error)}")
         sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         _say("interrupted; everything finished is kept. Go on with the same command:")
         _say(f"  {shlex.join(command_line())}")
         _leave(130)
@@ -79,6 +82,12 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _help_for(error: Exception) -> str:
+    """Return the command that explains the one with a mistake in it."""
+    context = getattr(error, "ctx", None)
+    return f"{context.command_path if context else 'run-benchmark'} --help"
 
 
 def _say(text: str) -> None:

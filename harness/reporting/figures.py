@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 from harness.reporting import charts, text
 from harness.reporting.cells import distinct
 from harness.reporting.charts import AXES, N_AXIS, TOTAL_AXIS, Axis
-from harness.reporting.files import replace
-from harness.reporting.first_error import FIRST_ERROR, group_names, short_name
+from harness.reporting.first_error import FIRST_ERROR, group_names, measured_tasks, short_name
 from harness.reporting.lines import Line, selection_lines
 from harness.reporting.style import RC, Style, label, style_of
+from harness.store.atomic import write_bytes
 from harness.types import ResultRow
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _first_error(rows: Sequence[ResultRow], style: Style, folder: Path) -> Figur
     from matplotlib.figure import Figure as Canvas
 
     found = [row for row in rows if row.metric == FIRST_ERROR]
-    methods, tasks = distinct(row.method for row in found), distinct(row.task for row in found)
+    methods, tasks = distinct(row.method for row in found), measured_tasks(found)
     prms = [name for name in style.prms if any(row.prm == name for row in found)]
     groups = group_names(rows)
     width = 1.9 + max(2.4, 0.2 * len(tasks) * (len(prms) + 1.5)) * len(methods)
@@ -184,8 +184,8 @@ def _write(canvas: Canvas, folder: Path, name: str, title: str, alt: str) -> Fig
     canvas.savefig(png, format="png", dpi=DPI, metadata={"Software": None})
     canvas.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
     paths = folder / f"{name}.png", folder / f"{name}.svg"
-    replace(paths[0], png.getvalue())
-    replace(paths[1], svg.getvalue())
+    write_bytes(paths[0], png.getvalue())
+    write_bytes(paths[1], svg.getvalue())
     return Figure(name, title, alt, *paths)
 
 

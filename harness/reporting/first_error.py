@@ -12,33 +12,31 @@ from harness.types import ResultRow
 FIRST_ERROR = "f1"
 """The metric of a task of kind ``steps``: harmonic mean of acc_error and acc_correct."""
 
-FIRST_ERROR_MEAN = "f1_mean"
-"""The unweighted mean of the subsets' F1; its row's task is the name of the group."""
-
 
 def first_error_table(rows: Sequence[ResultRow]) -> Table | None:
     """Return one row per (method, PRM): F1 on every subset, and their mean where the rows have it.
 
-    The mean is the row with metric ``f1_mean``; it is not computed here. None when no task asked
-    for the first wrong step.
+    The mean is the row of a group (see `group_names`); it is not computed here. None when no task
+    asked for the first wrong step.
     """
     found = _f1_rows(rows)
     if not found:
         return None
-    measured, groups = _measured(found), group_names(found)
+    groups = group_names(found)
+    tasks = measured_tasks(found)
     columns = [Column("method"), Column("PRM")]
-    for task, metric in measured:
-        columns.append(Column(_header(task, metric, groups), "right"))
-        if _with_interval(metric, measured):
+    for task in tasks:
+        columns.append(Column(short_name(task, groups), "right"))
+        if task in groups or len(tasks) == 1:
             columns.append(Column("95\u00a0% interval", "right", rank=1))
-    by_key = {(row.method, row.prm, row.task, row.metric): row for row in found}
+    by_key = {(row.method, row.prm, row.task): row for row in found}
     body = []
     for method, prm in _method_prm(found):
         cells = [Cell(method, method), Cell(prm or text.UNKNOWN, prm)]
-        for task, metric in measured:
-            row = by_key.get((method, prm, task, metric))
+        for task in tasks:
+            row = by_key.get((method, prm, task))
             cells.append(percent_cell(row.value if row else None))
-            if _with_interval(metric, measured):
+            if task in groups or len(tasks) == 1:
                 cells.append(interval_cell(row))
         body.append(tuple(cells))
     return Table(
@@ -52,7 +50,8 @@ def first_error_table(rows: Sequence[ResultRow]) -> Table | None:
 
 def first_error_detail(rows: Sequence[ResultRow]) -> Table | None:
     """Return one row per (task, method, PRM) with F1, its two accuracies and the threshold."""
-    found = [row for row in _f1_rows(rows) if row.metric == FIRST_ERROR]
+    groups = group_names(rows)
+    found = [row for row in _f1_rows(rows) if row.task not in groups]
     if not found:
         return None
     values = {(row.task, row.method, row.prm, row.metric): row.value for row in rows}
@@ -101,40 +100,36 @@ def first_error_detail(rows: Sequence[ResultRow]) -> Table | None:
 
 
 def group_names(rows: Sequence[ResultRow]) -> tuple[str, ...]:
-    """Return the groups of tasks that a mean was made over."""
-    return distinct(row.task for row in rows if row.metric == FIRST_ERROR_MEAN)
+    """Return the groups whose rows are the mean over their subsets.
+
+    A group's name, followed by an underscore, begins the names of two or more other tasks:
+    ``processbench`` is the group of ``processbench_gsm8k`` and its like.
+    """
+    tasks = distinct(row.task for row in rows if row.metric == FIRST_ERROR)
+    return tuple(
+        name for name in tasks if sum(other.startswith(f"{name}_") for other in tasks) >= 2
+    )
+
+
+def measured_tasks(rows: Sequence[ResultRow]) -> tuple[str, ...]:
+    """Return the tasks with an F1, as the rows name them first, the groups last."""
+    groups = group_names(rows)
+    tasks = distinct(row.task for row in rows if row.metric == FIRST_ERROR)
+    return (*(task for task in tasks if task not in groups), *groups)
 
 
 def short_name(task: str, groups: Sequence[str]) -> str:
     """Return the task's name, without that of its group where there is one group only."""
+    if task in groups:
+        return "mean" if len(groups) == 1 else f"{task} mean"
     return task.removeprefix(f"{groups[0]}_") if len(groups) == 1 else task
 
 
 def _f1_rows(rows: Sequence[ResultRow]) -> list[ResultRow]:
     """Return the F1 rows, task by task in the order in which the rows name them."""
-    found = [row for row in rows if row.metric in (FIRST_ERROR, FIRST_ERROR_MEAN)]
+    found = [row for row in rows if row.metric == FIRST_ERROR]
     tasks = distinct(row.task for row in found)
     return sorted(found, key=lambda row: tasks.index(row.task))
-
-
-def _measured(rows: Sequence[ResultRow]) -> list[tuple[str, str]]:
-    """Return the (task, metric) pairs to print: every subset, then the means."""
-    return [
-        (task, metric)
-        for metric in (FIRST_ERROR, FIRST_ERROR_MEAN)
-        for task in distinct(row.task for row in rows if row.metric == metric)
-    ]
-
-
-def _with_interval(metric: str, measured: Sequence[tuple[str, str]]) -> bool:
-    """Whether an interval fits beside the value; the detailed table has all of them."""
-    return metric == FIRST_ERROR_MEAN or len(measured) == 1
-
-
-def _header(task: str, metric: str, groups: Sequence[str]) -> str:
-    if metric == FIRST_ERROR_MEAN:
-        return "mean" if len(groups) == 1 else f"{task} mean"
-    return short_name(task, groups)
 
 
 def _notes(rows: Sequence[ResultRow]) -> Iterable[str]:

@@ -11,16 +11,13 @@ from __future__ import annotations
 import csv
 import io
 import math
-import types
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, fields
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING
 
 from harness.errors import DataError
-from harness.reporting.files import replace
+from harness.reporting.columns import check_columns, checked_row, column_types
+from harness.store.atomic import write_bytes
 from harness.types import ResultRow
 
 if TYPE_CHECKING:
@@ -30,23 +27,6 @@ CSV_NAME = "results.csv"
 PARQUET_NAME = "results.parquet"
 
 _PANDAS = {str: "string", bool: "boolean", int: "Int64", float: "Float64"}
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnType:
-    """What a column holds."""
-
-    kind: type[str] | type[bool] | type[int] | type[float]
-    nullable: bool
-    choices: tuple[str, ...] = ()
-    """The only texts allowed; empty for any."""
-
-
-@cache
-def column_types() -> dict[str, ColumnType]:
-    """Return the type of every column, in order: the fields of ResultRow."""
-    hints = get_type_hints(ResultRow)
-    return {f.name: _column_type(hints[f.name]) for f in fields(ResultRow)}
 
 
 def dtypes() -> dict[str, str]:
@@ -75,16 +55,14 @@ def from_frame(frame: pd.DataFrame) -> tuple[ResultRow, ...]:
     Raises:
         DataError: a column is missing or unknown, or holds a value of another type.
     """
-    _check_columns([str(name) for name in frame.columns], "the frame")
-    columns = {
-        name: [
-            None if missing else value
-            for value, missing in zip(frame[name], frame[name].isna(), strict=True)
-        ]
-        for name in column_types()
-    }
+    check_columns([str(name) for name in frame.columns], "the frame")
+    columns = {name: frame[name].astype(object).tolist() for name in column_types()}
+    gaps = {name: frame[name].isna().tolist() for name in column_types()}
     return tuple(
-        _row({name: values[i] for name, values in columns.items()}, f"the frame, row {i}")
+        checked_row(
+            {name: None if gaps[name][i] else values[i] for name, values in columns.items()},
+            f"the frame, row {i}",
+        )
         for i in range(len(frame))
     )
 
@@ -98,8 +76,8 @@ def write_results(rows: Sequence[ResultRow], folder: Path) -> tuple[Path, Path]:
         InfrastructureError, DataError: as `harness.errors.writing`.
     """
     paths = folder / CSV_NAME, folder / PARQUET_NAME
-    replace(paths[0], _csv_bytes(rows))
-    replace(paths[1], _parquet_bytes(rows))
+    write_bytes(paths[0], csv_bytes(rows))
+    write_bytes(paths[1], parquet_bytes(rows))
     return paths
 
 
@@ -124,13 +102,12 @@ def read_results(path: Path) -> tuple[ResultRow, ...]:
 # --- writing -------------------------------------------------------------------------------------
 
 
-def _csv_bytes(rows: Sequence[ResultRow]) -> bytes:
+def csv_bytes(rows: Iterable[ResultRow]) -> bytes:
+    """Return the rows as `results.csv` holds them: UTF-8, a header, one line per row."""
     names = tuple(column_types())
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([_field(getattr(row, name)) for name in names] for row in rows)
-    return text.getvalue().encode()
+    lines = [",".join(names)]
+    lines += [",".join(_field(getattr(row, name)) for name in names) for row in rows]
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def _field(value: object) -> str:
@@ -138,10 +115,16 @@ def _field(value: object) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return repr(value) if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return repr(value)
+    text = str(value)
+    # csv.writer leaves a lone carriage return bare, and csv.reader then takes it for a line's end.
+    quoted = any(c in text for c in ',"\r\n')
+    return '"' + text.replace('"', '""') + '"' if quoted else text
 
 
-def _parquet_bytes(rows: Sequence[ResultRow]) -> bytes:
+def parquet_bytes(rows: Iterable[ResultRow]) -> bytes:
+    """Return the rows as `results.parquet` holds them."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -166,14 +149,16 @@ def _read_csv(path: Path) -> tuple[ResultRow, ...]:
         with path.open(encoding="utf-8", newline="") as file:
             lines = csv.reader(file, strict=True)
             header = next(lines, [])
-            _check_columns(header, str(path))
+            check_columns(header, str(path))
             rows = []
             for line in lines:
                 where = f"{path}, line {lines.line_num}"
                 if len(line) != len(header):
                     raise DataError(f"{where}: {len(line)} fields, expected {len(header)}")
                 texts = zip(header, line, strict=True)
-                rows.append(_row({name: _parse(name, text, where) for name, text in texts}, where))
+                rows.append(
+                    checked_row({name: _parse(name, text, where) for name, text in texts}, where)
+                )
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: not a CSV file ({error})") from error
     return tuple(rows)
@@ -194,9 +179,7 @@ def _parse(name: str, text: str, where: str) -> object:
     try:
         return _PARSERS[column.kind](text)
     except (ValueError, KeyError):
-        raise DataError(
-            f"{where}: {name} is {text[:40]!r}, expected a {column.kind.__name__}"
-        ) from None
+        raise DataError(f"{where}: {name} is {text[:40]!r}, expected {column.kind_name}") from None
 
 
 def _read_parquet(path: Path) -> tuple[ResultRow, ...]:
@@ -207,58 +190,11 @@ def _read_parquet(path: Path) -> tuple[ResultRow, ...]:
         table = pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path}: not a Parquet file ({str(error).splitlines()[0]})") from error
-    _check_columns(table.column_names, str(path))
-    return tuple(_row(record, f"{path}, row {i}") for i, record in enumerate(table.to_pylist()))
-
-
-def _row(values: dict[str, Any], where: str) -> ResultRow:
-    """Return the row after checking every value against its column."""
-    checked = {}
-    for name, column in column_types().items():
-        value = values[name]
-        if value is None and column.kind is float and not column.nullable:
-            value = math.nan
-        if value is None and not column.nullable:
-            raise DataError(f"{where}: {name} is empty")
-        if value is not None:
-            value = _checked(name, column, value, where)
-        checked[name] = value
-    return ResultRow(**checked)
-
-
-def _checked(name: str, column: ColumnType, value: Any, where: str) -> str | bool | int | float:
-    if column.choices and value not in column.choices:
-        raise DataError(
-            f"{where}: {name} is {value!r}, expected one of {', '.join(column.choices)}"
-        )
-    if isinstance(value, str) is (column.kind is str):
-        with suppress(TypeError, ValueError, OverflowError):
-            converted = column.kind(value)
-            if converted == value or converted != converted:
-                return converted
-    raise DataError(f"{where}: {name} is {value!r}, expected a {column.kind.__name__}")
-
-
-def _check_columns(names: Sequence[str], where: str) -> None:
-    known = tuple(column_types())
-    missing = [name for name in known if name not in names]
-    strange = [name for name in names if name not in known]
-    if missing or strange or len(names) != len(known):
-        parts = [f"lacks {', '.join(missing)}"] if missing else []
-        parts += [f"has unknown {', '.join(strange)}"] if strange else []
-        raise DataError(
-            f"{where}: not the columns of results.csv: {'; '.join(parts) or 'a column twice'}"
-        )
+    check_columns(table.column_names, str(path))
+    return tuple(
+        checked_row(record, f"{path}, row {i}") for i, record in enumerate(table.to_pylist())
+    )
 
 
 def _null_nan(value: object) -> object:
     return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def _column_type(hint: Any) -> ColumnType:
-    parts = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-    nullable = types.NoneType in parts
-    (inner,) = (part for part in parts if part is not types.NoneType)
-    if get_origin(inner) is Literal:
-        return ColumnType(str, nullable, get_args(inner))
-    return ColumnType(inner, nullable)

@@ -63,7 +63,7 @@
   const VERDICTS = { correct: "✓ correct", wrong: "✗ wrong", ungraded: "? ungraded" };
   const CUTS = { length: "cut at the token limit", budget: "cut by the budget" };
 
-  const taskOf = (pool) => `${pool.task}, policy ${pool.policy}`;
+  const taskOf = (pool) => (pool.policy ? `${pool.task}, policy ${pool.policy}` : pool.task);
   const prmOf = (view) => (view.aggregation ? `${view.prm} (${view.aggregation})` : view.prm);
 
   const fill = (select, options, value) => {
@@ -125,11 +125,13 @@
     const details = make("details", "candidate");
     const summary = make("summary");
     summary.append(make("span", "number", `score ${number(judged.score)}`));
-    summary.append(make("span", `verdict ${text.verdict}`, VERDICTS[text.verdict]));
-    const answer = make("span", "answer");
-    answer.dir = "auto";
-    answer.textContent = text.answer === null ? "no answer found" : `answer ${text.answer}`;
-    summary.append(answer);
+    if (text.verdict) {
+      summary.append(make("span", `verdict ${text.verdict}`, VERDICTS[text.verdict]));
+      const shown = text.answer === null ? "no answer found" : `answer ${text.answer}`;
+      const answer = make("span", "answer", shown);
+      answer.dir = "auto";
+      summary.append(answer);
+    }
     if (judged.scores) {
       const strip = make("span", "strip");
       strip.setAttribute("aria-hidden", "true");

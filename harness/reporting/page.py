@@ -16,10 +16,10 @@ from importlib.resources import files
 from pathlib import Path
 
 from harness.reporting.figures import Figure, Missing
-from harness.reporting.files import replace
 from harness.reporting.payload import samples_json, visible
 from harness.reporting.sample import Sample
 from harness.reporting.table import Table
+from harness.store.atomic import write_bytes
 
 NAME = "index.html"
 
@@ -99,7 +99,7 @@ def write_page(
         InfrastructureError, DataError: as `harness.errors.writing`.
     """
     html = page_html(about, tables, figures, missing, samples)
-    replace(path, html.encode("utf-8", "replace"))
+    write_bytes(path, html.encode("utf-8", "replace"))
 
 
 def _own(name: str) -> str:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.reporting.escape import escape_latex, escape_markdown, plain
-from harness.reporting.files import replace
 from harness.reporting.table import Cell, Column, Table, sectioned
+from harness.store.atomic import write_bytes
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -71,7 +71,7 @@ def write_tables(tables: Sequence[Table], folder: Path) -> tuple[Path, ...]:
     for table in tables:
         for suffix, render in ((".md", markdown), (".tex", latex)):
             path = folder / f"{table.name}{suffix}"
-            replace(path, render(table).encode("utf-8", "replace"))
+            write_bytes(path, render(table).encode("utf-8", "replace"))
             paths.append(path)
     return tuple(paths)
 
@@ -137,7 +137,7 @@ def _fitting(
 
 def _header_lines(column: Column) -> list[str]:
     """Return the header broken at its first space that may break."""
-    return (column.short or column.header).split(" ", 1)
+    return plain(column.short or column.header).split(" ", 1)
 
 
 def _latex_header(column: Column) -> str:

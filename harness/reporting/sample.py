@@ -18,7 +18,8 @@ class SampleCandidate:
     """One score per step; None where the PRM gave none."""
     score: float | None
     """The step scores aggregated."""
-    verdict: Verdict
+    verdict: Verdict | None
+    """None where no verdict was asked for, as on a solution that is only judged step by step."""
     answer: str | None
     """The final answer that was found in the text."""
     finish: Finish | None

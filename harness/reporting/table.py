@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
@@ -55,14 +55,6 @@ class Table:
         for row in self.rows:
             if len(row) != len(self.columns):
                 raise ValueError(f"{self.name}: {len(row)} cells, {len(self.columns)} columns")
-
-    def pick(self, places: list[int]) -> Table:
-        """Return the table with only the columns at these places, in this order."""
-        return replace(
-            self,
-            columns=tuple(self.columns[i] for i in places),
-            rows=tuple(tuple(row[i] for i in places) for row in self.rows),
-        )
 
 
 @dataclass(frozen=True, slots=True)

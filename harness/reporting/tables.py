@@ -62,7 +62,7 @@ def headline_table(rows: Sequence[ResultRow], headline: bool = True) -> Table | 
 def all_tables(rows: Sequence[ResultRow]) -> tuple[Table, ...]:
     """Return every table that the rows have content for, the headline first."""
     tables = [headline_table(rows), first_error_table(rows), first_error_detail(rows)]
-    if any(row.prm is not None and not row.headline for row in rows):
+    if len(selection_lines(rows, headline=False)) > len(selection_lines(rows)):
         tables.append(headline_table(rows, headline=False))
     return tuple(table for table in tables if table is not None)
 

@@ -1,4 +1,4 @@
-"""What the grading tests share: the recorded data, read in place, and one grader with its workers."""
+"""What the grading tests share: recorded data, read in place, and one grader with its workers."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from harness.grading import MathGrader
-from harness.types import Json, Problem
+from harness.types import Problem
 
 Rows = Callable[[str], list[Any]]
+MakeProblem = Callable[..., Problem]
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +43,7 @@ def grader() -> Iterator[MathGrader]:
         yield grader
 
 
-def problem(reference: Json, id: str = "p") -> Problem:
-    """Return a mathematics problem with this reference."""
-    return Problem(id, "a_task", "1", "math", "How much?", reference)
+@pytest.fixture(scope="session")
+def problem() -> MakeProblem:
+    """Return a maker of mathematics problems: `problem(reference, id="p")`."""
+    return lambda reference, id="p": Problem(id, "a_task", "1", "math", "How much?", reference)

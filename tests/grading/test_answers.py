@@ -43,7 +43,7 @@ def test_the_partition_does_not_depend_on_the_order(grader: MathGrader) -> None:
         for answer, number in zip(order, numbers, strict=True):
             groups.setdefault(number, set()).add(answer)
         partitions.add(frozenset(map(frozenset, groups.values())))
-    assert 1 == len(partitions)
+    assert len(partitions) == 1
 
 
 def test_a_pool_gives_what_its_problems_give_one_by_one(grader: MathGrader) -> None:

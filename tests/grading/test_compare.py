@@ -52,14 +52,14 @@ def test_quick(gold: str, answer: str, equal: bool | None) -> None:
 
 
 def test_normalise_keeps_a_space_between_digits() -> None:
-    assert "1 1/2" == normalise(" 1  1/2".replace("  ", " "))
-    assert "\\sinx" == normalise("\\sin x")
+    assert normalise(" 1  1/2".replace("  ", " ")) == "1 1/2"
+    assert normalise("\\sin x") == "\\sinx"
 
 
 def test_prepared_keeps_the_spaces_that_commands_need() -> None:
-    assert "\\sin x" == prepared("$\\sin  x$.")
-    assert "5%" == prepared("5\\%")
-    assert "32348" == prepared("\\$32,\\!348").replace(",", "")
+    assert prepared("$\\sin  x$.") == "\\sin x"
+    assert prepared("5\\%") == "5%"
+    assert prepared("\\$32,\\!348").replace(",", "") == "32348"
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ CASES = [
     # rule 4: the last formula or number
     ("so x = 4 and therefore \\(y = 5\\)", "y = 5"),
     ("that is $7 + $7 = $14", "14"),
-    ("He has 1250 - 200 = 1050$ and 350$ remaining", "1050"),
+    ("He has 1250 - 200 = 1050$ and 350$ remaining", "350"),
     ("in the 12th grade", "12"),
     ("the 2/2=1 bolt", "1"),
     ("it equals 1/2 of it", "1/2"),
@@ -74,7 +74,7 @@ def test_endless_boxes_are_cut() -> None:
     text = " and ".join(rf"\boxed{{{i}}}" for i in range(1000))
     answer = final_answer(text)
     assert answer is not None
-    assert MAX_JOINED_BOXES == len(answer.split(","))
+    assert len(answer.split(",")) == MAX_JOINED_BOXES
     assert answer.endswith(",999")
 
 

@@ -20,8 +20,8 @@ def a_problem(kind: Kind) -> Problem:
 @pytest.mark.parametrize("kind", GRADED)
 def test_every_grader_keeps_the_contract(kind: Kind) -> None:
     with grader_for(kind, workers=1) as grader:
-        assert [] == grader.grade([])
-        assert [] == grader.grade_pool([])
+        assert grader.grade([]) == []
+        assert grader.grade_pool([]) == []
         problem = a_problem(kind)
         texts = ["The answer is 7.", "", "The answer is 8."]
         grades = grader.grade([(problem, text) for text in texts])
@@ -47,7 +47,7 @@ def test_code_is_not_executed(tmp_path) -> None:  # type: ignore[no-untyped-def]
     code = f"```python\nopen({str(trap)!r}, 'w')\n```"
     with grader_for("code_function") as grader:
         (grade,) = grader.grade([(a_problem("code_function"), code)])
-    assert "ungraded" == grade.verdict
+    assert grade.verdict == "ungraded"
     assert "sandbox" in grade.reason
     assert not trap.exists()
 
@@ -57,4 +57,4 @@ def test_import_loads_no_computer_algebra() -> None:
         "import harness.grading, sys; print({'sympy', 'math_verify', 'torch'} & set(sys.modules))"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "set()" == shown.stdout.strip()
+    assert shown.stdout.strip() == "set()"

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from harness.errors import DataError
 from harness.grading import MathGrader, gold_answer
-from harness.types import Grade, Json
-from tests.grading.conftest import problem
+from harness.types import Grade, Json, Problem
+
+MakeProblem = Callable[..., Problem]
 
 SEMANTICS = [
     # what math-verify 0.9.0 means by equal, where it may surprise
@@ -29,11 +32,13 @@ SEMANTICS = [
 
 
 @pytest.mark.parametrize(("gold", "answer", "verdict"), SEMANTICS)
-def test_verdicts(grader: MathGrader, gold: str, answer: str, verdict: str) -> None:
+def test_verdicts(
+    problem: MakeProblem, grader: MathGrader, gold: str, answer: str, verdict: str
+) -> None:
     assert verdict == grader.grade_one(problem(gold), rf"Thus \boxed{{{answer}}}.").verdict
 
 
-def test_two_boxes_do_not_become_a_set(grader: MathGrader) -> None:
+def test_two_boxes_do_not_become_a_set(problem: MakeProblem, grader: MathGrader) -> None:
     text = r"First $\boxed{1}$. No: we forgot a term, it is $\boxed{2}$."
     assert Grade("correct", "2") == grader.grade_one(problem("2"), text)
     assert Grade("wrong", "2") == grader.grade_one(problem("1"), text)
@@ -50,7 +55,7 @@ def test_two_boxes_do_not_become_a_set(grader: MathGrader) -> None:
         (r"\boxed{10000000!}", Grade("ungraded", "10000000!", "timeout")),
     ],
 )
-def test_reasons(text: str, grade: Grade) -> None:
+def test_reasons(problem: MakeProblem, text: str, grade: Grade) -> None:
     with MathGrader(workers=1, cpu_seconds=1) as grader:
         assert grade == grader.grade_one(problem("7"), text)
 
@@ -67,32 +72,36 @@ def test_reasons(text: str, grade: Grade) -> None:
         (r"Adding gives \boxed{\frac12}.", r"\frac12"),
     ],
 )
-def test_gold_answer(reference: Json, gold: str) -> None:
+def test_gold_answer(problem: MakeProblem, reference: Json, gold: str) -> None:
     assert gold == gold_answer(problem(reference))
 
 
 @pytest.mark.parametrize(
     "reference", [None, "", "  ", 42, [], [1, 2], {"solution": "x"}, {"answer": None}]
 )
-def test_a_reference_without_an_answer_is_a_data_error(reference: Json) -> None:
+def test_a_reference_without_an_answer_is_a_data_error(
+    problem: MakeProblem, reference: Json
+) -> None:
     with pytest.raises(DataError, match=r"'a_task'.*'p7'.*'answer'"):
         gold_answer(problem(reference, id="p7"))
 
 
-def test_a_pool_gets_answer_classes(grader: MathGrader) -> None:
+def test_a_pool_gets_answer_classes(problem: MakeProblem, grader: MathGrader) -> None:
     pool = [
         (problem("1/2", "a"), [r"\boxed{0.5}", "dunno", r"\boxed{3}", r"\boxed{\frac{2}{4}}"]),
         (problem("9", "b"), []),
         (problem("9", "c"), ["The answer is 9."]),
     ]
     grades = grader.grade_pool(pool)
-    assert [4, 0, 1] == [len(found) for found in grades]
-    assert ["correct", "wrong", "wrong", "correct"] == [g.verdict for g in grades[0]]
-    assert [0, -1, 1, 0] == [g.answer_class for g in grades[0]]
+    assert [len(found) for found in grades] == [4, 0, 1]
+    assert [g.verdict for g in grades[0]] == ["correct", "wrong", "wrong", "correct"]
+    assert [g.answer_class for g in grades[0]] == [0, -1, 1, 0]
     assert Grade("correct", "9", "", 0) == grades[2][0]
 
 
-def test_equal_pairs_are_compared_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_equal_pairs_are_compared_once(
+    problem: MakeProblem, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with MathGrader(workers=1) as grader:
         sent = []
         compare = grader._workers.compare
@@ -106,10 +115,10 @@ def test_equal_pairs_are_compared_once(monkeypatch: pytest.MonkeyPatch) -> None:
         first = grader.grade(items)
         assert first == grader.grade(items)
         assert [Grade("correct", r"2\sqrt{3}")] * 50 == first
-        assert 1 == len(sent)
+        assert len(sent) == 1
 
 
-def test_plain_numbers_start_no_worker() -> None:
+def test_plain_numbers_start_no_worker(problem: MakeProblem) -> None:
     with MathGrader() as grader:
         grader.grade([(problem("7"), f"The answer is {i}.") for i in range(1000)])
-        assert () == grader._workers.pids
+        assert grader._workers.pids == ()

@@ -41,14 +41,14 @@ def test_outcomes_keep_the_order_of_the_pairs() -> None:
     pairs = [Pair(str(i), rf"\frac{{{2 * i}}}{{2}}" if i % 3 else "x") for i in range(1, 60)]
     with Workers(2) as workers:
         outcomes = workers.compare(pairs)
-        assert 2 == len(workers.pids)
+        assert len(workers.pids) == 2
     assert [Outcome(bool(i % 3)) for i in range(1, 60)] == outcomes
 
 
 def test_nothing_to_compare_starts_nothing() -> None:
     with Workers(2) as workers:
-        assert [] == workers.compare([])
-        assert () == workers.pids
+        assert workers.compare([]) == []
+        assert workers.pids == ()
 
 
 def test_a_hang_is_killed_and_hurts_no_other_pair() -> None:

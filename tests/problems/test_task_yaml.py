@@ -39,14 +39,14 @@ def write(folder: Path, text: str, name: str = "mine.yaml") -> Path:
 def test_a_task_is_read_with_its_defaults(tmp_path: Path) -> None:
     found = strict.parse(yamlfile.read(write(tmp_path, TASK)))
     assert isinstance(found, Definition)
-    assert ("mine", "2.0", "math") == (found.name, found.version, found.kind)
+    assert (found.name, found.version, found.kind) == ("mine", "2.0", "math")
     assert Delimiter("\n") == found.steps
-    assert (0.5, 99, ("\n\n",)) == (
+    assert (
         found.sampling.temperature,
         found.sampling.max_tokens,
         found.sampling.stop,
-    )
-    assert ("id", (), None) == (found.id, found.reference, found.sha256)
+    ) == (0.5, 99, ("\n\n",))
+    assert (found.id, found.reference, found.sha256) == ("id", (), None)
 
 
 MISTAKES = [
@@ -107,7 +107,7 @@ def test_an_include_is_merged_and_its_lines_are_its_own(tmp_path: Path) -> None:
     child = f"include: _base\ntask: mine\ndoc_to_text: problem\nmetadata:{metadata}"
     found = strict.parse(yamlfile.read(write(tmp_path, child)))
     assert isinstance(found, Definition)
-    assert "problem" == found.config["doc_to_text"]
+    assert found.config["doc_to_text"] == "problem"
     base.write_text(base.read_text() + "doc_to_txt: x\n")
     with pytest.raises(ConfigError, match=r"_base:\d+: unknown key 'doc_to_txt'"):
         catalog([tmp_path])
@@ -131,7 +131,7 @@ def test_a_group_keeps_its_order(tmp_path: Path) -> None:
     write(tmp_path, TASK)
     write(tmp_path, GROUP, "both.yaml")
     known = catalog([tmp_path])
-    assert ("mine", "math500") == tuple(task.name for task in known.expand("both"))
+    assert tuple(task.name for task in known.expand("both")) == ("mine", "math500")
     assert isinstance(known.get("both"), Group)
 
 

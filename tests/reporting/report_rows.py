@@ -142,7 +142,7 @@ def first_error_rows() -> tuple[ResultRow, ...]:
                     task="processbench",
                     prm=prm,
                     method=method,
-                    metric="f1_mean",
+                    metric="f1",
                     value=mean,
                     ci_low=mean - 0.015,
                     ci_high=mean + 0.015,

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from report_rows import first_error_rows, row, selection_rows
 
 from harness.errors import DataError, InfrastructureError
-from harness.reporting import files, frames
+from harness.reporting import frames
+from harness.store import atomic
 from harness.types import ResultRow
 
 ROWS = selection_rows() + first_error_rows()
@@ -47,10 +48,13 @@ def any_row() -> st.SearchStrategy[ResultRow]:
 @given(rows=st.lists(any_row(), max_size=4))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_row_survives_every_form(tmp_path_factory: pytest.TempPathFactory, rows: list) -> None:
-    folder = tmp_path_factory.mktemp("results")
-    csv, parquet = frames.write_results(rows, folder)
-    assert frames.read_results(csv) == tuple(rows)
-    assert frames.read_results(parquet) == tuple(rows)
+    folder = tmp_path_factory.getbasetemp()
+    for name, content in (
+        ("x.csv", frames.csv_bytes(rows)),
+        ("x.parquet", frames.parquet_bytes(rows)),
+    ):
+        (folder / name).write_bytes(content)
+        assert frames.read_results(folder / name) == tuple(rows)
     assert frames.from_frame(frames.to_frame(rows)) == tuple(rows)
 
 
@@ -102,12 +106,18 @@ def test_same_rows_same_bytes(tmp_path: Path) -> None:
     ("damage", "message"),
     [
         (lambda t: t.replace("task_version,", "version,", 1), "lacks task_version; has unknown"),
-        (lambda t: t.replace(",majority,", ",majority,x,", 1), "line 2: 26 fields, expected 25"),
-        (lambda t: t.replace(",true,", ",yes,", 1), "line 2: headline is 'yes', expected a bool"),
-        (lambda t: t.replace(",0.5,", ",half,", 1), "line 2: value is 'half', expected a float"),
+        (lambda t: t.replace(",majority,", ",majority,x,", 1), "line 2: 27 fields, expected 26"),
+        (
+            lambda t: t.replace(",true,", ",yes,", 1),
+            "headline is 'yes', expected true or false",
+        ),
+        (lambda t: t.replace(",0.5,", ",half,", 1), "line 2: value is 'half', expected a number"),
         (lambda t: t.replace(",0.5,", ",,", 1), None),
         (lambda t: t.replace(",throughput,", ",fast,", 1), "expected one of latency, throughput"),
-        (lambda t: t.replace(",200,200,", ",,200,", 1), "line 2: n_problems is '', expected a int"),
+        (
+            lambda t: t.replace(",200,200,", ",,200,", 1),
+            "n_problems is '', expected an integer",
+        ),
         (lambda t: t.replace("chain", 'ch"ain', 1).replace(",1,", ',"1,', 1), "not a CSV file"),
         (lambda t: "", "lacks task, task_version"),
     ],
@@ -135,7 +145,7 @@ def test_frame_with_a_wrong_column_or_type() -> None:
     with pytest.raises(DataError, match="lacks budget"):
         frames.from_frame(frame.drop(columns="budget"))
     frame["budget"] = frame["budget"].astype("Float64") + 0.5
-    with pytest.raises(DataError, match=r"row 0: budget is 64\.5, expected a int"):
+    with pytest.raises(DataError, match=r"row 0: budget is 64\.5, expected an integer"):
         frames.from_frame(frame)
 
 
@@ -146,7 +156,7 @@ def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.M
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(atomic.os, "fsync", full)
     with pytest.raises(InfrastructureError, match="disk is full"):
         frames.write_results([replace(row(), value=0.9)], tmp_path)
     assert (tmp_path / "results.csv").read_bytes() == before

@@ -23,8 +23,10 @@ def test_count(number: float | None, expected: str) -> None:
 
 @pytest.mark.parametrize(
     ("number", "expected"),
-    [(None, "–"), (math.nan, "–"), (0, "0"), (0.012345, "0.0123"), (1.5, "1.50"), (75.0, "75.0")]
-    + [(1234.5, "1234"), (1e-9, "0.000000")],
+    [
+        *((None, "–"), (math.nan, "–"), (0, "0"), (0.012345, "0.0123"), (1.5, "1.50")),
+        *((75.0, "75.0"), (1234.5, "1234"), (1e-9, "0.000000")),
+    ],
 )
 def test_seconds(number: float | None, expected: str) -> None:
     assert text.seconds(number) == expected

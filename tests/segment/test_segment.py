@@ -61,9 +61,9 @@ def test_a_delimiter_ends_the_step_before_it(text: str, steps: tuple[str, ...]) 
 
 
 def test_a_delimiter_may_be_a_word() -> None:
-    assert ("one Step", " two StepStep", " three") == Delimiter("Step").cut(
+    assert Delimiter("Step").cut(
         "one Step two StepStep three"
-    )
+    ) == ("one Step", " two StepStep", " three")
 
 
 CODE = [
