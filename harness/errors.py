@@ -71,6 +71,7 @@ def unknown(what: str, name: str, known: Iterable[str], where: str = "") -> Conf
 _DISK = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "files may not grow that large here",
     errno.EIO: "the disk failed",
 }
 

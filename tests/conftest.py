@@ -8,6 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A loaded machine is no bug; what is too slow for a user is measured in benchmarks/.
+settings.register_profile("quiet", deadline=None)
+settings.load_profile("quiet")
 
 ROOT = Path(__file__).resolve().parent.parent
 

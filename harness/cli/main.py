@@ -18,6 +18,8 @@ from harness.errors import InfrastructureError, UserError
 # Newer versions of typer carry click inside, older ones use the package: this is the one in use.
 _UsageMistake: type[Exception] = typer.BadParameter.__mro__[2]
 
+INTERRUPTED = 130
+
 app = typer.Typer(
     name="run-benchmark",
     help="Benchmark Process Reward Models and the search they guide, on math and code.",
@@ -68,9 +70,7 @@ def main() -> None:
         _say(f"error: {error}; try {_help_for(error)}")
         sys.exit(2)
     except (typer.Abort, KeyboardInterrupt):
-        _say("interrupted; everything finished is kept. Go on with the same command:")
-        _say(f"  {shlex.join(command_line())}")
-        _leave(130)
+        code = INTERRUPTED
     except UserError as error:
         _say(f"error: {error}")
         sys.exit(2)
@@ -81,6 +81,10 @@ def main() -> None:
         # The reader of our output (head, less) has gone; that is no failure.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    if code == INTERRUPTED:
+        _say("interrupted; everything finished is kept. Go on with the same command:")
+        _say(f"  {shlex.join(command_line())}")
+        _leave(INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -42,11 +42,11 @@ logit is the probability that this step and all before it are right.
 """
 
 
-def write(folder: Path, found: Mapping[str, Any], named: Mapping[str, Any]) -> None:
-    """One README.md beside each model's weights."""
+def write(folder: Path, found: Mapping[str, Any], model: Any, named: Mapping[str, Any]) -> None:
+    """One README.md beside the weights of the policy and of each PRM."""
     shape = SHAPES["large"]
     card = _POLICY.format(
-        parameters=parameters(next(iter(_large(named)))),
+        parameters=parameters(model),
         layers=shape.layers,
         width=shape.width,
         share=policy.SHARE_OF_PROGRAMS,
@@ -60,10 +60,6 @@ def write(folder: Path, found: Mapping[str, Any], named: Mapping[str, Any]) -> N
     (folder / "policy" / "README.md").write_text(card)
     for name, prm in named.items():
         (folder / name / "README.md").write_text(_prm_card(name, prm, found))
-
-
-def _large(named: Mapping[str, Any]) -> list[Any]:
-    return [prm for name, prm in named.items() if prms.RECIPES[name].size == "large"]
 
 
 def _prm_card(name: str, prm: Any, found: Mapping[str, Any]) -> str:

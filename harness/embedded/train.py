@@ -92,9 +92,10 @@ class Workshop:
     def evaluate(self) -> None:
         """Measure all models as stored, and write their cards."""
         named = {name: self.prm(name) for name in prms.RECIPES}
-        found = evaluate.measure(self.policy(), named)
+        model = self.policy()
+        found = evaluate.measure(model, named)
         (self.out / "measured.json").write_text(json.dumps(found, indent=1) + "\n")
-        cards.write(self.out, found, named)
+        cards.write(self.out, found, model, named)
 
     def stages(self) -> dict[str, Callable[[], None]]:
         """Name of every stage -> how to run it, in order."""

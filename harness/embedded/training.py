@@ -99,10 +99,13 @@ def language_loss(hidden: Tensor, embedding: Tensor, batch: Batch) -> Tensor:
 
 
 def step_loss(hidden: Tensor, head: Any, batch: Batch) -> Tensor:
-    """Binary cross-entropy at the step ends."""
+    """Binary cross-entropy at the step ends; zero where a batch has none."""
     mask = batch.labels >= 0
     logits = head(hidden[mask]).squeeze(-1).float()
-    return torch.nn.functional.binary_cross_entropy_with_logits(logits, batch.labels[mask])
+    total = torch.nn.functional.binary_cross_entropy_with_logits(
+        logits, batch.labels[mask], reduction="sum"
+    )
+    return total / max(1, len(logits))
 
 
 Loss = Callable[[Tensor, Batch, float], Tensor]

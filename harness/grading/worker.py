@@ -31,7 +31,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-SPARE_SECONDS = 2
+SPARE_SECONDS = 1
 """CPU seconds between the timer, which Python code can hear, and the kernel's limit."""
 PARENT_CHECK_SECONDS = 5.0
 """How often an idle worker looks whether its parent is still there."""

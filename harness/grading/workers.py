@@ -32,9 +32,10 @@ from typing import IO, Self
 from harness.errors import InfrastructureError
 
 CPU_SECONDS = 5.0
-"""CPU time for one pair."""
-WALL_SECONDS = 30.0
-"""Clock time for one pair: for what burns no CPU time; generous, since machines are shared."""
+"""CPU time for one pair. CPU time, so that a busy machine changes no verdict; the worker and the
+kernel enforce it."""
+WALL_SECONDS = 120.0
+"""Clock time for one pair: only for a worker that neither computes nor answers."""
 START_SECONDS = 120.0
 """Clock time for a worker to import math-verify: half a second on an idle machine."""
 MEMORY_BYTES = 2 * 1024**3

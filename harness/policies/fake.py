@@ -7,8 +7,9 @@ fake:FILE     JSON lines of ``{"id": problem, "texts": [...]}``: draft ``i`` bec
 ============  =====================================================================================
 
 A token of a fake policy is one character. Stop strings, delimiters, ``max_tokens`` and continued
-drafts work as for a model. Options that inject trouble: ``seconds`` (sleep before each call) and
-``fail_after=k`` (the call after the k-th raises `InfrastructureError`).
+drafts work as for a model. ``batch`` is the number of drafts per call. Options that inject trouble:
+``seconds`` (sleep before each call) and ``fail_after=k`` (the call after the k-th raises
+`InfrastructureError`).
 """
 
 from __future__ import annotations
@@ -36,7 +37,6 @@ class FakePolicy:
     """
 
     max_samples: int | None = None
-    unit_rows = 256
     architecture: Architecture | None = None
 
     def __init__(self, spec: Spec) -> None:
@@ -44,6 +44,7 @@ class FakePolicy:
         self.spec = spec
         self._seconds = options.number("seconds", 0.0, 0.0, 3600.0)
         self._fail_after = options.integer("fail_after", None, low=0)
+        self.unit_rows = options.integer("batch", 256) or 256
         options.done()
         self._calls = 0
         sha = hashlib.sha256()

@@ -7,7 +7,7 @@ tasks is never built, and only plain values leave this module.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -27,10 +27,11 @@ class Opened:
     definition: Definition
     rows: tuple[Row, ...]
     _task: Any
+    _render: Callable[[Row], Any]
 
     def prompt(self, row: Row) -> str:
         """Return what a policy is asked: ``doc_to_text`` of the row."""
-        text = self._task.doc_to_text(row)
+        text = self._render(row)
         if not isinstance(text, str):
             raise ConfigError(f"{self.definition.path}: doc_to_text gives no text but {text!r}")
         return text
@@ -60,7 +61,8 @@ def open_task(definition: Definition, data_dir: str | None) -> Opened:
     """
     with _quiet():
         task = _lm_eval_task(definition, data_dir)
-    opened = Opened(definition, tuple(dict(row) for row in task.eval_docs), task)
+    rows = tuple(dict(row) for row in task.eval_docs)
+    opened = Opened(definition, rows, task, _renderer(task))
     _check(opened)
     return opened
 
@@ -125,6 +127,21 @@ def _lm_eval_task(definition: Definition, data_dir: str | None) -> Any:
     ) as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise ConfigError(f"{definition.path}: lm-eval cannot build the task: {reason}") from error
+
+
+def _renderer(task: Any) -> Callable[[Row], Any]:
+    """Return the task's ``doc_to_text`` as a function of the row.
+
+    lm-eval compiles a template again for each row, which takes nine tenths of the loading time;
+    here its own environment compiles it once.
+    """
+    from lm_eval.utils import env
+
+    text = task.config.doc_to_text
+    if not isinstance(text, str) or text in task.features:
+        return lambda row: task.doc_to_text(row)
+    template = env.from_string(text)
+    return lambda row: template.render(**row)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.reporting.escape import plain
 from harness.reporting.lines import Line
 from harness.reporting.style import GREY, INK, Look, Style, label
 from harness.types import ResultRow
@@ -100,15 +101,13 @@ def legend(figure: Any, lines: Sequence[Line], style: Style) -> None:
     from matplotlib.patches import Patch
 
     shown = {line.last.prm for line in lines}
-    entries = [
-        (_sample(style.prm(name)), _legend_text(name)) for name in style.prms if name in shown
-    ]
+    entries = [(_sample(style.prm(name)), shortened(name)) for name in style.prms if name in shown]
     if entries:
         entries.append((Line2D([], [], ls="none"), ""))
     seen = dict.fromkeys(
         (line.last.method, style.line(line)) for line in lines if line.last.prm is None
     )
-    entries += [(_sample(look), _legend_text(label(method))) for method, look in seen]
+    entries += [(_sample(look), shortened(label(method))) for method, look in seen]
     if any(row.ci_low is not None for line in lines for row in line.points):
         entries.append((Patch(color=GREY, alpha=0.2, lw=0), "95 % interval"))
     handles, labels = zip(*entries, strict=True)
@@ -138,7 +137,7 @@ def bar_legend(figure: Any, prms: Sequence[str], style: Style) -> None:
 
     figure.legend(
         [Patch(color=style.prm(name).colour) for name in prms],
-        [_legend_text(name) for name in prms],
+        [shortened(name) for name in prms],
         loc="outside right center",
         handlelength=1.2,
     )
@@ -246,6 +245,11 @@ def _power(number: float) -> str:
     return f"{mantissa}e{int(exponent)}"
 
 
-def _legend_text(name: str) -> str:
-    """matplotlib leaves out labels that begin with an underscore."""
-    return f" {name}" if name.startswith("_") else name
+def shortened(name: str, length: int = 36) -> str:
+    """Return a name on one line, cut to `length` letters, that a legend will show.
+
+    matplotlib leaves out labels that begin with an underscore.
+    """
+    text = plain(name)
+    text = text if len(text) <= length else f"{text[: length - 1]}…"
+    return f" {text}" if text.startswith("_") else text

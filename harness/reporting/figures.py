@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
 DPI = 150
+_ACROSS = 3
+"""Panels side by side."""
 _SUPTITLE: dict[str, Any] = {"x": 0.01, "ha": "left", "fontsize": 10.5, "fontweight": "bold"}
 
 
@@ -69,7 +72,9 @@ def write_figures(
     lines = selection_lines(rows)
     made: list[Figure] = []
     missing: list[Missing] = []
-    with mpl.rc_context(RC):
+    with mpl.rc_context(RC), warnings.catch_warnings():
+        # A name in a script that the font lacks is drawn as boxes; the tables have it in full.
+        warnings.filterwarnings("ignore", "Glyph .* missing")
         groups = list(dict.fromkeys((line.last.task, line.last.policy) for line in lines))
         for task, policy in groups:
             own = [line for line in lines if (line.last.task, line.last.policy) == (task, policy)]
@@ -90,32 +95,34 @@ def write_figures(
 
 
 def _curves(lines: Sequence[Line], axes: Sequence[Axis], style: Style, where: str) -> Canvas:
-    """Return a figure with one row of panels per axis and one panel per method with a PRM.
+    """Return a figure with a row of panels per axis, a panel per method that uses a PRM.
 
-    Methods without a PRM stand in every panel, for comparison.
+    Methods without a PRM stand in every panel, for comparison. More than three panels take
+    further rows.
     """
     from matplotlib.figure import Figure as Canvas
 
     methods = charts.methods_with_prm(lines) or (None,)
-    width = 1.9 + 3.1 * len(methods) + (0.8 if len(methods) == 1 else 0)
-    canvas = Canvas(
-        figsize=(width, 0.45 + (2.9 if len(axes) == 1 else 2.55) * len(axes)),
-        dpi=DPI,
-        layout="constrained",
+    across = min(len(methods), _ACROSS)
+    rows = [
+        (axis, methods[i : i + across]) for axis in axes for i in range(0, len(methods), across)
+    ]
+    size = (
+        1.9 + 3.1 * across + (0.8 if across == 1 else 0),
+        0.45 + (2.9 if len(rows) == 1 else 2.55) * len(rows),
     )
-    grid = canvas.subplots(len(axes), len(methods), squeeze=False, sharey=True, sharex="row")
-    for panels, axis in zip(grid, axes, strict=True):
-        for panel, method in zip(panels, methods, strict=True):
-            charts.draw(
-                panel,
-                [line for line in lines if line.last.prm is None or line.last.method == method],
-                axis,
-                style,
-            )
-            if method is not None and axis is axes[0]:
-                panel.set_title(label(method), loc="left")
+    canvas = Canvas(figsize=size, dpi=DPI, layout="constrained")
+    grid = canvas.subplots(len(rows), across, squeeze=False, sharey=True, sharex="row")
+    for panels, (axis, shown) in zip(grid, rows, strict=True):
+        for panel, method in zip(panels, shown, strict=False):
+            own = [line for line in lines if line.last.prm is None or line.last.method == method]
+            charts.draw(panel, own, axis, style)
+            if method is not None and (axis is axes[0] or len(methods) > across):
+                panel.set_title(charts.shortened(label(method)), loc="left")
+        for panel in panels[len(shown) :]:
+            panel.set_visible(False)
         panels[0].set_ylabel("accuracy (%)")
-    canvas.suptitle(f"{where} ({_problems(lines)})", **_SUPTITLE)
+    canvas.suptitle(f"{charts.shortened(where, 70)} ({_problems(lines)})", **_SUPTITLE)
     charts.legend(canvas, lines, style)
     return canvas
 
@@ -142,16 +149,17 @@ def _first_error(rows: Sequence[ResultRow], style: Style, folder: Path) -> Figur
     groups = group_names(rows)
     width = 1.9 + max(2.4, 0.2 * len(tasks) * (len(prms) + 1.5)) * len(methods)
     canvas = Canvas(figsize=(min(width, 14), 3.1), dpi=DPI, layout="constrained")
+    names = [charts.shortened(short_name(task, groups), 24) for task in tasks]
     panels = canvas.subplots(1, len(methods), squeeze=False, sharey=True)[0]
     for panel, method in zip(panels, methods, strict=True):
         mine = [row for row in found if row.method == method]
         charts.draw_bars(panel, mine, tasks, prms, style)
-        panel.set_xticks(range(len(tasks)), [short_name(task, groups) for task in tasks])
-        panel.set_title(label(method), loc="left")
+        panel.set_xticks(range(len(tasks)), names)
+        panel.set_title(charts.shortened(label(method)), loc="left")
     panels[0].set(ylabel="F1 (%)", ylim=(0, 100))
     title = "F1 of the first wrong step"
     where = f"{title}: {groups[0]}" if len(groups) == 1 else title
-    canvas.suptitle(where, **_SUPTITLE)
+    canvas.suptitle(charts.shortened(where, 70), **_SUPTITLE)
     charts.bar_legend(canvas, prms, style)
     facts = "; ".join(
         f"{row.task}, {row.method}, {row.prm}: {text.percent(row.value)}" for row in found

@@ -10,7 +10,7 @@ A problem's candidates are written once, however many PRMs judged them.
 from __future__ import annotations
 
 import json
-import unicodedata
+import re
 from collections.abc import Sequence
 
 from harness.reporting.sample import Sample, SampleCandidate
@@ -39,13 +39,15 @@ def samples_json(samples: Sequence[Sample], max_bytes: int = MAX_BYTES) -> str:
 
 def visible(text: str) -> str:
     """Return `text` with control characters as visible symbols; newlines and tabs stay."""
-    return "".join(c if c in "\n\t" else _symbol(c) for c in text.replace("\r\n", "\n"))
+    return _HIDDEN.sub(_symbol, text.replace("\r\n", "\n"))
 
 
-def _symbol(c: str) -> str:
-    if ord(c) < 0x20:
-        return chr(0x2400 + ord(c))
-    return "\ufffd" if unicodedata.category(c) in ("Cc", "Cs") else c
+_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def _symbol(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return chr(0x2400 + code) if code < 0x20 else "\ufffd"
 
 
 def _encode(samples: Sequence[Sample], candidates: int, letters: int) -> str:

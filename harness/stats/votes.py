@@ -110,7 +110,7 @@ def _mean(ballot: Ballot, drawn: Subsets) -> tuple[Floats, Floats]:
     tally = _tally(ballot, drawn.member)
     draws = len(drawn.member)
     known = tally.graded > 0
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore"):
         value = np.where(known, np.clip(tally.right / tally.graded, 0.0, 1.0), np.nan)
         if drawn.exact:
             return value, np.where(known, 0.0, np.nan)

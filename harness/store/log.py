@@ -18,9 +18,10 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, cast
+from typing import Any, cast
 
 from harness.digest import digest
 from harness.errors import DataError, writing
@@ -119,8 +120,9 @@ class LogWriter:
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._recover(header)
-            self._records: IO[bytes] = path.open("ab")
-            self._ledger: IO[bytes] = ledger_path(path).open("ab")
+            # Without a buffer nothing is left to flush, and to fail, when the file is closed.
+            self._records: FileIO = path.open("ab", buffering=0)
+            self._ledger: FileIO = ledger_path(path).open("ab", buffering=0)
             if self._ledger.tell() == 0:
                 self._write(self._ledger, _line(_header_record(header)))
 
@@ -178,9 +180,10 @@ class LogWriter:
         self.finished[name] = unit
 
     @staticmethod
-    def _write(file: IO[bytes], content: bytes) -> None:
-        file.write(content)
-        file.flush()
+    def _write(file: FileIO, content: bytes) -> None:
+        left = memoryview(content)
+        while left:
+            left = left[file.write(left) :]
         os.fsync(file.fileno())
 
     def close(self) -> None:

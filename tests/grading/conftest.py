@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,11 @@ MakeProblem = Callable[..., Problem]
 
 
 @pytest.fixture(scope="session")
-def rows() -> Rows:
+def rows(data_dir: Path) -> Rows:
     """Return a reader of recorded files (JSON or JSON lines, plain or .gz) by relative path."""
-    default = Path(__file__).parents[3] / "shared" / "data"
-    folder = Path(os.environ.get("HARNESS_DATA", default))
 
     def read(name: str) -> list[Any]:
-        path = folder / name
+        path = data_dir / name
         if not path.exists():
             pytest.skip(f"no recorded data: {path} (set HARNESS_DATA)")
         raw = path.read_bytes()

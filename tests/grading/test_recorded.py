@@ -54,7 +54,7 @@ def test_a_math500_reference_is_not_another_problems(
     """The counterpart of the test above: a grader that says yes to everything fails here."""
     answers = [r["answer"] for r in rows("math500/test.jsonl")[:100]]
     shifted = [*answers[1:], answers[0]]
-    differ = [(a, b) for a, b in zip(answers, shifted, strict=True) if a != b]
+    differ = [(a, b) for a, b in zip(answers, shifted, strict=True) if b not in (a, f"x={a}")]
     right = verdicts(grader, [(problem(a), rf"\boxed{{{b}}}") for a, b in differ])
     assert sum(right) == 0
 
@@ -201,7 +201,8 @@ def test_math_rm(grader: MathGrader, rows: Rows, problem: MakeProblem) -> None:
     assert [(o, t) for o, t in zip(ours, theirs, strict=True) if o != t] == [(True, False)]
     first = [ours[8 * i] for i in range(100)]
     assert percent(first) == 90.0
-    assert percent([any(ours[8 * i : 8 * i + 8]) for i in range(100)]) == 96.0
+    assert percent([any(theirs[8 * i : 8 * i + 8]) for i in range(100)]) == 96.0
+    assert percent([any(ours[8 * i : 8 * i + 8]) for i in range(100)]) == 97.0
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from harness.problems import Task, catalog, load
 from harness.types import Problem
 
 
+@cache
 def one(name: str, data_dir: Path) -> Task:
     (task,) = load(name, data_dir=data_dir)
     return task

@@ -167,7 +167,7 @@ def test_an_unknown_task_offers_the_nearest() -> None:
 
 
 def test_a_folder_of_tasks_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="there is no folder of tasks .*nowhere"):
+    with pytest.raises(ConfigError, match=r"there is no folder of tasks .*nowhere"):
         names([tmp_path / "nowhere"])
 
 

@@ -103,14 +103,25 @@ def test_no_rows_no_figures(tmp_path: Path) -> None:
         pytest.param([row(method="best_of_n", prm=f"p{i}") for i in range(15)], id="many PRMs"),
         pytest.param([row(policy=None)], id="no policy"),
         pytest.param(
-            [row(task="../../$a_{b}$/<x>&", policy="_p", prm="_$\\frac{1}$ % #", method="_m")],
+            [
+                row(
+                    task="../../$a_{b}$/<x>&\n",
+                    policy="_p",
+                    prm="_$\\frac{1}$ % # 漢\x00",
+                    method="_m" * 99,
+                )
+            ],
             id="hostile names",
         ),
     ],
 )
 def test_odd_rows_are_drawn(rows: Sequence[ResultRow], tmp_path: Path) -> None:
     folder = tmp_path / "in" / "figures"
-    write_figures(rows, folder)
+    unknown = {"policy_tokens": None, "flops": None, "seconds_per_problem": None}
+    figures, _ = write_figures([replace(one, **unknown) for one in rows], folder)
+    assert "overview" in [figure.name for figure in figures]
+    for figure in figures:
+        assert max(size(figure.png)) <= 2400
     assert {path.parent for path in tmp_path.rglob("*.*")} <= {folder}
 
 

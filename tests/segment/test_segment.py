@@ -19,14 +19,13 @@ RULES: list[Segmenter] = [
     Whole(),
 ]
 
+PIECES = ["a", "\n", "\n\n", " ", "Step", "(", ")", "]", "{", '"""', "'''", "'", '"', "#", "@d"]
+PIECES += ["\\", "\\\n", "```", "\r\n", "\u2028", "\t"]
 # Texts made of the characters that the rules look at, so that short ones reach every branch.
 TEXTS = st.one_of(
     st.text(max_size=80),
     st.lists(
-        st.sampled_from(
-            ["a", "\n", "\n\n", " ", "Step", "(", ")", "]", "{", '"""', "'''", "'", '"', "#", "@d"]
-            + ["\\", "\\\n", "```", "\r\n", "\u2028", "\t"]
-        ),
+        st.sampled_from(PIECES),
         max_size=40,
     ).map("".join),
 )
@@ -61,9 +60,11 @@ def test_a_delimiter_ends_the_step_before_it(text: str, steps: tuple[str, ...]) 
 
 
 def test_a_delimiter_may_be_a_word() -> None:
-    assert Delimiter("Step").cut(
-        "one Step two StepStep three"
-    ) == ("one Step", " two StepStep", " three")
+    assert Delimiter("Step").cut("one Step two StepStep three") == (
+        "one Step",
+        " two StepStep",
+        " three",
+    )
 
 
 CODE = [

@@ -19,7 +19,8 @@ SCORES = DATA / "recorded" / "processbench_prm_scores"
 NAMES = ("gsm8k", "math", "olympiadbench", "omnimath")
 
 needs_scores = pytest.mark.skipif(
-    not SCORES.is_dir(), reason="recorded ProcessBench scores are not there; set HARNESS_DATA"
+    not (SCORES.is_dir() and (DATA / "processbench").is_dir()),
+    reason="recorded ProcessBench scores are not there; set HARNESS_DATA",
 )
 
 # Recomputed by the collectors of the files, "error" meaning a score < 0.5: F1, error accuracy,
@@ -149,7 +150,7 @@ SOLUTION = st.lists(STEP, min_size=1, max_size=5).flatmap(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.lists(SOLUTION, min_size=1, max_size=12), STEP)
 def test_the_range_of_a_solution_is_its_prediction(solutions, threshold):
     found = Subset.of("x", solutions).found(threshold)
@@ -157,7 +158,7 @@ def test_the_range_of_a_solution_is_its_prediction(solutions, threshold):
     assert found.tolist() == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.lists(SOLUTION, min_size=1, max_size=12), STEP)
 def test_scores_after_the_first_wrong_step_never_matter(solutions, threshold):
     cut = [
@@ -173,13 +174,13 @@ def f1_at(subset, threshold):
     return 2 * a * b / (a + b) if a + b else 0.0
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None, derandomize=True)
 @given(st.lists(SOLUTION, min_size=1, max_size=12))
 def test_no_threshold_beats_the_tuned_one(solutions):
     mixed = [*solutions, Judged((0.9, 0.2), 1), Judged((0.8,), -1)]
     subset = Subset.of("x", mixed)
     levels = sorted({score for s in mixed for score in s.scores})
-    grid = [*np.linspace(-1.5, 1.5, 301), *levels, *np.nextafter(levels, 2)]
+    grid = [*np.linspace(-1.5, 1.5, 61), *levels, *np.nextafter(levels, 2)]
     assert f1_at(subset, tune(subset)) >= max(f1_at(subset, t) for t in grid) - 1e-12
 
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
@@ -47,6 +47,7 @@ def test_variance_without_clusters_is_the_usual_one():
     assert variance_of_mean(values, np.arange(40)) == pytest.approx(values.var(ddof=1) / 40)
 
 
+@settings(deadline=None, derandomize=True)
 @given(
     st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]) | st.floats(0, 1), min_size=1, max_size=40),
     st.integers(1, 8),

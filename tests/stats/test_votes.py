@@ -1,5 +1,7 @@
 """Majority and weighted votes against every subset, counted one by one."""
 
+import subprocess
+import sys
 from itertools import combinations
 from math import comb
 
@@ -42,7 +44,7 @@ def by_counting(classes, correct, weights, n):
     return total / weight if weight else np.nan
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(st.lists(CANDIDATE, min_size=1, max_size=7))
 def test_few_subsets_are_all_counted(candidates):
     classes, correct, *weights = (list(column) for column in zip(*candidates, strict=True))
@@ -168,6 +170,13 @@ def test_nobody_graded_is_nan():
     assert np.isnan(got.error).all()
 
 
+def test_an_ungraded_class_that_always_wins_leaves_nothing_to_average():
+    label, grade = [[0] * 25 + [1] * 2], [[np.nan] * 25 + [1.0, 0.0]]
+    got = vote(label, grade, np.ones((1, 27), bool), [1, 10, 27])
+    np.testing.assert_array_equal(got.value, [[0.5, np.nan, np.nan]])
+    np.testing.assert_array_equal(got.error, [[0.0, np.nan, np.nan]])
+
+
 def test_all_right_needs_no_subset():
     got = vote([[0, 1, 1] * 9], np.ones((1, 27)), np.ones((1, 27), bool), [1, 5, 27])
     assert got.value.tolist() == [[1.0, 1.0, 1.0]]
@@ -226,3 +235,12 @@ def test_columns_only_reorder():
         strict=True,
     ):
         np.testing.assert_array_equal(whole.member[:, columns], part.member)
+
+
+def test_importing_the_estimators_loads_numpy_alone():
+    code = (
+        "import sys, harness.stats; heavy = {'scipy', 'pandas', 'torch', 'statsmodels'}; "
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,92 @@
+"""Ctrl-C, a full disk and a second run: what is finished stays, and one line says how to go on."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+START = "import sys; from harness.cli.main import main; sys.argv[0] = 'run-benchmark'; main()"
+
+
+def _command(tasks: Path, policy: str, out: Path) -> list[str]:
+    return [
+        sys.executable, "-c", START, "run", "--include-path", str(tasks), "--task", "sums",
+        "--policy", policy, "--budget", "1,2,4", "--method", "majority", "--out", str(out),
+    ]  # fmt: skip
+
+
+def _results(out: Path) -> list[list[str]]:
+    with (out / "results.csv").open(newline="") as file:
+        return list(csv.reader(file))
+
+
+def _candidates(out: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(out.rglob("candidates.jsonl")))
+
+
+def _units(out: Path) -> int:
+    ledgers = out.rglob("candidates.ledger.jsonl")
+    return sum(path.read_bytes().count(b'"unit"') for path in ledgers)
+
+
+def test_control_c_keeps_what_is_finished(quick_tasks: Path, script: Path, tmp_path: Path) -> None:
+    out, whole = tmp_path / "out", tmp_path / "whole"
+    command = _command(quick_tasks, f"fake:{script},batch=4,seconds=0.2", out)
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+    )
+    while process.poll() is None and _units(out) < 3:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "everything finished is kept" in errors
+    assert f"run-benchmark run --include-path {quick_tasks}" in errors
+    assert "Traceback" not in errors
+    assert 3 <= _units(out) < 12
+    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(_command(quick_tasks, command[10], whole), check=True, capture_output=True)
+    assert _results(out) == _results(whole)
+    assert _candidates(out) == _candidates(whole)
+
+
+def test_a_full_disk_keeps_what_is_finished(
+    quick_tasks: Path, script: Path, tmp_path: Path
+) -> None:
+    out, whole = tmp_path / "out", tmp_path / "whole"
+    policy = f"fake:{script},batch=4"
+    limited = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (2600, resource.RLIM_INFINITY))"
+    )
+    command = _command(quick_tasks, policy, out)
+    full = [*command[:2], f"{limited}; {START}", *command[3:]]
+    done = subprocess.run(full, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "failed: " in done.stderr
+    assert "what was finished is kept" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (out / "results.csv").exists()
+    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(_command(quick_tasks, policy, whole), check=True, capture_output=True)
+    assert _results(out) == _results(whole)
+    assert _candidates(out) == _candidates(whole)
+
+
+def test_a_second_run_in_the_same_folder_is_refused(
+    quick_tasks: Path, script: Path, tmp_path: Path
+) -> None:
+    from harness.store.atomic import exclusive
+
+    out = tmp_path / "out"
+    with exclusive(out):
+        done = subprocess.run(
+            _command(quick_tasks, f"fake:{script}", out), capture_output=True, text=True, check=False
+        )
+    assert done.returncode == 2
+    assert "another run is writing here" in done.stderr
+    assert not (out / "sweep.json").exists()
