@@ -42,20 +42,20 @@ class Recipe:
 
 
 RECIPES = {
-    "prm-math-small": Recipe("small", ("arithmetic",), Plan(900, 3e-3, "prm-math-small")),
-    "prm-math-medium": Recipe("medium", ("arithmetic",), Plan(900, 2e-3, "prm-math-medium")),
+    "prm-math-small": Recipe("small", ("arithmetic",), Plan(700, 3e-3, "prm-math-small")),
+    "prm-math-medium": Recipe("medium", ("arithmetic",), Plan(700, 2e-3, "prm-math-medium")),
     "prm-math-medium-mc": Recipe(
-        "medium", ("arithmetic",), Plan(450, 1e-3, "prm-math-medium-mc"), monte_carlo=True
+        "medium", ("arithmetic",), Plan(300, 1e-3, "prm-math-medium-mc"), monte_carlo=True
     ),
-    "prm-math-large": Recipe("large", ("arithmetic",), Plan(900, 1e-3, "prm-math-large")),
-    "prm-code": Recipe("large", ("programs",), Plan(450, 1e-3, "prm-code")),
-    "prm-mixed": Recipe("large", corpus.DOMAINS, Plan(1000, 1e-3, "prm-mixed")),
+    "prm-math-large": Recipe("large", ("arithmetic",), Plan(700, 1e-3, "prm-math-large")),
+    "prm-code": Recipe("large", ("programs",), Plan(350, 1e-3, "prm-code")),
+    "prm-mixed": Recipe("large", corpus.DOMAINS, Plan(800, 1e-3, "prm-mixed")),
 }
 """Name -> recipe, in the order of training."""
 
 BASES = {
-    "small": Plan(1300, 4e-3, "base-small"),
-    "medium": Plan(1300, 3e-3, "base-medium"),
+    "small": Plan(900, 4e-3, "base-small"),
+    "medium": Plan(1100, 3e-3, "base-medium"),
 }
 """Size -> how its language model is trained; the large one is the policy."""
 

@@ -29,9 +29,9 @@ from harness.embedded.training import fit
 
 log = logging.getLogger("harness.embedded.train")
 
-SAMPLED = {"arithmetic": 12_000, "programs": 6_000}
+SAMPLED = {"arithmetic": 8_000, "programs": 4_000}
 """Train problems to sample from, two solutions each."""
-MONTE_CARLO = 3_000
+MONTE_CARLO = 2_000
 """Solutions that get labels from rollouts."""
 
 

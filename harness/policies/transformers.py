@@ -14,9 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from inspect import signature
 from itertools import groupby
-from typing import Any
 
 import torch
 import transformers
@@ -24,7 +22,7 @@ import transformers
 from harness.cost import Architecture, of_model
 from harness.digest import digest
 from harness.errors import ConfigError, InfrastructureError
-from harness.policies import checkpoint, kv
+from harness.policies import causal, checkpoint, kv
 from harness.policies.decoding import Rules, Task, Writer, Written
 from harness.policies.options import Options
 from harness.policies.policy import check_unfinished
@@ -104,14 +102,15 @@ class TransformersPolicy:
         small = sum(p.numel() for p in model.parameters()) <= _SMALL
         self.unit_rows = batch or (512 if small else 64)
         self._template = self._chat_template()
+        seen = causal.windows(model.config.get_text_config(), self._max_length)
+        causal.check_batching(model, seen, spec.target)
         self._writer: Writer | None = Writer(
             model,
             Decoder(self._tokenizer),
-            _ends(model, self._tokenizer),
-            _windows(model.config.get_text_config(), self._max_length),
+            causal.ends(model, self._tokenizer),
+            seen,
             keep_logprobs,
         )
-        _check_batching(self._writer, spec)
 
     def identity(self) -> dict[str, Json]:
         """Weights, number format, prompt form and context."""
@@ -247,54 +246,3 @@ def _continued(draft: Draft, end: Written) -> Draft:
         tokens=None if draft.tokens is None else draft.tokens + end.tokens,
         logprobs=chances,
     )
-
-
-def _ends(model: Any, tokenizer: Any) -> tuple[int, ...]:
-    """Return the tokens that end a text, as the model's authors declare them."""
-    for source in (model.generation_config, model.config.get_text_config(), tokenizer):
-        ids = getattr(source, "eos_token_id", None)
-        if ids is not None:
-            return tuple(ids) if isinstance(ids, list | tuple) else (int(ids),)
-    return ()
-
-
-def _windows(config: Any, max_length: int) -> dict[str, int | None]:
-    """Return how far back the layers look, by layer type; see `kv.Table`."""
-    types = set(getattr(config, "layer_types", None) or ())
-    window = getattr(config, "sliding_window", None)
-    if not getattr(config, "use_sliding_window", True) or (window or 0) >= max_length:
-        window = None
-    if types - {"full_attention", "sliding_attention"}:
-        raise ConfigError(f"layers of type {', '.join(sorted(types))} are not supported here")
-    if len(types) > 1:
-        return {"full_attention": None, "sliding_attention": window}
-    return {"": None if types == {"full_attention"} else window}
-
-
-@torch.inference_mode()
-def _check_batching(writer: Writer, spec: Spec) -> None:
-    """Refuse a model whose padded, cached logits are not its plain ones.
-
-    Architectures differ in how they take positions and masks; one that takes them otherwise than
-    thought here would write nonsense without any error.
-    """
-    model, device = writer.model, writer.model.device
-    if "position_ids" not in signature(model.forward).parameters:
-        raise ConfigError(f"policy {spec.target}: {type(model).__name__} is not supported here")
-    size = model.config.get_text_config().vocab_size
-    ids = (torch.arange(14, device=device).reshape(2, 7) * 7919 + 11) % size
-    plain = torch.stack([model(input_ids=row[None]).logits[0, -1] for row in (ids[0], ids[1, 2:])])
-    real = torch.ones_like(ids, dtype=torch.bool)
-    real[1, :2] = False
-    table = kv.Table(2, device, model.dtype, writer.windows)
-    table.feed(model, ids[:, :4], real[:, :4])
-    table.take(torch.tensor([0, 1, 1], device=device))
-    wide = ids[[0, 1, 1]]
-    table.feed(model, wide[:, 4:6])
-    batched = table.feed(model, wide[:, 6:])[:2]
-    tolerance = 1e-3 if model.dtype == torch.float32 else 0.1
-    if (batched - plain).abs().max() > tolerance * plain.abs().max():
-        raise ConfigError(
-            f"policy {spec.target}: {type(model).__name__} does not take positions and masks as "
-            "other causal models do, and would be sampled wrongly here"
-        )

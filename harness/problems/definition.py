@@ -14,7 +14,9 @@ Keys that lm-eval knows keep lm-eval's meaning. Everything that is ours stands i
 ``reference``      columns that the grader gets; without it the grader gets ``doc_to_target``
 ``solution``       column with a solution that must grade as correct (optional)
 ``source``         ``hub`` or ``github`` repository, ``revision``, ``files``
-``local``          the same rows as files under the data folder
+``local``          the same rows as files under the data folder (optional)
+``released_until`` LiveCodeBench only: the last contest date to take from a local file …
+``without``        … and ids in that window that a later release brought in
 ``rows``           how many rows there are
 ``identity``       columns that tell one revision of the data from another …
 ``sha256``         … and the digest of these columns over all rows, in order of their ids

@@ -76,6 +76,9 @@ METADATA_KEYS: dict[str, Types] = {
     "released_until": str,
     "without": list,
 }
+CUSTOM_ONLY = ("source", "local", "released_until", "without")
+"""Keys of metadata that only a ``custom_dataset`` function reads."""
+
 SOURCE_KEYS: dict[str, Types] = {"hub": str, "github": str, "revision": str, "files": list}
 GENERATION_KEYS: dict[str, Types] = {
     "until": list,

@@ -125,9 +125,10 @@ def _sha256(file: YamlFile) -> str | None:
 def _sampling(file: YamlFile) -> Sampling:
     given: Any = file.data["generation_kwargs"]
     _texts(file, "generation_kwargs", "until")
+    greedy = not given.get("do_sample", True)
     try:
         return Sampling(
-            temperature=float(given.get("temperature", 1.0)),
+            temperature=0.0 if greedy else float(given.get("temperature", 1.0)),
             top_p=float(given.get("top_p", 1.0)),
             max_tokens=given["max_gen_toks"],
             stop=tuple(given["until"]),
@@ -146,7 +147,7 @@ def _source(file: YamlFile) -> None:
 
 
 def _loader(file: YamlFile) -> None:
-    """Check that rows come from exactly one place, and that functions are written as such."""
+    """Check that rows come from exactly one place, and that every key about them has an effect."""
     if ("custom_dataset" in file.data) == ("dataset_path" in file.data):
         raise ConfigError(
             f"{file.where('custom_dataset')}: rows come from either custom_dataset: !function … "
@@ -156,4 +157,15 @@ def _loader(file: YamlFile) -> None:
         raise ConfigError(
             f"{file.where('custom_dataset')}: write custom_dataset: !function "
             f"{file.data['custom_dataset']}"
+        )
+    for key in keys.CUSTOM_ONLY:
+        if "dataset_path" in file.data and key in file.data["metadata"]:
+            raise ConfigError(
+                f"{file.where('metadata', key)}: metadata.{key} does nothing with dataset_path; "
+                "it is for custom_dataset"
+            )
+    if file.data.get("output_type", "generate_until") != "generate_until":
+        raise ConfigError(
+            f"{file.where('output_type')}: solutions are generated: output_type must be "
+            "generate_until"
         )

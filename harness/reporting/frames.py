@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import DataError
 from harness.reporting.columns import check_columns, checked_row, column_types
-from harness.store.atomic import write_bytes
+from harness.files import write_bytes
 from harness.types import ResultRow
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from harness.reporting.figures import Figure, Missing
 from harness.reporting.payload import samples_json, visible
 from harness.reporting.sample import Sample
 from harness.reporting.table import Table
-from harness.store.atomic import write_bytes
+from harness.files import write_bytes
 
 NAME = "index.html"
 

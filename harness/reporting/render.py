@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from harness.reporting.escape import escape_latex, escape_markdown, plain
 from harness.reporting.table import Cell, Column, Table, sectioned
-from harness.store.atomic import write_bytes
+from harness.files import write_bytes
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -19,7 +19,7 @@ from harness.runner.plan import Plan, PoolPlan, ScorePlan
 from harness.runner.progress import Progress
 from harness.runner.score import score
 from harness.runner.truth import RunTruth
-from harness.store.atomic import exclusive
+from harness.files import exclusive
 from harness.store.format import PoolFolder, RunFolder
 from harness.store.sweepfile import (
     PoolEntry,

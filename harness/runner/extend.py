@@ -12,7 +12,7 @@ from harness.runner.grade import grade
 from harness.runner.plan import PoolSource, ScorePlan, check_prm, score_plan
 from harness.runner.progress import Progress
 from harness.runner.truth import RunTruth
-from harness.store.atomic import exclusive
+from harness.files import exclusive
 from harness.store.format import PoolFolder, RunFolder
 from harness.store.log import ledger_path, read_ledger
 from harness.store.sweepfile import SweepFile, read_sweep, write_sweep

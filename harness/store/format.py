@@ -29,7 +29,7 @@ Records (one JSON object per line, UTF-8)::
                  "raw": [x…]?, "truncated": bool, "tokens": n|null}
 
 Logs (``X.jsonl`` with ``X.ledger.jsonl``) grow by whole units and survive a kill at any moment:
-see `harness.store.log`. Every other file is replaced at once: see `harness.store.atomic`. One
+see `harness.store.log`. Every other file is replaced at once: see `harness.files`. One
 process writes; it holds ``<out>/.lock``. Names in paths are reduced to ``[A-Za-z0-9._-]``; what a
 file is, is decided by the digest in its header, never by its name.
 """
@@ -45,7 +45,7 @@ from typing import Any, cast
 
 from harness.digest import SHORT
 from harness.errors import DataError
-from harness.store.atomic import write_text
+from harness.files import write_text
 from harness.store.log import SCHEMA_VERSION, Record, read_records
 from harness.types import Candidate, Draft, Grade, Json, Problem, StepScores
 

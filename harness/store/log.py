@@ -9,7 +9,7 @@ when the log is next opened for writing, and that unit is owed again, whole.
 
 So a unit is there entirely or not at all, whatever moment the process was killed at, and the sum
 over the ledger is the sum over the requests whose results were kept. Trade-offs: two fsyncs per
-unit; one writer (see `harness.store.atomic.exclusive`); units are listed in memory, records never.
+unit; one writer (see `harness.files.exclusive`); units are listed in memory, records never.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.config import changed_keys
 from harness.errors import ConfigError, DataError
-from harness.store.atomic import write_json
+from harness.files import write_json
 from harness.store.format import PoolFolder, RunFolder
 from harness.store.log import SCHEMA_VERSION
 from harness.types import Json, Kind

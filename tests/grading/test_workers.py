@@ -73,9 +73,9 @@ def kill_while_busy(workers: Workers, times: int) -> threading.Thread:
     def kill() -> None:
         for _ in range(times):
             assert wait_until(lambda: any(w.job is not None for w in workers._workers), 60)
-            process = workers._workers[0].process
-            process.kill()
-            assert wait_until(lambda: process.returncode is not None, 60)
+            pid = workers._workers[0].process.pid
+            psutil.Process(pid).kill()
+            assert wait_until(lambda dead=pid: dead not in workers.pids, 60)
 
     thread = threading.Thread(target=kill)
     thread.start()

@@ -49,6 +49,13 @@ def test_a_task_is_read_with_its_defaults(tmp_path: Path) -> None:
     assert (found.id, found.reference, found.sha256) == ("id", (), None)
 
 
+def test_greedy_by_default_if_the_task_says_so(tmp_path: Path) -> None:
+    text = TASK.replace("  temperature: 0.5", "  do_sample: false")
+    found = strict.parse(yamlfile.read(write(tmp_path, text)))
+    assert isinstance(found, Definition)
+    assert found.sampling.temperature == 0
+
+
 MISTAKES = [
     ("doc_to_text: problem", "doc_to_txt: problem", r":4: unknown key 'doc_to_txt'; .*doc_to_text"),
     ("  kind: math", "  knd: math", r":12: unknown key 'metadata.knd'; .*'metadata.kind'"),
@@ -71,6 +78,12 @@ MISTAKES = [
     ("  kind: math", "  kind: math\n  sha256: 12", r":13: metadata.sha256 must be str, not int"),
     ("  kind: math", "  kind: math\n  sha256: ab", r":13: a digest needs metadata.identity"),
     ("  kind: math", "  kind: math\n  source: {files: []}", r":13: missing .*source.revision"),
+    ("  kind: math", "  kind: math\n  local: x.jsonl", r":13: .*does nothing with dataset_path"),
+    (
+        "dataset_path: json",
+        "dataset_path: json\noutput_type: multiple_choice",
+        r":3: .*generate_un",
+    ),
     (
         "  kind: math",
         "  kind: math\n  source: {revision: a, files: [], hub: a/b, github: c/d}",

@@ -80,7 +80,7 @@ def test_a_full_disk_keeps_what_is_finished(
 def test_a_second_run_in_the_same_folder_is_refused(
     quick_tasks: Path, script: Path, tmp_path: Path
 ) -> None:
-    from harness.store.atomic import exclusive
+    from harness.files import exclusive
 
     out = tmp_path / "out"
     with exclusive(out):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import DataError, UserError
-from harness.store.atomic import exclusive, write_bytes, write_json
+from harness.files import exclusive, write_bytes, write_json
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_killed_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "x"
     write_bytes(path, b"old")
     code = (
-        "import os, pathlib, harness.store.atomic as a\n"
+        "import os, pathlib, harness.files as a\n"
         "os.fsync = lambda _: os.kill(os.getpid(), 9)\n"
         f"a.write_bytes(pathlib.Path({str(path)!r}), b'new')\n"
     )
@@ -43,7 +43,7 @@ def test_no_permission_is_a_user_error(tmp_path: Path) -> None:
 def test_a_second_writer_is_refused_until_the_first_is_gone(tmp_path: Path) -> None:
     code = (
         "import pathlib, sys\n"
-        "from harness.store.atomic import exclusive\n"
+        "from harness.files import exclusive\n"
         f"with exclusive(pathlib.Path({str(tmp_path)!r})):\n"
         "    print('held', flush=True)\n"
         "    sys.stdin.read()\n"

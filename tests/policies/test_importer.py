@@ -1,0 +1,105 @@
+"""Recorded files of real models become pools; nothing is guessed, and mistakes name their row."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.errors import ConfigError, DataError
+from harness.policies.importer import parse_mapping, write_pool
+from harness.policies.pool import PoolPolicy
+from harness.types import Spec
+
+
+def _source(tmp_path: Path, rows: list[object], *, array: bool = False) -> Path:
+    path = tmp_path / "raw.json"
+    lines = "\n".join(json.dumps(row) for row in rows) + "\n"
+    path.write_text(json.dumps(rows) if array else lines)
+    return path
+
+
+def _pool(path: Path) -> PoolPolicy:
+    return PoolPolicy(Spec("x", "pool", str(path), {}))
+
+
+@pytest.mark.parametrize("array", [False, True])
+def test_lists_are_candidates_and_dotted_keys_go_down(tmp_path: Path, array: bool) -> None:
+    rows = [
+        {"q": "a  b", "r": {"t": ["x", "y"]}, "s": [[0.1], [0.2]]},
+        {"q": "zz", "r": {"t": []}, "s": []},
+    ]
+    source = _source(tmp_path, rows, array=array)
+    mapping = parse_mapping(["question=q", "text=r.t", "scores=s"])
+    result = write_pool(source, tmp_path / "pool.jsonl", mapping, {"a b": "p1"})
+    assert (2, 2, {"p1"}, 1) == (
+        result.rows,
+        result.candidates,
+        result.problems,
+        len(result.unmatched),
+    )
+    written = [json.loads(line) for line in (tmp_path / "pool.jsonl").read_text().splitlines()]
+    assert written == [
+        {"id": "p1", "text": "x", "scores": [0.1]},
+        {"id": "p1", "text": "y", "scores": [0.2]},
+    ]
+
+
+def test_steps_of_one_and_of_several_candidates(tmp_path: Path) -> None:
+    rows = [{"id": 1, "steps": ["a", "b"]}, {"id": 2, "steps": [["a"], ["b", "c"]]}]
+    source = _source(tmp_path, rows)
+    write_pool(source, tmp_path / "pool.jsonl", parse_mapping(["id=id", "steps=steps"]), {})
+    pool = _pool(tmp_path / "pool.jsonl")
+    assert pool.sizes == {"1": 1, "2": 2}
+    assert pool.candidate("2", 1).draft.steps == ("b", "c")
+
+
+def test_gzip_is_told_by_content(tmp_path: Path) -> None:
+    path = tmp_path / "raw"
+    path.write_bytes(gzip.compress(b'{"id": "a", "t": "x"}\n'))
+    assert write_pool(path, tmp_path / "p", parse_mapping(["id=id", "text=t"]), {}).candidates == 1
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        (["id=a", "txt=b"], "did you mean 'text'"),
+        (["text=b"], "--map id=KEY or --map question=KEY"),
+        (["id=b"], "--map text=KEY or --map steps=KEY"),
+        (["id"], "write field=key"),
+    ],
+)
+def test_mistakes_in_the_mapping(pairs: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        parse_mapping(pairs)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"id": "a"}, r"raw.json:1: no key 't'"),
+        ({"id": "a", "t": 3}, "the solution must be a text"),
+        ({"id": None, "t": "x"}, "the id must be a text"),
+        ([1], "not a JSON object"),
+    ],
+)
+def test_mistakes_in_a_row_name_it_and_leave_no_file(
+    tmp_path: Path, row: object, message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        write_pool(_source(tmp_path, [row]), tmp_path / "p", parse_mapping(["id=id", "text=t"]), {})
+    assert not (tmp_path / "p").exists()
+
+
+def test_lists_of_unequal_length(tmp_path: Path) -> None:
+    source = _source(tmp_path, [{"id": "a", "t": ["x", "y"], "s": [[1.0]]}])
+    with pytest.raises(DataError, match="unequal length"):
+        write_pool(source, tmp_path / "p", parse_mapping(["id=id", "text=t", "scores=s"]), {})
+
+
+def test_a_source_that_matches_nothing(tmp_path: Path) -> None:
+    source = _source(tmp_path, [{"q": "?", "t": "x"}])
+    with pytest.raises(DataError, match="none of its 1 rows belongs to a problem"):
+        write_pool(source, tmp_path / "p", parse_mapping(["question=q", "text=t"]), {})
