@@ -29,9 +29,9 @@ from harness.embedded.training import fit
 
 log = logging.getLogger("harness.embedded.train")
 
-SAMPLED = {"arithmetic": 8_000, "programs": 4_000}
+SAMPLED = {"arithmetic": 7_000, "programs": 3_500}
 """Train problems to sample from, two solutions each."""
-MONTE_CARLO = 2_000
+MONTE_CARLO = 1_500
 """Solutions that get labels from rollouts."""
 
 
@@ -64,8 +64,11 @@ class Workshop:
         return folder
 
     def make_policy(self) -> None:
-        """Train the policy."""
-        shapes.save(fit(policy.PolicyJob()), self.out / "policy")
+        """Train the policy, in two rounds."""
+        first = self.scratch / "policy-first"
+        if not first.exists():
+            shapes.save(fit(policy.PolicyJob()), first)
+        shapes.save(fit(policy.PolicyJob(policy.MORE, first)), self.out / "policy")
 
     def make_samples(self) -> None:
         """Sample the policy on train problems and label the steps exactly."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 
 from harness.types import Finish
 
@@ -68,7 +69,7 @@ class Decoder:
         return [text[len(self._lead) :] for text in decoded]
 
     @lru_cache(maxsize=16)  # noqa: B019  # one decoder per open model, closed with it
-    def enders(self, strings: tuple[str, ...], size: int) -> torch.Tensor:
+    def enders(self, strings: tuple[str, ...], size: int) -> NDArray[np.bool_]:
         """Return which of `size` tokens may complete one of the strings: (size,) bool."""
         last = {string[-1] for string in strings}
         if not all(char.isascii() for char in last):
@@ -76,7 +77,7 @@ class Decoder:
         known = min(size, len(self._tokenizer))
         pieces = self.texts([[token] for token in range(known)])
         marks = [not last.isdisjoint(piece) for piece in pieces]
-        return torch.tensor(marks + [False] * (size - known))
+        return np.array(marks + [False] * (size - known))
 
     def _decode(self, tokens: list[int]) -> str:
         text: str = self._tokenizer.decode(

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.files import write_bytes
 from harness.reporting import charts, text
 from harness.reporting.cells import distinct
 from harness.reporting.charts import AXES, N_AXIS, TOTAL_AXIS, Axis
 from harness.reporting.first_error import FIRST_ERROR, group_names, measured_tasks, short_name
 from harness.reporting.lines import Line, selection_lines
 from harness.reporting.style import RC, Style, label, style_of
-from harness.files import write_bytes
 from harness.types import ResultRow
 
 if TYPE_CHECKING:

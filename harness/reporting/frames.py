@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import DataError
-from harness.reporting.columns import check_columns, checked_row, column_types
 from harness.files import write_bytes
+from harness.reporting.columns import check_columns, checked_row, column_types
 from harness.types import ResultRow
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from harness.files import write_bytes
 from harness.reporting.figures import Figure, Missing
 from harness.reporting.payload import samples_json, visible
 from harness.reporting.sample import Sample
 from harness.reporting.table import Table
-from harness.files import write_bytes
 
 NAME = "index.html"
 

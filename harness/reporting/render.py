@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.files import write_bytes
 from harness.reporting.escape import escape_latex, escape_markdown, plain
 from harness.reporting.table import Cell, Column, Table, sectioned
-from harness.files import write_bytes
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

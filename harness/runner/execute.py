@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness.digest import SHORT, digest
 from harness.errors import writing
+from harness.files import exclusive
 from harness.grading import grader_for
 from harness.provenance import append_entry, provenance
 from harness.runner.generate import generate
@@ -19,7 +20,6 @@ from harness.runner.plan import Plan, PoolPlan, ScorePlan
 from harness.runner.progress import Progress
 from harness.runner.score import score
 from harness.runner.truth import RunTruth
-from harness.files import exclusive
 from harness.store.format import PoolFolder, RunFolder
 from harness.store.sweepfile import (
     PoolEntry,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.errors import ConfigError
+from harness.files import exclusive
 from harness.grading import grader_for
 from harness.provenance import append_entry, provenance
 from harness.runner.execute import score_entries, score_pools
@@ -12,7 +13,6 @@ from harness.runner.grade import grade
 from harness.runner.plan import PoolSource, ScorePlan, check_prm, score_plan
 from harness.runner.progress import Progress
 from harness.runner.truth import RunTruth
-from harness.files import exclusive
 from harness.store.format import PoolFolder, RunFolder
 from harness.store.log import ledger_path, read_ledger
 from harness.store.sweepfile import SweepFile, read_sweep, write_sweep

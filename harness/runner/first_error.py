@@ -105,7 +105,7 @@ def _prm_rows(sweep: SweepFile, prm: str, scored: Mapping[str, _Scored]) -> Iter
     fixed = float(sweep.config["threshold"])
     rules = {FIXED: [fixed] * len(tasks)}
     chosen = sweep.config.get("tune_threshold_on")
-    if chosen in scored and _both(scored[chosen].subset):
+    if chosen is not None and chosen in scored and _both(scored[chosen].subset):
         rules[TUNED] = [tune(scored[chosen].subset)] * len(tasks)
     if all(_both(task.subset) for task in tasks):
         rules[ORACLE] = [tune(task.subset) for task in tasks]

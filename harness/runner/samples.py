@@ -170,7 +170,7 @@ def _candidate(shown: _Shown, chosen_by: tuple[str, ...]) -> SampleCandidate:
         steps=steps,
         step_scores=fits,
         score=shown.score,
-        verdict=shown.grade.verdict if shown.grade else "ungraded",
+        verdict=shown.grade.verdict if shown.grade else None,
         answer=shown.grade.answer if shown.grade else None,
         finish=shown.candidate.draft.finish,
         chosen_by=chosen_by,

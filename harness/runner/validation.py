@@ -8,7 +8,8 @@ from pathlib import Path
 
 from harness.grading import MathGrader
 from harness.problems.catalog import catalog
-from harness.problems.validate import Finding, validate
+from harness.problems.definition import Definition, Group
+from harness.problems.validate import Finding, check
 from harness.runner.progress import Progress
 
 
@@ -45,15 +46,15 @@ def validate_tasks(
     """
     known = catalog(include)
     wanted = list(
-        dict.fromkeys(task.name for name in names or known.names for task in known.expand(name))
+        dict.fromkeys(task for name in names or known.names for task in known.expand(name))
     )
-    wanted += [name for name in known.groups if not names or name in names]
+    wanted += (group for name, group in known.groups.items() if not names or name in names)
     reports = []
     progress.start("validate", len(wanted), 0, "tasks")
     with MathGrader() as grader:
-        for name in wanted:
-            found = validate([name], grade=grader.grade, data_dir=data_dir, include=include)
-            reports.append(TaskReport(name, tuple(f for f in found if f.task == name)))
-            progress.advance(1, name)
+        for one in wanted:
+            found = check(one, grade=grader.grade, data_dir=data_dir)
+            reports.append(TaskReport(one.name, found))
+            progress.advance(1, one.name)
     progress.finish()
     return reports

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from report_rows import first_error_rows, row, selection_rows
 
+from harness import files
 from harness.errors import DataError, InfrastructureError
 from harness.reporting import frames
-from harness.store import atomic
 from harness.types import ResultRow
 
 ROWS = selection_rows() + first_error_rows()
@@ -156,7 +156,7 @@ def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.M
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(atomic.os, "fsync", full)
+    monkeypatch.setattr(files.os, "fsync", full)
     with pytest.raises(InfrastructureError, match="disk is full"):
         frames.write_results([replace(row(), value=0.9)], tmp_path)
     assert (tmp_path / "results.csv").read_bytes() == before

@@ -339,3 +339,17 @@ def test_browser_is_not_fooled_by_hostile_text(browser: Any, tmp_path: Path) -> 
     one.page.goto(f"{made.page.as_uri()}#sample-0")
     assert "</script><script>window.broken = 1" in one.page.locator("#viewer").inner_text()
     one.context.close()
+
+
+def test_browser_shows_no_verdict_where_none_was_asked_for(browser: Any, tmp_path: Path) -> None:
+    one = samples(problems=1, candidates=1)[0]
+    bare = replace(one.candidates[0], verdict=None, step_scores=None, score=None, chosen_by=())
+    path = tmp_path / "index.html"
+    path.write_text(page_html(ABOUT, (), (), (), [replace(one, policy="", candidates=(bare,))]))
+    shown = Opened(browser, path)
+    text = shown.page.locator("#viewer").inner_text()
+    assert "score –" in text and "a=47+38=85" in text
+    assert not any(word in text for word in ("ungraded", "wrong", "correct", "answer 105"))
+    assert shown.page.get_by_label("Task").evaluate("s => s.value") == "chain_arithmetic"
+    assert shown.complaints == []
+    shown.context.close()

@@ -85,7 +85,10 @@ def test_a_second_run_in_the_same_folder_is_refused(
     out = tmp_path / "out"
     with exclusive(out):
         done = subprocess.run(
-            _command(quick_tasks, f"fake:{script}", out), capture_output=True, text=True, check=False
+            _command(quick_tasks, f"fake:{script}", out),
+            capture_output=True,
+            text=True,
+            check=False,
         )
     assert done.returncode == 2
     assert "another run is writing here" in done.stderr
