@@ -1,0 +1,116 @@
+"""Recorded outputs of real models give the figures that their sources state."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+PRMS = {
+    "Qwen2.5-Math-PRM-7B": (83.65, 74.46, 66.65, 67.59),
+    "Skywork-o1-Open-PRM-Qwen-2.5-7B": (68.73, 46.59, 23.64, 17.22),
+    "Llama3.1-8B-PRM-Mistral-Data": (47.03, 30.27, 13.79, 15.22),
+    "Qwen2.5-7B-Instruct_as_verifier": (49.59, 46.37, 38.89, 41.46),
+    "FoVer-Qwen2.5-7B-PRM": (53.84, 48.89, 35.62, 38.55),
+}
+SUBSETS = ("gsm8k", "math", "olympiadbench", "omnimath")
+
+# Mean of single samples and any of all, in per cent, by math-verify on the full response. Ours
+# reads the last box first and differs on ten of 8,000 responses (tests/grading/disagreements.json).
+POOLS = {
+    "qwen2.5-math-1.5b_runA_n4": (59.30, 78.8),
+    "qwen2.5-math-1.5b_runB_n4": (59.15, 79.8),
+    "llama-3.2-1b-instruct_runA_n4": (25.55, 44.4),
+    "qwen2.5-math-1.5b_ttrl_step150_n4": (72.25, 84.6),
+}
+
+
+def _rows(out: Path) -> list[dict[str, str]]:
+    with (out / "results.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_processbench_f1_to_the_printed_digit(cli, data_dir: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    out = tmp_path / "out"
+    folder = data_dir / "recorded" / "processbench_prm_scores"
+    prms = [f"--prm=recorded:{folder}/{name}.jsonl.gz,covers=prefix" for name in PRMS]
+    done = cli("run", "processbench", *prms, "--data-dir", data_dir, "--out", out)
+    assert done.code == 0, done.err
+    f1 = {
+        (row["prm"], row["task"]): f"{100 * float(row['value']):.2f}"
+        for row in _rows(out)
+        if (row["method"], row["metric"]) == ("first_error", "f1")
+    }
+    for name, figures in PRMS.items():
+        for subset, figure in zip(SUBSETS, figures, strict=True):
+            assert f1[name, f"processbench_{subset}"] == f"{figure:.2f}"
+        assert float(f1[name, "processbench"]) == pytest.approx(sum(figures) / 4, abs=0.011)
+    covered = {(r["n_problems"], r["n_total"]) for r in _rows(out) if r["task"] == "processbench"}
+    assert covered == {("1000", "3400")}
+    assert "part of the problems" in done.out
+
+
+def test_prefix_scores_are_refused_where_candidates_are_chosen(  # type: ignore[no-untyped-def]
+    cli, data_dir: Path, tmp_path: Path
+) -> None:
+    file = data_dir / "recorded/processbench_prm_scores/Qwen2.5-Math-PRM-7B.jsonl.gz"
+    done = cli(
+        "run", "--task", "math500", "--policy", "fake:echo", "--data-dir", data_dir,
+        "--prm", f"recorded:{file},covers=prefix", "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert done.code == 2
+    assert "cannot choose between candidates" in done.err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", POOLS)
+def test_math500_pools(cli, data_dir: Path, tmp_path: Path, name: str) -> None:  # type: ignore[no-untyped-def]
+    source = data_dir / "recorded" / "math500_pools" / f"{name}_candidates.jsonl.gz"
+    pool, out = tmp_path / "pool.jsonl", tmp_path / "out"
+    done = cli(
+        "pool", "import", source, pool, "--task", "math500", "--data-dir", data_dir,
+        "--map", "question=problem", "--map", "text=responses",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert "2,000 candidates of 500 problems" in done.out
+    done = cli("run", "math500", "--policy", f"pool:{pool}", "--data-dir", data_dir, "--out", out)
+    assert done.code == 0, done.err
+    found = {
+        int(row["budget"]): 100 * float(row["value"])
+        for row in _rows(out)
+        if row["method"] == "pass_at_n"
+    }
+    mean, any_ = POOLS[name]
+    assert found[1] == pytest.approx(mean, abs=0.06)
+    assert found[4] == pytest.approx(any_, abs=0.21)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("file", "key", "accuracy"),
+    [
+        ("openai_example_model_solutions", "6b_finetuning.solution", 21.68),
+        ("openai_example_model_solutions", "6b_verification.solution", 39.04),
+        ("openai_example_model_solutions", "175b_finetuning.solution", 34.72),
+        ("openai_example_model_solutions", "175b_verification.solution", 56.25),
+    ],
+)
+def test_gsm8k_recordings(  # type: ignore[no-untyped-def]
+    cli, data_dir: Path, tmp_path: Path, file: str, key: str, accuracy: float
+) -> None:
+    source = data_dir / "recorded" / "gsm8k_pools" / f"{file}.jsonl.gz"
+    pool, out = tmp_path / "pool.jsonl", tmp_path / "out"
+    done = cli(
+        "pool", "import", source, pool, "--task", "gsm8k", "--data-dir", data_dir,
+        "--map", "question=question", "--map", f"text={key}",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    done = cli(
+        "run", "--task", "gsm8k", "--policy", f"pool:{pool}", "--method", "pass_at_n",
+        "--data-dir", data_dir, "--out", out,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    (row,) = _rows(out)
+    assert f"{100 * float(row['value']):.2f}" == f"{accuracy:.2f}"
