@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.cost import Architecture
+from harness.cost import architecture as shape
 from harness.digest import digest, file_digest
 from harness.errors import ConfigError, DataError, MissingDependency, nearest
 from harness.types import Json
@@ -133,6 +135,19 @@ def load(kind: Any, checkpoint: Checkpoint, **settings: Any) -> Any:
         why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DataError(f"{checkpoint.folder} does not load with {kind.__name__}: {why}") from error
     return loaded.eval() if hasattr(loaded, "eval") else loaded
+
+
+def architecture(config: Any, target: str, head: str = "lm") -> Architecture | None:
+    """Return the shape of the model that a config describes, without its weights.
+
+    Raises:
+        DataError: transformers knows no such model for this use.
+    """
+    try:
+        return shape(config, head)
+    except ValueError as error:
+        why = str(error).strip().splitlines()[0]
+        raise DataError(f"{target} is no model of this kind: {why}") from error
 
 
 @contextmanager

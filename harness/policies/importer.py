@@ -186,7 +186,7 @@ def _solutions(row: Row, key: str, *, steps: bool) -> list[Json]:
     """Return the row's solutions: texts, or lists of steps."""
     value = _get(row, key)
     if not steps:
-        texts = list(value) if isinstance(value, list) else [value]
+        texts: list[Json] = list(value) if isinstance(value, list) else [value]
         for text in texts:
             if not isinstance(text, str):
                 row.fail(f"the solution must be a text or a list of texts, found {short(text)}")

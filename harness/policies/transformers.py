@@ -19,7 +19,7 @@ from itertools import groupby
 import torch
 import transformers
 
-from harness.cost import Architecture, of_model
+from harness.cost import Architecture
 from harness.digest import digest
 from harness.errors import ConfigError, InfrastructureError
 from harness.policies import causal, checkpoint, kv
@@ -31,7 +31,7 @@ from harness.policies.stops import Decoder
 from harness.types import Draft, Extend, Extended, Json, Question, Spec, Tokens
 
 _SMALL = 100_000_000
-"""Parameters up to which 512 drafts at once are no burden; larger models get 64."""
+"""Parameters (embeddings aside) up to which 512 drafts at once are no burden; larger models get 64."""
 
 _DATE = "26 Jul 2024"
 """Chat templates that print today's date print this one (Llama 3's own default): a prompt must not
@@ -65,8 +65,8 @@ class TransformersPolicy:
     """A causal language model as a policy.
 
     Raises:
-        ConfigError: a wrong option, an unknown embedded model or device, an architecture whose
-            batched logits differ from its plain ones.
+        ConfigError: a wrong option, an unknown embedded model or device; when it first writes, an
+            architecture whose batched logits differ from its plain ones.
         DataError: files that do not load.
         MissingDependency: torch or transformers is not installed.
     """
@@ -89,49 +89,35 @@ class TransformersPolicy:
         found = checkpoint.locate(spec.target, revision)
         self._content = found.identity
         self._tokenizer = checkpoint.load(transformers.AutoTokenizer, found)
-        model = checkpoint.load(
-            transformers.AutoModelForCausalLM,
-            found,
-            dtype=dtype,
-            use_safetensors=True,
-            attn_implementation=kv.ATTENTION,
-        ).to(device)
-        context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+        self._found, self._device, self._dtype = found, device, dtype
+        self._keep_logprobs = keep_logprobs
+        self._config = checkpoint.load(transformers.AutoConfig, found)
+        context = getattr(self._config.get_text_config(), "max_position_embeddings", None)
         self._max_length = min(filter(None, (limit, context)), default=2**31)
-        self.architecture: Architecture | None = of_model(model)
-        small = sum(p.numel() for p in model.parameters()) <= _SMALL
+        self.architecture: Architecture | None = checkpoint.architecture(self._config, spec.target)
+        small = self.architecture is not None and self.architecture.matrices <= _SMALL
         self.unit_rows = batch or (512 if small else 64)
         self._template = self._chat_template()
-        seen = causal.windows(model.config.get_text_config(), self._max_length)
-        causal.check_batching(model, seen, spec.target)
-        self._writer: Writer | None = Writer(
-            model,
-            Decoder(self._tokenizer),
-            causal.ends(model, self._tokenizer),
-            seen,
-            keep_logprobs,
-        )
+        self._writer: Writer | None = None
 
     def identity(self) -> dict[str, Json]:
         """Weights, number format, prompt form and context."""
         return {
             "adapter": "transformers",
             **self._content,
-            "dtype": str(self._open.model.dtype).removeprefix("torch."),
+            "dtype": str(self._dtype).removeprefix("torch."),
             "template": digest(self._template) if self._template else None,
             "system": self._system,
             "max_length": self._max_length,
-            "logprobs": self._open.keep_logprobs,
+            "logprobs": self._keep_logprobs,
         }
 
     def describe(self) -> dict[str, Json]:
         """Device, sizes and library versions."""
-        model = self._open.model
         return {
             "model": self.spec.target,
-            "class": type(model).__name__,
-            "parameters": sum(p.numel() for p in model.parameters()),
-            "device": str(model.device),
+            "type": str(self._config.model_type),
+            "device": str(self._device),
             "batch": self.unit_rows,
             "torch": torch.__version__,
             "transformers": transformers.__version__,
@@ -157,13 +143,25 @@ class TransformersPolicy:
         return [self._reply(i, request, written) for i, request in enumerate(requests)]
 
     def close(self) -> None:
-        """Let the model go."""
+        """Let the model go; it is loaded again if it is asked again."""
         self._writer = None
 
     @property
     def _open(self) -> Writer:
+        """The model, loaded when it is first asked to write: a plan needs no weights."""
         if self._writer is None:
-            raise ValueError("the policy is closed")
+            model = checkpoint.load(
+                transformers.AutoModelForCausalLM,
+                self._found,
+                dtype=self._dtype,
+                use_safetensors=True,
+                attn_implementation=kv.ATTENTION,
+            ).to(self._device)
+            seen = causal.windows(model.config.get_text_config(), self._max_length)
+            causal.check_batching(model, seen, self.spec.target)
+            ends = causal.ends(model, self._tokenizer)
+            decoder = Decoder(self._tokenizer)
+            self._writer = Writer(model, decoder, ends, seen, self._keep_logprobs)
         return self._writer
 
     def _write(self, jobs: Sequence[_Job]) -> list[Written]:

@@ -20,7 +20,7 @@ import torch
 import transformers
 from numpy.typing import NDArray
 
-from harness.cost import Architecture, of_model
+from harness.cost import Architecture
 from harness.errors import ConfigError, DataError, InfrastructureError
 from harness.policies import checkpoint
 from harness.policies.options import Options
@@ -29,8 +29,8 @@ from harness.prms.recipe import Encoded, Encoder, from_options
 from harness.types import Draft, Json, Judge, Judged, Semantics, Spec, StepScores, Tokens
 
 _TOKENS = {"cpu": 2_048, "other": 32_768}
-"""Default tokens of a forward pass. On a CPU the activations of a small model then stay in the cache
-(16,384 tokens took 1.3 times as long); on a GPU those of a 7B model take a few GB."""
+"""Default tokens of a forward pass. On a CPU the activations of a small model then stay in the
+cache (16,384 tokens took 1.3 times as long); on a GPU those of a 7B model take a few GB."""
 
 Floats = NDArray[np.float64]
 
@@ -39,7 +39,8 @@ class TransformersPrm:
     """A value-head model as a PRM.
 
     Raises:
-        ConfigError: a wrong option, a head that does not fit the model, a model that is not causal.
+        ConfigError: a wrong option, a head that does not fit the model; when it first scores, a
+            model that is not causal.
         DataError: files that do not load.
         MissingDependency: torch or transformers is not installed.
     """
@@ -62,17 +63,15 @@ class TransformersPrm:
         self._content = found.identity
         tokenizer = checkpoint.load(transformers.AutoTokenizer, found)
         self._encoder = Encoder(self._recipe, tokenizer)
-        self._model: Any = checkpoint.load(
-            transformers.AutoModelForTokenClassification, found, dtype=dtype, use_safetensors=True
-        ).to(device)
-        config = self._model.config.get_text_config()
-        context = getattr(config, "max_position_embeddings", None)
+        self._found, self._device, self._dtype = found, device, dtype
+        self._config = checkpoint.load(transformers.AutoConfig, found)
+        context = getattr(self._config.get_text_config(), "max_position_embeddings", None)
         self._max_length = min(filter(None, (self._recipe.max_length, context)), default=2**31)
-        self._dtype = str(self._model.dtype).removeprefix("torch.")
-        self.architecture: Architecture | None = of_model(self._model)
-        self._skipped = 0
         self._check_labels()
-        self._check_causal(config.vocab_size)
+        self.architecture: Architecture | None = checkpoint.architecture(
+            self._config, spec.target, head="value"
+        )
+        self._model: Any = None
 
     @property
     def semantics(self) -> Semantics:
@@ -89,21 +88,19 @@ class TransformersPrm:
         return {
             "adapter": "transformers",
             **self._content,
-            "dtype": self._dtype,
+            "dtype": str(self._dtype).removeprefix("torch."),
             "recipe": self._recipe.identity,
             "max_length": self._max_length,
             "overflow": self._recipe.overflow,
         }
 
     def describe(self) -> dict[str, Json]:
-        """Device, sizes, library versions, and drafts without scores because of their length."""
+        """Device, sizes and library versions."""
         return {
             "model": self.spec.target,
-            "class": type(self._model).__name__,
-            "parameters": sum(p.numel() for p in self._model.parameters()),
-            "device": str(self._model.device),
+            "type": str(self._config.model_type),
+            "device": str(self._device),
             "batch": self._tokens,
-            "skipped": self._skipped,
             "torch": torch.__version__,
             "transformers": transformers.__version__,
         }
@@ -129,8 +126,22 @@ class TransformersPrm:
         ]
 
     def close(self) -> None:
-        """Let the model go."""
+        """Let the model go; it is loaded again if it is asked again."""
         self._model = None
+
+    @property
+    def _open(self) -> Any:
+        """The model, loaded when it is first asked to score: a plan needs no weights."""
+        if self._model is None:
+            model = checkpoint.load(
+                transformers.AutoModelForTokenClassification,
+                self._found,
+                dtype=self._dtype,
+                use_safetensors=True,
+            ).to(self._device)
+            self._check_causal(model)
+            self._model = model
+        return self._model
 
     def _reply(
         self,
@@ -146,7 +157,6 @@ class TransformersPrm:
             for draft, one, values in zip(request.drafts, inputs, found, strict=True)
         )
         scored = [one for one in inputs if one is not None and (number, one) in raw]
-        self._skipped += sum(one is not None for one in inputs) - len(scored)
         return Judged(
             scores,
             Tokens(
@@ -189,7 +199,7 @@ class TransformersPrm:
         lengths = [len(one.reads) for one in part]
         rows = np.repeat(np.arange(len(part)), lengths)
         columns = np.concatenate([one.reads for one in part])
-        logits = self._model(input_ids=torch.from_numpy(ids).to(self._model.device)).logits
+        logits = self._open(input_ids=torch.from_numpy(ids).to(self._device)).logits
         values = logits[torch.from_numpy(rows), torch.from_numpy(columns)].double().cpu().numpy()
         return np.split(values, np.cumsum(lengths)[:-1])
 
@@ -205,7 +215,7 @@ class TransformersPrm:
                 )
 
     def _check_labels(self) -> None:
-        labels, needed = self._model.config.num_labels, 2 if self._recipe.head == "softmax" else 1
+        labels, needed = self._config.num_labels, 2 if self._recipe.head == "softmax" else 1
         if labels != needed:
             hint = {1: "head=sigmoid or head=raw", 2: "head=softmax"}.get(labels, "another model")
             raise ConfigError(
@@ -214,14 +224,15 @@ class TransformersPrm:
             )
 
     @torch.inference_mode()
-    def _check_causal(self, vocabulary: int) -> None:
+    def _check_causal(self, model: Any) -> None:
         """Refuse a model that looks ahead: its scores would depend on later steps and padding."""
-        ids = (torch.arange(8, device=self._model.device) * 7919 + 11)[None] % vocabulary
-        long, short = self._model(input_ids=ids).logits, self._model(input_ids=ids[:, :4]).logits
-        tolerance = 1e-3 if self._model.dtype == torch.float32 else 0.1
+        size = model.config.get_text_config().vocab_size
+        ids = (torch.arange(8, device=model.device) * 7919 + 11)[None] % size
+        long, short = model(input_ids=ids).logits, model(input_ids=ids[:, :4]).logits
+        tolerance = 1e-3 if model.dtype == torch.float32 else 0.1
         if (long[:, :4] - short).abs().max() > tolerance * (1 + short.abs().max()):
             raise ConfigError(
-                f"PRM {self.spec.target}: {type(self._model).__name__} looks ahead of the step "
+                f"PRM {self.spec.target}: {type(model).__name__} looks ahead of the step "
                 "that it scores; a causal model is needed"
             )
 

@@ -45,10 +45,9 @@ def validate_tasks(
         ConfigError: a name that does not exist, or a YAML with a mistake.
     """
     known = catalog(include)
-    wanted = list(
-        dict.fromkeys(task for name in names or known.names for task in known.expand(name))
-    )
-    wanted += (group for name, group in known.groups.items() if not names or name in names)
+    tasks = (task for name in names or known.names for task in known.expand(name))
+    groups = (group for name, group in known.groups.items() if not names or name in names)
+    wanted: list[Definition | Group] = [*dict.fromkeys(tasks), *groups]
     reports = []
     progress.start("validate", len(wanted), 0, "tasks")
     with MathGrader() as grader:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from policy_requests import ask
 from scipy.stats import chisquare
 
 from harness.errors import ConfigError, DataError
@@ -17,6 +17,11 @@ torch = pytest.importorskip("torch")
 import transformers  # noqa: E402
 
 PROMPTS = ["a=47+38;a?\n", "b=1;c=b*2;d=c-9;d?\n", "x?\n"]
+
+
+def ask(prompt: str = "a=47+38;a?\n", n: int = 1, *, id: str = "p", **sampling: Any) -> Extend:
+    """A request for n new drafts."""
+    return Extend(Question("t", id, prompt), (Draft(),) * n, Sampling(**sampling))
 
 
 def open_(folder: Path, **options: Json) -> TransformersPolicy:

@@ -1,0 +1,60 @@
+"""Scoring with an embedded PRM beside a bare forward pass over the same tokens, and padding."""
+
+from __future__ import annotations
+
+import time
+
+from harness.problems import load
+from harness.registry import open_policy, open_prm
+from harness.types import Draft, Extend, Judge, Sampling
+
+PROBLEMS, SAMPLES = 24, 16
+
+
+def main() -> None:
+    import torch
+    from transformers import AutoModelForTokenClassification
+
+    from harness.policies.checkpoint import EMBEDDED
+    from harness.segment import parse
+
+    problems = load("chain_arithmetic", limit=PROBLEMS)[0].problems
+    policy, cut = open_policy("embedded"), parse("delimiter:\n").cut
+    drafts = (Draft(),) * SAMPLES
+    replies = policy.extend(
+        [Extend(p.question, drafts, Sampling(max_tokens=256)) for p in problems]
+    )
+    requests = []
+    for problem, reply in zip(problems, replies, strict=True):
+        # Different texts only: equal drafts are scored once, which is not what is measured here.
+        texts = dict.fromkeys(draft.text for draft in reply.drafts if draft.text)
+        requests.append(Judge(problem.question, tuple(Draft(cut(text), "stop") for text in texts)))
+    prm = open_prm("prm-math-large")
+    prm.judge(requests[:1])  # loads the model
+    start = time.perf_counter()
+    judged = prm.judge(requests)
+    seconds = time.perf_counter() - start
+    tokens = sum(reply.tokens.prefill_computed for reply in judged)
+    solutions = sum(len(request.drafts) for request in requests)
+
+    model = AutoModelForTokenClassification.from_pretrained(
+        EMBEDDED / "prm-math-large", dtype=torch.float32
+    ).eval()
+    mean = tokens // solutions
+    rows = 2048 // mean
+    batch = torch.randint(4, 40, (rows, mean))
+    with torch.inference_mode():
+        model(input_ids=batch)
+        start = time.perf_counter()
+        for _ in range(tokens // (rows * mean)):
+            model(input_ids=batch)
+        bare = (tokens // (rows * mean)) * rows * mean / (time.perf_counter() - start)
+    print(f"{solutions} solutions, {tokens:,} tokens")
+    print(
+        f"this PRM       {tokens / seconds:9,.0f} tokens/s   {solutions / seconds:7.0f} solutions/s"
+    )
+    print(f"bare forward   {bare:9,.0f} tokens/s   ratio {tokens / seconds / bare:.2f}")
+
+
+if __name__ == "__main__":
+    main()
