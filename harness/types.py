@@ -312,6 +312,8 @@ class Comparison:
     def sentence(self) -> str:
         """The result in plain words, in points."""
         d = self.difference
+        if math.isnan(d.value):
+            return f"{self.a} and {self.b} share no graded problem."
         lead, trail = (self.a, self.b) if d.value >= 0 else (self.b, self.a)
         low, high = (d.low, d.high) if d.value >= 0 else (-d.high, -d.low)
         text = (
@@ -319,6 +321,16 @@ class Comparison:
             f"95 % CI [{100 * low:.1f}, {100 * high:.1f}], n = {d.n}, p = {self.p:.2g}"
         )
         return text + ("." if self.separable else "; not separable at this n.")
+
+
+@dataclass(frozen=True, slots=True)
+class Duel:
+    """A comparison of two methods on one pool, at one budget."""
+
+    task: str
+    policy: str
+    budget: int
+    comparison: Comparison
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,5 +16,5 @@ def grade(run: options.RunFolderArgument) -> None:
     folder = RunFolder(run)
     with TerminalProgress() as progress:
         regrade(folder, progress)
-        make_report(folder, progress)
-    show_results(folder)
+        made = make_report(folder, progress)
+    show_results(folder, made)

@@ -9,7 +9,11 @@ import typer
 from harness.cli import options
 
 if TYPE_CHECKING:
+    from harness.reporting.report import Report
     from harness.store.format import RunFolder
+
+_IN_FILES_ONLY = {"aggregations"}
+"""Tables too long for a terminal."""
 
 
 def report(run: options.RunFolderArgument) -> None:
@@ -20,20 +24,19 @@ def report(run: options.RunFolderArgument) -> None:
 
     folder = RunFolder(run)
     with TerminalProgress() as progress:
-        make_report(folder, progress)
-    show_results(folder)
+        made = make_report(folder, progress)
+    show_results(folder, made)
 
 
-def show_results(run: RunFolder) -> None:
-    """Print the table of a run and where its files are."""
+def show_results(run: RunFolder, report: Report) -> None:
+    """Print the tables of a run and where its files are."""
     from rich.console import Console
 
-    from harness.reporting.frames import read_results
     from harness.reporting.render import print_table
-    from harness.reporting.tables import all_tables
 
     console = Console()
-    for table in all_tables(read_results(run.results)):
-        print_table(table, console)
+    for table in report.tables:
+        if table.name not in _IN_FILES_ONLY:
+            print_table(table, console)
     typer.echo(f"results  {run.results}")
     typer.echo(f"page     {(run.report / 'index.html').resolve().as_uri()}")

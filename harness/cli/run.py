@@ -63,8 +63,8 @@ def run(
     typer.echo(f"run folder: {folder}", err=True)
     with TerminalProgress() as progress:
         finished = execute(plan, folder, truth, progress, command_line())
-        make_report(finished, progress)
+        made = make_report(finished, progress)
     from harness.cli.report import show_results
 
-    show_results(finished)
+    show_results(finished, made)
     sys.stdout.flush()

@@ -23,5 +23,5 @@ def score(
     folder = RunFolder(run)
     with TerminalProgress() as progress:
         add_prms(folder, prm, progress, command_line())
-        make_report(folder, progress)
-    show_results(folder)
+        made = make_report(folder, progress)
+    show_results(folder, made)

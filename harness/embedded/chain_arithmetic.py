@@ -10,8 +10,8 @@ has one step per operation, with the values put in, and a last step with the ans
     \\boxed{275}
 
 Equations that the answer does not depend on are worked out too: a mistake there leaves the answer
-right. `level` is the number of steps, 4 to 12. On the right path every value lies within -299..299
-and at most two traps are of a modal kind (see `mistakes`), which keeps a right solution
+right. `level` is the number of steps, 4 to 12. On the right path every value has two or three digits and
+lies within -299..299, and at most two traps are of a modal kind (see `mistakes`), which keeps a right solution
 within the reach of some tens of samples.
 """
 
@@ -22,11 +22,12 @@ from dataclasses import dataclass
 
 from harness.embedded.mistakes import Hand
 
-LEVELS = tuple(range(4, 13))
-"""Numbers of steps that a problem can need, the boxed answer included."""
+LEVELS = (4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 10, 11, 12)
+"""Numbers of steps that problems need, the boxed answer included; shorter ones come more often."""
 
-_LIMIT = 299
-_MODAL_QUOTA = (0,) * 5 + (1,) * 9 + (2,) * 6
+_LEAST, _LIMIT = 10, 299
+"""Bounds on the size of every value on the right path."""
+_MODAL_QUOTA = (0,) * 8 + (1,) * 9 + (2,) * 3
 """How many modal traps a problem gets, drawn evenly from this list."""
 _MAX_IDLE = 2
 """How many operations may have no influence on the answer."""
@@ -174,8 +175,8 @@ def _attempt(rng: random.Random, operations: int, quota: int) -> Chain | None:
             equation = _random_equation(rng, list(values), left)
             hand, trial = Hand(), dict(values)
             numbers = [_result(step) for step in work_out(equation, trial, hand)]
-            rare = min(numbers) < 0 and rng.random() < 0.6
-            fits = all(2 <= abs(number) <= _LIMIT for number in numbers)
+            rare = min(numbers) < 0 and rng.random() < 0.8
+            fits = all(_LEAST <= abs(number) <= _LIMIT for number in numbers)
             if fits and not rare and modal + hand.modal_traps() <= quota:
                 break
         else:
@@ -200,7 +201,7 @@ def _random_equation(rng: random.Random, names: list[str], left: int) -> Equatio
         if op == "*":
             return Equation(name, (rng.randrange(12, 50), rng.randrange(2, 9)), (op,))
         return Equation(name, (rng.randrange(11, 99), rng.randrange(11, 99)), (op,))
-    known = names[-1] if rng.random() < 0.75 else rng.choice(names)
+    known = names[-1] if rng.random() < 0.92 else rng.choice(names)
     other: Term = rng.choice(names) if rng.random() < 0.2 else rng.randrange(3, 80)
     factor = rng.randrange(2, 9 if rng.random() < 0.4 else 5)
     sign = rng.choice("+-")

@@ -31,7 +31,7 @@ from harness.policies.stops import Decoder
 from harness.types import Draft, Extend, Extended, Json, Question, Spec, Tokens
 
 _SMALL = 100_000_000
-"""Parameters (embeddings aside) up to which 512 drafts at once are no burden; larger models get 64."""
+"""Parameters (embeddings aside) up to which 512 drafts at once are no burden; else it is 64."""
 
 _DATE = "26 Jul 2024"
 """Chat templates that print today's date print this one (Llama 3's own default): a prompt must not

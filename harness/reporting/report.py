@@ -20,7 +20,7 @@ from harness.reporting.render import write_tables
 from harness.reporting.sample import Sample
 from harness.reporting.table import Table
 from harness.reporting.tables import all_tables
-from harness.types import ResultRow
+from harness.types import Duel, ResultRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,11 @@ class Report:
 
 
 def write_report(
-    rows: Sequence[ResultRow], samples: Sequence[Sample], about: About, folder: Path
+    rows: Sequence[ResultRow],
+    duels: Sequence[Duel],
+    samples: Sequence[Sample],
+    about: About,
+    folder: Path,
 ) -> Report:
     """Write the whole report into `folder` and return what it holds.
 
@@ -46,7 +50,7 @@ def write_report(
         InfrastructureError: the disk is full or failed.
     """
     one_run(rows)
-    tables = all_tables(rows)
+    tables = all_tables(rows, duels)
     write_tables(tables, folder / "tables")
     figures, missing = write_figures(rows, folder / "figures")
     page = folder / NAME

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from harness.reporting import text
 from harness.reporting.cells import distinct, interval_cell, percent_cell, subset_notes
+from harness.reporting.duels import duel_table
 from harness.reporting.first_error import first_error_detail, first_error_table
 from harness.reporting.lines import Line, selection_lines
 from harness.reporting.table import Cell, Column, Table
-from harness.types import ResultRow, SecondsKind
+from harness.types import Duel, ResultRow, SecondsKind
 
 _MAX_BUDGETS = 4
 
@@ -59,9 +60,14 @@ def headline_table(rows: Sequence[ResultRow], headline: bool = True) -> Table | 
     )
 
 
-def all_tables(rows: Sequence[ResultRow]) -> tuple[Table, ...]:
-    """Return every table that the rows have content for, the headline first."""
-    tables = [headline_table(rows), first_error_table(rows), first_error_detail(rows)]
+def all_tables(rows: Sequence[ResultRow], duels: Sequence[Duel] = ()) -> tuple[Table, ...]:
+    """Return every table that there is content for, the headline first."""
+    tables = [
+        headline_table(rows),
+        duel_table(duels),
+        first_error_table(rows),
+        first_error_detail(rows),
+    ]
     if len(selection_lines(rows, headline=False)) > len(selection_lines(rows)):
         tables.append(headline_table(rows, headline=False))
     return tuple(table for table in tables if table is not None)

@@ -16,16 +16,35 @@ from harness.prms.aggregate import vote_weight
 from harness.runner.arrays import Floats, PoolArrays, ScoreArrays, load_pool, load_scores
 from harness.runner.first_error import first_error_rows
 from harness.search.methods import METHODS
-from harness.stats import best_of_n, estimate, pass_at_n, vote
+from harness.stats import best_of_n, compare, estimate, pass_at_n, vote
 from harness.store.format import RunFolder
 from harness.store.sweepfile import SweepFile, read_sweep
-from harness.types import Estimate, ResultRow
+from harness.types import Duel, Estimate, ResultRow
 
 VOTE_DRAWS = 200
 """Subsets per problem and budget for votes; see `harness.stats.votes`."""
 
 
-def evaluate(run: RunFolder) -> list[ResultRow]:
+@dataclass(frozen=True)
+class Results:
+    """All that a run says."""
+
+    rows: tuple[ResultRow, ...]
+    duels: tuple[Duel, ...]
+    """Every PRM's choice against the majority vote, paired, at the largest budget."""
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """One method on one pool: a row without its numbers, and the values behind them."""
+
+    row: ResultRow
+    values: Floats
+    """(P, B)"""
+    cost: _Cost
+
+
+def evaluate(run: RunFolder) -> Results:
     """Return every result of a run, from its files alone.
 
     Raises:
@@ -34,22 +53,26 @@ def evaluate(run: RunFolder) -> list[ResultRow]:
     sweep = read_sweep(run)
     methods = [name for name in METHODS if name in sweep.config["methods"]]
     rows: list[ResultRow] = []
+    duels: list[Duel] = []
     for entry in sweep.pools:
         if entry.kind == "steps":
             continue
         pool = load_pool(run, entry)
         if entry.greedy:
-            rows.extend(_greedy(sweep, pool))
+            rows.extend(_rows(_greedy(sweep, pool), [1]))
             continue
         scored = [
             load_scores(run, sweep, found, pool)
             for found in sweep.scores
             if found.pool == entry.digest
         ]
-        rows.extend(_pool_rows(sweep, pool, scored, methods))
+        budgets = budgets_of(sweep, entry.samples)
+        curves = list(_curves(sweep, pool, scored, budgets, methods))
+        rows.extend(row for curve in curves for row in _rows(curve, budgets))
+        duels.extend(_duels(curves, budgets[-1]))
     if "first_error" in methods:
         rows.extend(first_error_rows(run, sweep))
-    return rows
+    return Results(tuple(rows), tuple(duels))
 
 
 def budgets_of(sweep: SweepFile, samples: int) -> list[int]:
@@ -104,23 +127,25 @@ def _mean(values: Floats) -> float | None:
     return None if not values.size or np.isnan(values).any() else float(values.mean())
 
 
-def _greedy(sweep: SweepFile, pool: PoolArrays) -> Iterator[ResultRow]:
-    row = _row(sweep, pool, "greedy")
-    yield from _rows(row, pool.correct, [1], _Cost.of(pool))
+def _greedy(sweep: SweepFile, pool: PoolArrays) -> _Curve:
+    return _Curve(_row(sweep, pool, "greedy"), pool.correct, _Cost.of(pool))
 
 
-def _pool_rows(
-    sweep: SweepFile, pool: PoolArrays, scored: Sequence[ScoreArrays], methods: Sequence[str]
-) -> Iterator[ResultRow]:
-    """Yield the rows of every method on one pool."""
-    budgets = budgets_of(sweep, pool.entry.samples)
+def _curves(
+    sweep: SweepFile,
+    pool: PoolArrays,
+    scored: Sequence[ScoreArrays],
+    budgets: Sequence[int],
+    methods: Sequence[str],
+) -> Iterator[_Curve]:
+    """Yield every method on one pool, under every PRM and aggregation that it can use."""
     votes = _votes(sweep, pool, scored, budgets, methods)
     cost = _Cost.of(pool)
     if "majority" in methods:
-        yield from _rows(_row(sweep, pool, "majority"), votes[None, None], budgets, cost)
+        yield _Curve(_row(sweep, pool, "majority"), votes[None, None], cost)
     if "pass_at_n" in methods:
         values = pass_at_n(pool.correct, pool.present, budgets)
-        yield from _rows(_row(sweep, pool, "pass_at_n"), values, budgets, cost)
+        yield _Curve(_row(sweep, pool, "pass_at_n"), values, cost)
     for scores in scored:
         cost = _Cost.of(pool, scores)
         names = list(scores.scores)
@@ -139,7 +164,18 @@ def _pool_rows(
                     aggregation=name,
                     headline=name == scores.entry.aggregation,
                 )
-                yield from _rows(row, values, budgets, cost)
+                yield _Curve(row, values, cost)
+
+
+def _duels(curves: Sequence[_Curve], budget: int) -> Iterator[Duel]:
+    """Compare every PRM's methods, by its declared aggregation, with the majority vote."""
+    votes = next((c.values[:, -1] for c in curves if c.row.method == "majority"), None)
+    for curve in curves:
+        row = curve.row
+        if votes is None or row.prm is None or not row.headline or row.policy is None:
+            continue
+        found = compare(f"{row.method} {row.prm}", "majority", curve.values[:, -1], votes)
+        yield Duel(row.task, row.policy, budget, found)
 
 
 def _votes(
@@ -182,16 +218,16 @@ def _votes(
     return found
 
 
-def _rows(
-    row: ResultRow, values: Floats, budgets: Sequence[int], cost: _Cost
-) -> Iterator[ResultRow]:
-    """Yield one row per budget; `values` is (P, B). Without one grade the value stays absent."""
+def _rows(curve: _Curve, budgets: Sequence[int]) -> Iterator[ResultRow]:
+    """Yield one row per budget. Without one grade the value stays absent."""
+    row = curve.row
     for column, budget in enumerate(budgets):
-        own = values[:, column]
+        own = curve.values[:, column]
         if np.isnan(own).all():
             yield replace(row, budget=budget)
             continue
-        yield cost.at(_with(row, estimate(own), budget), budget, own, judged=row.prm is not None)
+        made = _with(row, estimate(own), budget)
+        yield curve.cost.at(made, budget, own, judged=row.prm is not None)
 
 
 def _row(sweep: SweepFile, pool: PoolArrays, method: str) -> ResultRow:

@@ -23,12 +23,12 @@ def make_report(run: RunFolder, progress: Progress) -> Report:
         DataError: the run is not complete, or a file of it is torn.
     """
     progress.start("report", 3, 0, "parts")
-    rows = evaluate(run)
+    results = evaluate(run)
     progress.advance(1, "results")
-    write_results(rows, run.root)
+    write_results(results.rows, run.root)
     shown = samples(run)
     progress.advance(1, "samples")
-    report = write_report(rows, shown, _about(run), run.report)
+    report = write_report(results.rows, results.duels, shown, _about(run), run.report)
     progress.advance(1, "figures and page")
     progress.finish()
     return report

@@ -111,7 +111,7 @@ def test_a_line_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     for path in (tmp_path / "none.jsonl", tmp_path):
-        with pytest.raises(DataError, match="cannot read .*check the path"):
+        with pytest.raises(DataError, match=r"cannot read .*check the path"):
             PoolPolicy(Spec("x", "pool", str(path)))
 
 

@@ -51,7 +51,7 @@ def test_one_too_few_names_file_line_and_counts(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"s:2: 1 scores for the 2 steps .*,covers=prefix"):
         prm.judge(ask(TWO))
     prm = open_(tmp_path / "s", {"id": "p", "scores": [0.5] * 3})
-    with pytest.raises(DataError, match="s:1: 3 scores for the 2 steps of solution 0 of 'p'$"):
+    with pytest.raises(DataError, match=r"s:1: 3 scores for the 2 steps of solution 0 of 'p'$"):
         prm.judge(ask(TWO))
 
 

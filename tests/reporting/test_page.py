@@ -82,12 +82,12 @@ def hostile_report(folder: Path) -> Report:
         versions=tuple((name, name) for name in names),
     )
     shown = [hostile_sample(i, text) for i, text in enumerate(ATTACKS)]
-    return write_report(rows, shown, about, folder)
+    return write_report(rows, (), shown, about, folder)
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
-    return write_report(ROWS, samples(), ABOUT, tmp_path_factory.mktemp("report"))
+    return write_report(ROWS, (), samples(), ABOUT, tmp_path_factory.mktemp("report"))
 
 
 # --- without a browser ---------------------------------------------------------------------------
@@ -153,7 +153,7 @@ def test_every_line_and_figure_is_in_the_page(report: Report) -> None:
 
 def test_missing_figures_are_named(tmp_path: Path) -> None:
     rows = [row(seconds_per_problem=None)]
-    text = write_report(rows, (), ABOUT, tmp_path).page.read_text()
+    text = write_report(rows, (), (), ABOUT, tmp_path).page.read_text()
     assert "Not drawn: Accuracy against measured seconds: chain_arithmetic" in text
     assert 'id="samples"' not in text
 
