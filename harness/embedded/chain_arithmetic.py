@@ -10,31 +10,56 @@ has one step per operation, with the values put in, and a last step with the ans
     \\boxed{275}
 
 Equations that the answer does not depend on are worked out too: a mistake there leaves the answer
-right. `level` is the number of steps, 4 to 12. On the right path every value has two or three digits and
-lies within -299..299, and at most two traps are of a modal kind (see `mistakes`), which keeps a right solution
-within the reach of some tens of samples.
+right. `level` is the number of steps, 4 to 12. On the right path every value lies within -299..299
+and at most two traps are of a modal kind (see `mistakes`), which keeps a right solution within the
+reach of some tens of samples.
 """
 
 import random
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from harness.embedded.mistakes import Hand
+from harness.embedded.splits import Split
 
-LEVELS = (4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 10, 11, 12)
-"""Numbers of steps that problems need, the boxed answer included; shorter ones come more often."""
+LEVELS = tuple(range(4, 13))
+"""Numbers of steps that a problem can need, the boxed answer included."""
 
-_LEAST, _LIMIT = 10, 299
-"""Bounds on the size of every value on the right path."""
-_MODAL_QUOTA = (0,) * 8 + (1,) * 9 + (2,) * 3
-"""How many modal traps a problem gets, drawn evenly from this list."""
+_LIMIT = 299
+"""Bound on the size of every value on the right path."""
 _MAX_IDLE = 2
 """How many operations may have no influence on the answer."""
 _EQUATION = re.compile(r"([a-z])=(\w+)([-+*])(\w+)(?:([-+*])(\w+))?")
 
 Term = int | str
 """A number, or the name of a variable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """How often what comes up in random problems."""
+
+    levels: tuple[int, ...]
+    """Numbers of steps, taken in turn."""
+    quotas: tuple[int, ...]
+    """How many modal traps a problem gets, drawn evenly from here."""
+    newest: float
+    """How often an equation builds on the newest variable rather than on any."""
+    negative: float
+    """How often an equation with a negative value is thrown away again."""
+    least: int
+    """The smallest size of a value on the right path."""
+
+
+MIXES: Mapping[Split, Mix] = MappingProxyType(
+    {
+        "train": Mix(LEVELS, (0,) * 5 + (1,) * 9 + (2,) * 6, 0.75, 0.6, 2),
+        "test": Mix((*LEVELS, 4, 5, 6, 7, 8), (0,) * 8 + (1,) * 9 + (2,) * 3, 0.92, 0.8, 10),
+    }
+)
+"""Split -> mix. Training problems are somewhat harder and more varied than those of the test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,27 +181,27 @@ def _look_up(term: Term, values: dict[str, int], hand: Hand) -> int:
     return values[newest] if wrong and hand.slips("variable") else values[term]
 
 
-def generate(rng: random.Random, level: int) -> Chain:
+def generate(rng: random.Random, level: int, mix: Mix = MIXES["test"]) -> Chain:
     """A random problem whose solution has this many steps."""
-    quota = rng.choice(_MODAL_QUOTA)
+    quota = rng.choice(mix.quotas)
     while True:
-        chain = _attempt(rng, level - 1, quota)
+        chain = _attempt(rng, level - 1, quota, mix)
         if chain is not None:
             return chain
 
 
-def _attempt(rng: random.Random, operations: int, quota: int) -> Chain | None:
+def _attempt(rng: random.Random, operations: int, quota: int, mix: Mix) -> Chain | None:
     """One try at a problem; None when it misses the quota or wanders out of range."""
     equations: list[Equation] = []
     values: dict[str, int] = {}
     left, modal = operations, 0
     while left:
         for _ in range(12):
-            equation = _random_equation(rng, list(values), left)
+            equation = _random_equation(rng, list(values), left, mix)
             hand, trial = Hand(), dict(values)
             numbers = [_result(step) for step in work_out(equation, trial, hand)]
-            rare = min(numbers) < 0 and rng.random() < 0.8
-            fits = all(_LEAST <= abs(number) <= _LIMIT for number in numbers)
+            rare = min(numbers) < 0 and rng.random() < mix.negative
+            fits = all(mix.least <= abs(number) <= _LIMIT for number in numbers)
             if fits and not rare and modal + hand.modal_traps() <= quota:
                 break
         else:
@@ -194,14 +219,14 @@ def _result(step: str) -> int:
     return int(step.rsplit("=", 1)[1])
 
 
-def _random_equation(rng: random.Random, names: list[str], left: int) -> Equation:
+def _random_equation(rng: random.Random, names: list[str], left: int, mix: Mix) -> Equation:
     name = "abcdefghijklmnop"[len(names)]
     if not names:
         op = rng.choice("++-*")
         if op == "*":
             return Equation(name, (rng.randrange(12, 50), rng.randrange(2, 9)), (op,))
         return Equation(name, (rng.randrange(11, 99), rng.randrange(11, 99)), (op,))
-    known = names[-1] if rng.random() < 0.92 else rng.choice(names)
+    known = names[-1] if rng.random() < mix.newest else rng.choice(names)
     other: Term = rng.choice(names) if rng.random() < 0.2 else rng.randrange(3, 80)
     factor = rng.randrange(2, 9 if rng.random() < 0.4 else 5)
     sign = rng.choice("+-")

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from harness.embedded import chain_arithmetic, chain_programs
@@ -31,8 +32,13 @@ class Encoded(NamedTuple):
 
 def problems(domain: str, split: Split, seed: str) -> Iterator[Chain | Program]:
     """Endless distinct problems of one domain and split."""
-    task = TASKS[domain]
-    found: Iterator[Chain | Program] = stream(task.generate, task.LEVELS, split, seed)
+    found: Iterator[Chain | Program]
+    if domain == "programs":
+        found = stream(chain_programs.generate, chain_programs.LEVELS, split, seed)
+    else:
+        mix = chain_arithmetic.MIXES[split]
+        make = partial(chain_arithmetic.generate, mix=mix)
+        found = stream(make, mix.levels, split, seed)
     return found
 
 

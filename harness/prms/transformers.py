@@ -5,15 +5,14 @@ where is said by `harness.prms.recipe`. The options are the recipe's (``template
 ``head``, ``semantics``, ``aggregation``, ``max_length``, ``overflow=error|skip``) and the machine's
 (``dtype``, ``device``, ``revision``, ``batch``: tokens of a forward pass, padding included).
 
-One forward pass per solution scores all its steps. Inputs go sorted by length, padded on the right;
-causal attention never looks there, so no mask is needed and the fastest kernels apply. Equal
-drafts of a request are scored once.
+One forward pass per solution scores all its steps; beginnings that the solutions of a problem have
+in common, the prompt first of all, are computed once where that is cheaper, and equal drafts of a
+request are one. See `harness.prms.forward`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -24,6 +23,7 @@ from harness.cost import Architecture
 from harness.errors import ConfigError, DataError, InfrastructureError
 from harness.policies import checkpoint
 from harness.policies.options import Options
+from harness.prms.forward import Forward
 from harness.prms.prm import Covers, check_fit
 from harness.prms.recipe import Encoded, Encoder, from_options
 from harness.types import Draft, Json, Judge, Judged, Semantics, Spec, StepScores, Tokens
@@ -31,8 +31,6 @@ from harness.types import Draft, Json, Judge, Judged, Semantics, Spec, StepScore
 _TOKENS = {"cpu": 2_048, "other": 32_768}
 """Default tokens of a forward pass. On a CPU the activations of a small model then stay in the
 cache (16,384 tokens took 1.3 times as long); on a GPU those of a 7B model take a few GB."""
-
-Floats = NDArray[np.float64]
 
 
 class TransformersPrm:
@@ -71,7 +69,7 @@ class TransformersPrm:
         self.architecture: Architecture | None = checkpoint.architecture(
             self._config, spec.target, head="value"
         )
-        self._model: Any = None
+        self._forward: Forward | None = None
 
     @property
     def semantics(self) -> Semantics:
@@ -107,66 +105,74 @@ class TransformersPrm:
 
     def judge(self, requests: Sequence[Judge]) -> list[Judged]:
         """Score; see `Prm.judge`."""
-        encoded = [self._encoder.encode(r.question, r.drafts) for r in requests]
-        for request, inputs in zip(requests, encoded, strict=True):
-            self._check_lengths(request, inputs)
+        encoded = [self._encode(request) for request in requests]
         # Equal inputs of one request are one piece of work; requests do not share.
-        work = list(
-            dict.fromkeys(
-                (number, one)
-                for number, inputs in enumerate(encoded)
-                for one in inputs
-                if one is not None and len(one.ids) <= self._max_length
-            )
-        )
-        raw = dict(zip(work, self._forward([one for _, one in work]), strict=True))
+        unique = [list(dict.fromkeys(one for one in inputs if one)) for inputs in encoded]
+        try:
+            read = self._open.read(unique) if any(unique) else [([], 0)] * len(unique)
+        except torch.OutOfMemoryError as error:
+            raise InfrastructureError(
+                f"{self.spec.name}: out of memory; try batch={max(1, self._tokens // 2)}"
+            ) from error
         return [
-            self._reply(number, request, encoded[number], raw)
-            for number, request in enumerate(requests)
+            self._reply(request, inputs, dict(zip(ones, values, strict=True)), computed)
+            for request, inputs, ones, (values, computed) in zip(
+                requests, encoded, unique, read, strict=True
+            )
         ]
 
     def close(self) -> None:
         """Let the model go; it is loaded again if it is asked again."""
-        self._model = None
+        self._forward = None
 
     @property
-    def _open(self) -> Any:
+    def _open(self) -> Forward:
         """The model, loaded when it is first asked to score: a plan needs no weights."""
-        if self._model is None:
+        if self._forward is None:
             model = checkpoint.load(
                 transformers.AutoModelForTokenClassification,
                 self._found,
                 dtype=self._dtype,
                 use_safetensors=True,
             ).to(self._device)
-            self._check_causal(model)
-            self._model = model
-        return self._model
+            self._forward = Forward(model, self._tokens, self.architecture)
+        return self._forward
+
+    def _encode(self, request: Judge) -> list[Encoded | None]:
+        """Return the input of each draft; None for one without steps, or skipped for its length.
+
+        Raises:
+            DataError: an input that is too long, unless such are to be skipped.
+        """
+        inputs = self._encoder.encode(request.question, request.drafts)
+        for i, one in enumerate(inputs):
+            if one is None or len(one.ids) <= self._max_length:
+                continue
+            if self._recipe.overflow == "error":
+                raise DataError(
+                    f"PRM {self.spec.name}: solution {request.first + i} of "
+                    f"{request.question.id!r} has {len(one.ids)} tokens, the model reads "
+                    f"{self._max_length}; add overflow=skip to leave such solutions unscored"
+                )
+            inputs[i] = None
+        return inputs
 
     def _reply(
         self,
-        number: int,
         request: Judge,
         inputs: Sequence[Encoded | None],
-        raw: dict[tuple[int, Encoded], Floats],
+        values: dict[Encoded, NDArray[np.float64]],
+        computed: int,
     ) -> Judged:
         """Return the scores of one request's drafts and what they cost."""
-        found = [None if one is None else raw.get((number, one)) for one in inputs]
         scores = tuple(
-            None if one is None or values is None else self._scores(draft, one, values)
-            for draft, one, values in zip(request.drafts, inputs, found, strict=True)
+            None if one is None else self._scores(draft, one, values[one])
+            for draft, one in zip(request.drafts, inputs, strict=True)
         )
-        scored = [one for one in inputs if one is not None and (number, one) in raw]
-        return Judged(
-            scores,
-            Tokens(
-                calls=len(scored),
-                prefill_logical=sum(len(one.ids) for one in scored),
-                prefill_computed=sum(len(one.ids) for one in set(scored)),
-            ),
-        )
+        sizes = [len(one.ids) for one in inputs if one is not None]
+        return Judged(scores, Tokens(len(sizes), sum(sizes), computed))
 
-    def _scores(self, draft: Draft, one: Encoded, values: Floats) -> StepScores:
+    def _scores(self, draft: Draft, one: Encoded, values: NDArray[np.float64]) -> StepScores:
         scores = StepScores(
             tuple(self._recipe.scores(values).tolist()),
             self._recipe.semantics,
@@ -174,45 +180,6 @@ class TransformersPrm:
             tokens=len(one.ids),
         )
         return check_fit(scores, draft, self.covers, self.spec.name)
-
-    @torch.inference_mode()
-    def _forward(self, inputs: Sequence[Encoded]) -> list[Floats]:
-        """Return the head's numbers at the places read: (steps, labels) per input."""
-        results: list[Floats] = [np.empty((0, 0))] * len(inputs)
-        for batch in plan([len(one.ids) for one in inputs], self._tokens):
-            part = [inputs[i] for i in batch]
-            try:
-                values = self._read(part)
-            except torch.OutOfMemoryError as error:
-                raise InfrastructureError(
-                    f"{self.spec.name}: out of memory; try batch={max(1, self._tokens // 2)}"
-                ) from error
-            for i, rows in zip(batch, values, strict=True):
-                results[i] = rows
-        return results
-
-    def _read(self, part: Sequence[Encoded]) -> list[Floats]:
-        """Return the head's numbers of one batch: body for all tokens, head where it is read."""
-        ids = np.zeros((len(part), max(len(one.ids) for one in part)), np.int64)
-        for row, one in enumerate(part):
-            ids[row, : len(one.ids)] = one.ids
-        lengths = [len(one.reads) for one in part]
-        rows = np.repeat(np.arange(len(part)), lengths)
-        columns = np.concatenate([one.reads for one in part])
-        logits = self._open(input_ids=torch.from_numpy(ids).to(self._device)).logits
-        values = logits[torch.from_numpy(rows), torch.from_numpy(columns)].double().cpu().numpy()
-        return np.split(values, np.cumsum(lengths)[:-1])
-
-    def _check_lengths(self, request: Judge, inputs: Sequence[Encoded | None]) -> None:
-        if self._recipe.overflow == "skip":
-            return
-        for i, one in enumerate(inputs):
-            if one is not None and len(one.ids) > self._max_length:
-                raise DataError(
-                    f"PRM {self.spec.name}: solution {request.first + i} of "
-                    f"{request.question.id!r} has {len(one.ids)} tokens, the model reads "
-                    f"{self._max_length}; add overflow=skip to leave such solutions unscored"
-                )
 
     def _check_labels(self) -> None:
         labels, needed = self._config.num_labels, 2 if self._recipe.head == "softmax" else 1
@@ -222,34 +189,3 @@ class TransformersPrm:
                 f"PRM {self.spec.target}: head={self._recipe.head} reads {needed} number(s) per "
                 f"token and the model gives {labels}; use {hint}"
             )
-
-    @torch.inference_mode()
-    def _check_causal(self, model: Any) -> None:
-        """Refuse a model that looks ahead: its scores would depend on later steps and padding."""
-        size = model.config.get_text_config().vocab_size
-        ids = (torch.arange(8, device=model.device) * 7919 + 11)[None] % size
-        long, short = model(input_ids=ids).logits, model(input_ids=ids[:, :4]).logits
-        tolerance = 1e-3 if model.dtype == torch.float32 else 0.1
-        if (long[:, :4] - short).abs().max() > tolerance * (1 + short.abs().max()):
-            raise ConfigError(
-                f"PRM {self.spec.target}: {type(model).__name__} looks ahead of the step "
-                "that it scores; a causal model is needed"
-            )
-
-
-def plan(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
-    """Yield batches of places, longest inputs first, none above `tokens` with its padding.
-
-    An input longer than `tokens` gets a batch of its own. Inputs of like length share a batch, so
-    that little of it is padding.
-    """
-    batch: list[int] = []
-    width = 0
-    for place in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
-        width = max(width, lengths[place])
-        if batch and width * (len(batch) + 1) > tokens:
-            yield batch
-            batch, width = [], lengths[place]
-        batch.append(place)
-    if batch:
-        yield batch

@@ -113,8 +113,7 @@ def test_whole_differs_from_each(tiny: Path) -> None:
         open_prm(replace(spec, options={"steps": "whole"}), TransformersPrm),
     )
     assert each.identity() != whole.identity()
-    (a,), (b,) = (
-        _values(p.judge([Judge(_requests()[0].question, DRAFTS[:1])])) for p in (each, whole)
-    )
+    request = Judge(_requests()[0].question, DRAFTS[:1])
+    (a,), (b,) = (_values(prm.judge([request])) for prm in (each, whole))
     assert b == [pytest.approx(a[-1], abs=1e-5)]
     assert open_prm(replace(spec, options={"steps": "each"}), TransformersPrm).spec.options == {}

@@ -159,19 +159,19 @@ def test_missing_figures_are_named(tmp_path: Path) -> None:
 
 
 def test_an_empty_run_makes_a_page(tmp_path: Path) -> None:
-    made = write_report((), (), ABOUT, tmp_path)
+    made = write_report((), (), (), ABOUT, tmp_path)
     assert "The run has no results yet." in made.page.read_text()
 
 
 def test_same_input_same_bytes(tmp_path: Path) -> None:
     rows = [row(**NO_COST), row(prm="p", method="best_of_n", **NO_COST)]
-    one, other = (write_report(rows, samples(), ABOUT, tmp_path / name) for name in "ab")
+    one, other = (write_report(rows, (), samples(), ABOUT, tmp_path / name) for name in "ab")
     assert one.page.read_bytes() == other.page.read_bytes()
 
 
 def test_mixed_runs_are_refused_and_nothing_is_written(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="report each run by itself"):
-        write_report([row(), row(run_digest="1" * 64)], (), ABOUT, tmp_path / "report")
+        write_report([row(), row(run_digest="1" * 64)], (), (), ABOUT, tmp_path / "report")
     assert not (tmp_path / "report").exists()
 
 
