@@ -6,7 +6,8 @@ nearest key. A `Sweep` is inert: making one opens no file, model or connection.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,35 @@ def preset_text(name: str) -> str:
     return (resources.files("harness") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
 
 
+def places(source: str | None) -> dict[tuple[str, str], str]:
+    """Return where the names in a preset or YAML file stand: (key, name) → ``file:line``.
+
+    For errors that only show when a name is looked up; the file was read by `load_sweep` before.
+    """
+    if source is None:
+        return {}
+    where, text = _source(source)
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    return {
+        (key.value, item.value): f"{where}:{item.start_mark.line + 1}"
+        for key, value in (node.value if node else ())
+        if isinstance(value, yaml.SequenceNode)
+        for item in value.value
+        if isinstance(item, yaml.ScalarNode)
+    }
+
+
+@contextmanager
+def naming(place: str | None) -> Iterator[None]:
+    """Put the place of a name, if it has one, before an error about it."""
+    try:
+        yield
+    except ConfigError as error:
+        if place is None:
+            raise
+        raise ConfigError(f"{place}: {error}") from error
+
+
 def load_sweep(source: str | None, overrides: Mapping[str, Any]) -> Sweep:
     """Return the sweep of a preset name or YAML file (or neither) with `overrides` on top.
 
@@ -102,17 +132,7 @@ def load_sweep(source: str | None, overrides: Mapping[str, Any]) -> Sweep:
     Raises:
         ConfigError: an unknown preset, file or key, a broken YAML, a value of the wrong kind.
     """
-    where, text = "command line", ""
-    if source is not None:
-        path = Path(source)
-        if path.suffix in {".yaml", ".yml"} or path.is_file():
-            where = source
-            try:
-                text = path.read_text(encoding="utf-8")
-            except OSError as error:
-                raise ConfigError(f"{source}: {error.strerror}") from error
-        else:
-            where, text = f"preset {source}", preset_text(source)
+    where, text = ("command line", "") if source is None else _source(source)
     data, lines = _read(where, text)
     for key, value in overrides.items():
         _set(data, key, value)
@@ -141,6 +161,18 @@ def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Return ``key: old → new`` for every setting that differs."""
     keys = sorted({*old, *new})
     return [f"{k}: {old.get(k)!r} → {new.get(k)!r}" for k in keys if old.get(k) != new.get(k)]
+
+
+def _source(source: str) -> tuple[str, str]:
+    """Return how messages call a preset or YAML file, and its text."""
+    path = Path(source)
+    if path.suffix not in {".yaml", ".yml"} and not path.is_file():
+        return f"preset {source}", preset_text(source)
+    try:
+        return source, path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise ConfigError(f"{source}: {reason}") from error
 
 
 def _read(where: str, text: str) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:

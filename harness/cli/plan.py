@@ -30,7 +30,7 @@ def plan(
     Upper bounds hold if every candidate reaches max_tokens. Where the run folder holds finished
     work, what is left is expected to cost the same per candidate. Unknown is said, never zero.
     """
-    from harness.config import load_sweep
+    from harness.config import load_sweep, places
     from harness.paths import data_folder
     from harness.registry import open_policy
     from harness.runner.estimate import estimate
@@ -51,7 +51,11 @@ def plan(
         settings=setting,
     )
     made = make_plan(
-        load_sweep(preset, given), data_folder(data_dir), open_policy, RunTruth().open_prm
+        load_sweep(preset, given),
+        data_folder(data_dir),
+        open_policy,
+        RunTruth().open_prm,
+        places(preset),
     )
     folder = RunFolder(out or default_out(made))
     stages = estimate(made, folder)

@@ -37,7 +37,7 @@ def run(
     """
     from harness.cli.main import command_line
     from harness.cli.progress import TerminalProgress
-    from harness.config import load_sweep
+    from harness.config import load_sweep, places
     from harness.paths import data_folder
     from harness.registry import open_policy
     from harness.runner.execute import default_out, execute
@@ -58,7 +58,7 @@ def run(
     )
     sweep = load_sweep(preset, given)
     truth = RunTruth()
-    plan = make_plan(sweep, data_folder(data_dir), open_policy, truth.open_prm)
+    plan = make_plan(sweep, data_folder(data_dir), open_policy, truth.open_prm, places(preset))
     folder = out or default_out(plan)
     typer.echo(f"run folder: {folder}", err=True)
     with TerminalProgress() as progress:

@@ -98,14 +98,18 @@ def language_loss(hidden: Tensor, embedding: Tensor, batch: Batch) -> Tensor:
     return torch.nn.functional.cross_entropy(logits.float(), batch.tokens[:, 1:][mask])
 
 
-def step_loss(hidden: Tensor, head: Any, batch: Batch) -> Tensor:
-    """Binary cross-entropy at the step ends; zero where a batch has none."""
+def step_loss(hidden: Tensor, head: Any, batch: Batch, line_end: int) -> Tensor:
+    """Binary cross-entropy wherever there is a target; step ends count five times.
+
+    Zero for a batch without any.
+    """
     mask = batch.labels >= 0
     logits = head(hidden[mask]).squeeze(-1).float()
+    weight = 1.0 + 4.0 * (batch.tokens[mask] == line_end)
     total = torch.nn.functional.binary_cross_entropy_with_logits(
-        logits, batch.labels[mask], reduction="sum"
+        logits, batch.labels[mask], weight, reduction="sum"
     )
-    return total / max(1, len(logits))
+    return total / weight.sum().clamp(min=1.0)
 
 
 Loss = Callable[[Tensor, Batch, float], Tensor]

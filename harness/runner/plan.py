@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.config import Sweep
+from harness.config import Sweep, naming
 from harness.digest import digest
 from harness.errors import ConfigError, nearest, unknown
 from harness.prms.aggregate import check as check_aggregation
@@ -104,19 +104,33 @@ def make_plan(
     data_dir: Path | None,
     open_policy: Callable[[str], Policy],
     open_prm: Callable[[str], Prm],
+    places: Mapping[tuple[str, str], str] | None = None,
 ) -> Plan:
     """Resolve a sweep.
+
+    Args:
+        sweep: the settings.
+        data_dir: folder of local data sets.
+        open_policy: opens what a policy's name stands for.
+        open_prm: the same for PRMs.
+        places: where names stand in a file, for errors; from `harness.config.places`.
 
     Raises:
         ConfigError: an unknown name, or parts that do not go together.
         DataError: a data set that is not there or of another revision.
     """
+    known = places or {}
     for method in sweep.methods:
         if method not in METHODS:
-            raise unknown("method", method, METHODS)
-    groups, tasks = _load_tasks(sweep, data_dir)
-    policies = [open_policy(text) for text in sweep.policies]
-    prms = [open_prm(text) for text in sweep.prms]
+            raise unknown("method", method, METHODS, known.get(("methods", method), ""))
+    groups, tasks = _load_tasks(sweep, data_dir, known)
+    policies, prms = [], []
+    for text in sweep.policies:
+        with naming(known.get(("policies", text))):
+            policies.append(open_policy(text))
+    for text in sweep.prms:
+        with naming(known.get(("prms", text))):
+            prms.append(open_prm(text))
     _check(sweep, tasks, policies, prms)
     pools = [pool for task in tasks for pool in _pools(sweep, task, policies)]
     sources = [pool.source for pool in pools if not pool.greedy]
@@ -127,19 +141,20 @@ def make_plan(
 
 
 def _load_tasks(
-    sweep: Sweep, data_dir: Path | None
+    sweep: Sweep, data_dir: Path | None, places: Mapping[tuple[str, str], str]
 ) -> tuple[dict[str, tuple[str, ...]], list[Task]]:
     """Load every task once, in the order asked for."""
     groups: dict[str, tuple[str, ...]] = {}
     tasks: dict[str, Task] = {}
     for name in sweep.tasks:
-        members = load(
-            name,
-            data_dir=data_dir,
-            include=tuple(Path(folder) for folder in sweep.include),
-            limit=sweep.limit,
-            seed=sweep.seed,
-        )
+        with naming(places.get(("tasks", name))):
+            members = load(
+                name,
+                data_dir=data_dir,
+                include=tuple(Path(folder) for folder in sweep.include),
+                limit=sweep.limit,
+                seed=sweep.seed,
+            )
         if [task.name for task in members] != [name]:
             groups[name] = tuple(task.name for task in members)
         tasks.update({task.name: task for task in members})

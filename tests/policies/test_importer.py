@@ -103,3 +103,86 @@ def test_a_source_that_matches_nothing(tmp_path: Path) -> None:
     source = _source(tmp_path, [{"q": "?", "t": "x"}])
     with pytest.raises(DataError, match="none of its 1 rows belongs to a problem"):
         write_pool(source, tmp_path / "p", parse_mapping(["question=q", "text=t"]), {})
+
+
+@pytest.mark.parametrize(
+    ("name", "pairs", "task", "counts"),
+    [
+        (
+            "math500_pools/qwen2.5-math-1.5b_runA_n4_candidates.jsonl.gz",
+            ["question=problem", "text=responses"],
+            "math500",
+            (500, 2000, 500, 0),
+        ),
+        (
+            "rho_greedy/rho-math-7b-v0.1_math500.jsonl.gz",
+            ["question=question", "text=code"],
+            "math500",
+            (500, 500, 500, 0),
+        ),
+        (
+            "gsm8k_pools/openai_example_model_solutions.jsonl.gz",
+            ["question=question", "text=175b_verification.solution"],
+            "gsm8k",
+            (1319, 1319, 1319, 0),
+        ),
+        (
+            "gsm8k_pools/rft_llama7b_3runs.jsonl.gz",
+            ["question=question", "text=outputs"],
+            "gsm8k",
+            (1319, 3957, 1319, 0),
+        ),
+        (
+            "gsm8k_pools/rft_llama7b_3runs.jsonl.gz",
+            ["question=question", "text=outputs.2"],
+            "gsm8k",
+            (1319, 1319, 1319, 0),
+        ),
+        (
+            "gsm8k_pools/mot_GPT4_gsm_cot1.json.gz",
+            ["question=question", "text=generated"],
+            "gsm8k",
+            (1319, 3955, 1319, 0),
+        ),
+        (
+            "math_rm/qwen25math_math100x8_rm.jsonl.gz",
+            ["question=question", "text=response", "scores=pred_score"],
+            "math500",
+            (100, 40, 5, 95),
+        ),
+        (
+            "olympiadbench_pool/qwen2.5-7b-instruct_t1_n8.json.gz",
+            ["id=id", "steps=steps", r"join=\n\n"],
+            None,
+            (200, 1600, 200, 0),
+        ),
+    ],
+)
+def test_real_recordings(
+    data_dir: Path,
+    tmp_path: Path,
+    name: str,
+    pairs: list[str],
+    task: str | None,
+    counts: tuple[int, ...],
+) -> None:
+    ids: dict[str, str] = {}
+    if task is not None:
+        key = {"math500": "problem", "gsm8k": "question"}[task]
+        with (data_dir / task / "test.jsonl").open() as file:
+            ids = {" ".join(json.loads(row)[key].split()): f"{i}" for i, row in enumerate(file)}
+    target = tmp_path / "pool.jsonl.gz"
+    done = write_pool(data_dir / "recorded" / name, target, parse_mapping(pairs), ids)
+    assert (done.rows, done.candidates, len(done.problems), len(done.unmatched)) == counts
+    sizes = _pool(target).sizes
+    assert (sum(sizes.values()), len(sizes)) == counts[1:3]
+
+
+def test_joined_steps_and_equal_bytes(tmp_path: Path) -> None:
+    source = _source(tmp_path, [{"id": 1, "s": ["a", "b"], "n": 5}])
+    mapping = parse_mapping(["id=id", "steps=s", r"join=\n", "tokens=n"])
+    for name in ("a.gz", "b.gz"):
+        write_pool(source, tmp_path / name, mapping, {})
+    assert (tmp_path / "a.gz").read_bytes() == (tmp_path / "b.gz").read_bytes()
+    draft = _pool(tmp_path / "a.gz").candidate("1", 0).draft
+    assert (draft.steps, draft.tokens) == (("a\n", "b"), 5)

@@ -233,4 +233,4 @@ def test_pickled_weights_are_not_read(tiny: Path, tmp_path: Path) -> None:
 def test_an_architecture_that_takes_no_positions_is_refused(make_model) -> None:
     folder = make_model("Bloom", n_layer=2, n_head=4)
     with pytest.raises(ConfigError, match="BloomForCausalLM"):
-        open_(folder)
+        open_(folder).extend([ask()])

@@ -188,3 +188,90 @@ def test_mistakes_are_one_line_and_exit_2(  # type: ignore[no-untyped-def]
     assert len(errors) == 1
     assert message in errors[0]
     assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "message"),
+    [
+        ("tasks", "sumz", "sweep.yaml:2: unknown task 'sumz'; did you mean 'sums'?"),
+        ("prms", "fake:orakle", "sweep.yaml:2: unknown fake PRM 'orakle'; did you mean 'oracle'?"),
+        ("policies", "embeded", "sweep.yaml:2: unknown policy 'embeded'; did you mean 'embedded'?"),
+        ("methods", "majorty", "sweep.yaml:2: unknown method 'majorty'; did you mean 'majority'?"),
+    ],
+)
+def test_a_wrong_name_in_a_file_is_named_with_file_and_line(  # type: ignore[no-untyped-def]
+    cli, quick_tasks: Path, script: Path, tmp_path: Path, key: str, name: str, message: str
+) -> None:
+    path = tmp_path / "sweep.yaml"
+    keys = {
+        "tasks": "sums",
+        "policies": f"fake:{script}",
+        "prms": "fake:oracle",
+        "methods": "majority",
+    }
+    order = [key, *(other for other in keys if other != key)]
+    keys[key] = name
+    path.write_text(
+        "name: mistaken\n"
+        + "".join(f"{other}: [{json.dumps(keys[other])}]\n" for other in order)
+        + f"include: [{quick_tasks}]\n"
+    )
+    done = cli("run", path, "--out", tmp_path / "out")
+    assert done.code == 2
+    assert message in done.err
+    assert not (tmp_path / "out").exists()
+
+
+def _broken_scores(tmp_path: Path, change: str) -> Path:
+    rows: list[object] = []
+    for i in range(12):
+        for j in range(4):
+            scores: list[float] | None = [0.5, 0.5]
+            if (i, j) == (7, 2):
+                scores = {"few": [0.5], "nan": [0.5, float("nan")], "many": [0.5] * 3}[change]
+            rows.append({"id": f"s{i}", "scores": scores})
+    path = tmp_path / "scores.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "words"), [("few", "1 score"), ("many", "3 scores"), ("nan", "not a finite number")]
+)
+def test_broken_score_files_name_file_line_and_leave_the_pool(  # type: ignore[no-untyped-def]
+    cli, quick_tasks: Path, script: Path, tmp_path: Path, change: str, words: str
+) -> None:
+    path = _broken_scores(tmp_path, change)
+    arguments = _arguments(quick_tasks, script, tmp_path / "out")
+    kept = [a for a in arguments if a != "--prm" and not a.startswith("fake:o")]
+    kept = [a for a in kept if not a.startswith(("fake:anti", "fake:const"))]
+    done = cli(*kept, "--prm", f"recorded:{path}")
+    assert done.code == 2, done.err
+    assert f"{path}:31" in done.err
+    assert words in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_pool_that_lacks_problems_is_refused_before_anything_is_written(  # type: ignore[no-untyped-def]
+    cli, quick_tasks: Path, tmp_path: Path
+) -> None:
+    pool = tmp_path / "pool.jsonl"
+    rows = [{"id": f"s{i}", "text": "x"} for i in range(10)]
+    pool.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = cli(
+        "run", "--include-path", quick_tasks, "--task", "sums", "--policy", f"pool:{pool}",
+        "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert done.code == 2
+    assert "s10" in done.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_one_clear_line(  # type: ignore[no-untyped-def]
+    cli, quick_tasks: Path, script: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    done = cli(*_arguments(quick_tasks, script, tmp_path / "file" / "out"))
+    assert done.code == 2
+    assert "cannot write" in done.err
+    assert "Traceback" not in done.err
