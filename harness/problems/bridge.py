@@ -146,11 +146,17 @@ def _renderer(task: Any) -> Callable[[Row], Any]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Hold back lm-eval's warnings: they speak of options that its own runner has."""
+    """Hold back lm-eval's warnings, which speak of options that its own runner has, and the bars
+    of `datasets`, which tear through ours."""
+    import datasets
+
     log = logging.getLogger("lm_eval")
-    before = log.level
+    before, bars = log.level, datasets.are_progress_bars_disabled()
     log.setLevel(logging.ERROR)
+    datasets.disable_progress_bars()
     try:
         yield
     finally:
         log.setLevel(before)
+        if not bars:
+            datasets.enable_progress_bars()

@@ -36,7 +36,8 @@ def _units(out: Path) -> int:
 
 def test_control_c_keeps_what_is_finished(quick_tasks: Path, script: Path, tmp_path: Path) -> None:
     out, whole = tmp_path / "out", tmp_path / "whole"
-    command = _command(quick_tasks, f"fake:{script},batch=4,seconds=0.2", out)
+    policy = f"fake:{script},batch=4,seconds=0.2"
+    command = _command(quick_tasks, policy, out)
     process = subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
     )
@@ -50,7 +51,7 @@ def test_control_c_keeps_what_is_finished(quick_tasks: Path, script: Path, tmp_p
     assert "Traceback" not in errors
     assert 3 <= _units(out) < 12
     subprocess.run(command, check=True, capture_output=True)
-    subprocess.run(_command(quick_tasks, command[10], whole), check=True, capture_output=True)
+    subprocess.run(_command(quick_tasks, policy, whole), check=True, capture_output=True)
     assert _results(out) == _results(whole)
     assert _candidates(out) == _candidates(whole)
 

@@ -236,7 +236,7 @@ def _broken_scores(tmp_path: Path, change: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("change", "words"), [("few", "1 score"), ("many", "3 scores"), ("nan", "not a finite number")]
+    ("change", "words"), [("few", "1 score"), ("many", "3 scores"), ("nan", "NaN")]
 )
 def test_broken_score_files_name_file_line_and_leave_the_pool(  # type: ignore[no-untyped-def]
     cli, quick_tasks: Path, script: Path, tmp_path: Path, change: str, words: str
