@@ -14,7 +14,7 @@ app = typer.Typer(help="Convert candidate pools.", no_args_is_help=True)
 Mapping = Annotated[
     list[str],
     typer.Option(
-        "--map", help="field=key; fields: id, question, text, steps, scores, tokens, finish."
+        "--map", help="field=key; fields: id, question, text, steps, join, scores, tokens."
     ),
 ]
 Task = Annotated[

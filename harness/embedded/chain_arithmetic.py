@@ -165,6 +165,18 @@ def work_out(equation: Equation, values: dict[str, int], hand: Hand) -> list[str
     return steps
 
 
+def second_step(equation: Equation, values: dict[str, int], result: int | None) -> str | None:
+    """The second step of an equation, given what the first one wrote; None for nothing."""
+    if result is None:
+        return None
+    terms: tuple[Term, Term] = (result, equation.terms[2])
+    op = equation.ops[1]
+    if equation.product_second:
+        terms, op = (equation.terms[0], result), equation.ops[0]
+    text, _ = _operate(terms[0], op, terms[1], values, Hand())
+    return f"{equation.name}={text}"
+
+
 def _operate(
     first: Term, op: str, second: Term, values: dict[str, int], hand: Hand
 ) -> tuple[str, int]:

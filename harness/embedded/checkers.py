@@ -23,6 +23,48 @@ def first_wrong_arithmetic(problem: str, steps: Sequence[str]) -> int:
     return _first_difference(expected, steps, _read_equation)
 
 
+def local_arithmetic(problem: str, steps: Sequence[str]) -> list[str | None]:
+    """What each step should have been, given the values that the steps before it wrote.
+
+    None where that cannot be told: after an operation that was not due, and after a step that
+    cannot be read. A step is locally right when it says what it should; up to and with the first wrong
+    step, local and global verdicts agree.
+    """
+    found: list[str | None] = []
+    values: dict[str, int] = {}
+    chain = chain_arithmetic.parse(problem)
+    for equation in chain.equations:
+        said = [
+            _STEP.fullmatch(step) for step in steps[len(found) : len(found) + len(equation.ops)]
+        ]
+        last = said[-1] if len(said) == len(equation.ops) else None
+        first, *rest = chain_arithmetic.work_out(equation, dict(values), Hand())
+        found.append(first)
+        if rest:
+            due = _STEP.fullmatch(first)
+            same = said and said[0] and due and said[0].group(1, 3) == due.group(1, 3)
+            result = int(said[0].group(5)) if same and said[0] else None
+            found.append(chain_arithmetic.second_step(equation, values, result))
+        if last is None or last.group(1) != equation.name:
+            return (found + [None] * len(steps))[: len(steps)]
+        values[equation.name] = int(last.group(5))
+    found.append(f"\\boxed{{{values[chain.equations[-1].name]}}}")
+    return (found + [None] * len(steps))[: len(steps)]
+
+
+def local_programs(problem: str, steps: Sequence[str]) -> list[str | None]:
+    """What each line should be; lines do not depend on each other."""
+    expected = chain_programs.solve(chain_programs.parse(problem), Hand()).steps
+    return ([*expected] + [None] * len(steps))[: len(steps)]
+
+
+LOCAL: dict[str, Callable[[str, Sequence[str]], list[str | None]]] = {
+    "arithmetic": local_arithmetic,
+    "programs": local_programs,
+}
+"""Domain -> what each step should have been."""
+
+
 def first_wrong_programs(problem: str, steps: Sequence[str]) -> int:
     """The first wrong line of a solution of a `chain_programs` problem."""
     expected = chain_programs.solve(chain_programs.parse(problem), Hand()).steps

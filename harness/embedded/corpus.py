@@ -1,14 +1,14 @@
 """Endless training text: problems of the train split with solutions of the mistake model."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 from harness.embedded import chain_arithmetic, chain_programs
 from harness.embedded.chain_arithmetic import Chain, Solution
 from harness.embedded.chain_programs import Program
-from harness.embedded.mistakes import Hand
+from harness.embedded.mistakes import RATES, Hand
 from harness.embedded.splits import Split, stream
 
 DOMAINS = ("arithmetic", "programs")
@@ -49,14 +49,14 @@ def write(problem: Chain | Program, hand: Hand) -> Solution:
     return chain_programs.solve(problem, hand)
 
 
-def examples(seed: str, share: float) -> Iterator[Example]:
+def examples(seed: str, share: float, rates: Mapping[str, float] = RATES) -> Iterator[Example]:
     """Endless solved train problems; `share` of them are programs."""
     sources = {domain: problems(domain, "train", f"{seed}/{domain}") for domain in DOMAINS}
     rng = random.Random(f"{seed}/hands")
     while True:
         domain = "programs" if rng.random() < share else "arithmetic"
         problem = next(sources[domain])
-        yield Example(domain, problem.text, write(problem, Hand(rng)))
+        yield Example(domain, problem.text, write(problem, Hand(rng, rates=rates)))
 
 
 def encode(tokenizer: Any, pairs: Sequence[tuple[str, str]]) -> list[Encoded]:

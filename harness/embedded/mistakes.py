@@ -52,6 +52,7 @@ class Hand:
 
     rng: random.Random | None = None
     limit: int | None = None
+    rates: Mapping[str, float] = field(default_factory=lambda: RATES)
     step: int = 0
     """Index of the step that is being written; the solver keeps it up to date."""
     traps: list[tuple[int, str]] = field(default_factory=list)
@@ -64,7 +65,7 @@ class Hand:
         self.traps.append((self.step, kind))
         if self.rng is None or (self.limit is not None and len(self.made) >= self.limit):
             return False
-        if self.rng.random() >= RATES[kind]:
+        if self.rng.random() >= self.rates[kind]:
             return False
         self.made.append((self.step, kind))
         return True

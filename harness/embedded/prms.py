@@ -20,11 +20,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoModelForTokenClassification
 
-from harness.embedded import chain_arithmetic, chain_programs, corpus, samples, tokenizer
-from harness.embedded.checkers import CHECKERS
-from harness.embedded.mistakes import Hand
+from harness.embedded import corpus, samples, tokenizer
+from harness.embedded.checkers import LOCAL
+from harness.embedded.mistakes import RATES
 from harness.embedded.policy import corpus_rows, language_only
 from harness.embedded.samples import Sample
 from harness.embedded.shapes import new_policy, new_prm
@@ -95,6 +95,7 @@ class PrmJob:
     """Folder of the language model to start from."""
     sampled: Path
     """The labelled samples of the policy."""
+    first: Path = Path("nowhere")
 
     @property
     def plan(self) -> Plan:
@@ -105,6 +106,8 @@ class PrmJob:
         """The model with the base's body and a new head."""
         base = AutoModelForCausalLM.from_pretrained(self.base, dtype=torch.float32)
         prm = new_prm(RECIPES[self.name].size, seed=3, policy=base)
+        if self.first.exists():
+            prm = AutoModelForTokenClassification.from_pretrained(self.first, dtype=torch.float32)
         embedding = prm.model.embed_tokens.weight
 
         def loss(hidden: Tensor, batch: Batch, done: float) -> Tensor:
@@ -134,21 +137,22 @@ def rows(seed: str, sampled: Path, domains: tuple[str, ...], alone: bool) -> Ite
         for begin in range(0, len(pool) - 127, 128):
             chunk = pool[begin : begin + 128]
             items = chunk if alone else [*chunk, *islice(fresh, 128)]
-            yield from encode(reader, items, dense=not alone)
+            yield from encode(reader, items, exact=not alone)
 
 
 def _fresh(seed: str, share: float) -> Iterator[Sample]:
-    for item in corpus.examples(f"{seed}/fresh", share):
-        steps = item.solution.steps
-        label = CHECKERS[item.domain](item.problem, steps)
-        yield Sample(item.domain, item.problem, steps, label)
+    """The mistake model's solutions, with every kind of mistake as likely as not."""
+    even = dict.fromkeys(RATES, 0.4)
+    for item in corpus.examples(f"{seed}/fresh", share, even):
+        label = item.solution.made[0][0] if item.solution.made else -1
+        yield Sample(item.domain, item.problem, item.solution.steps, label)
 
 
-def encode(reader: Any, items: Sequence[Sample], dense: bool = False) -> list[Row]:
+def encode(reader: Any, items: Sequence[Sample], exact: bool = False) -> list[Row]:
     """Samples as rows, with a target at the line end of every step up to the first wrong one.
 
-    `dense` adds a target at every other token of these steps, 0 from the token on that departs
-    from the right step. It is for training with exact labels.
+    With `exact` the labels are the checker's local ones: a target at every token of every step that
+    can be judged, 0 from the token on that departs from what the step should be.
     """
     line_end = reader("\n").input_ids[0]
     pairs = [(item.problem, "".join(f"{step}\n" for step in item.steps)) for item in items]
@@ -157,32 +161,29 @@ def encode(reader: Any, items: Sequence[Sample], dense: bool = False) -> list[Ro
         ends = [at for at in range(start, len(tokens)) if tokens[at] == line_end]
         right = len(ends) if item.label < 0 else item.label
         labels = {at: float(index < right) for index, at in enumerate(ends[: right + 1])}
-        if dense:
-            labels = _dense(reader, item, tokens, start, ends) | labels
+        if exact:
+            labels = _local_labels(reader, item, tokens, [start - 1, *ends])
         found.append(Row(tokens, start, sorted(labels.items())))
     return found
 
 
-def _dense(
-    reader: Any, item: Sample, tokens: list[int], start: int, ends: list[int]
+def _local_labels(
+    reader: Any, item: Sample, tokens: list[int], ends: list[int]
 ) -> dict[int, float]:
-    if item.label < 0 or not ends:
-        return dict.fromkeys(range(start, ends[-1] if ends else start), 1.0)
-    first = ends[item.label - 1] + 1 if item.label else start
-    expected = gold_steps(item.domain, item.problem)[item.label : item.label + 1]
-    right = reader("".join(f"{step}\n" for step in expected)).input_ids
-    same = 0
-    while same < len(right) and right[same] == tokens[first + same]:
-        same += 1
-    labels = dict.fromkeys(range(start, first + same), 1.0)
-    return labels | dict.fromkeys(range(first + same, ends[item.label]), 0.0)
-
-
-def gold_steps(domain: str, problem: str) -> tuple[str, ...]:
-    """The steps of the right solution."""
-    if domain == "arithmetic":
-        return chain_arithmetic.solve(chain_arithmetic.parse(problem), Hand()).steps
-    return chain_programs.solve(chain_programs.parse(problem), Hand()).steps
+    labels: dict[int, float] = {}
+    due = LOCAL[item.domain](item.problem, item.steps)
+    texts = [f"{step}\n" for step in due if step is not None]
+    coded = iter(reader(texts).input_ids if texts else [])
+    for index, step in enumerate(due):
+        if step is None:
+            continue
+        begin, end, right = ends[index] + 1, ends[index + 1] + 1, next(coded)
+        same = 0
+        while same < min(len(right), end - begin) and right[same] == tokens[begin + same]:
+            same += 1
+        labels |= dict.fromkeys(range(begin, begin + same), 1.0)
+        labels |= dict.fromkeys(range(begin + same, end), 0.0)
+    return labels
 
 
 @torch.inference_mode()

@@ -7,7 +7,8 @@ it.
 **One score per step.** A reply holds, for each draft, exactly one finite number per step, or None
 where the PRM has no score to give (a recorded file that does not cover the draft, a draft without
 steps, a draft that is too long for a PRM told to skip such). Only a PRM whose ``covers`` is
-``prefix`` may give fewer numbers than steps, and only first-error metrics accept it.
+``prefix`` may give fewer numbers than steps, and only first-error metrics accept it; one that is
+``whole`` gives a single number per draft, which no first-error metric accepts.
 
 **Determinism.** As for policies: the reply depends on the requests of the call alone.
 """
@@ -20,8 +21,9 @@ from typing import Literal, Protocol, runtime_checkable
 from harness.cost import Architecture
 from harness.types import Draft, Json, Judge, Judged, Semantics, Spec, StepScores
 
-Covers = Literal["steps", "prefix"]
-"""Which steps get a score: all, or those up to (and with) the first wrong one."""
+Covers = Literal["steps", "prefix", "whole"]
+"""Which steps get a score: all · those up to (and with) the first wrong one · none of them, but the
+solution as a whole gets one."""
 
 
 @runtime_checkable
@@ -45,7 +47,7 @@ class Prm(Protocol):
 
     @property
     def covers(self) -> Covers:
-        """``steps``: one score per step. ``prefix``: possibly fewer."""
+        """``steps``: one score per step. ``prefix``: possibly fewer. ``whole``: one in all."""
         ...
 
     @property
@@ -89,11 +91,11 @@ def check_fit(scores: StepScores, draft: Draft, covers: Covers, where: str) -> S
     """Return `scores` if they fit the draft's steps.
 
     Raises:
-        ValueError: not exactly one score per step (``steps``), or more scores than steps or none
-            at all (``prefix``).
+        ValueError: not exactly one score per step (``steps``), more scores than steps or none at
+            all (``prefix``), not exactly one (``whole``).
     """
     given, steps = len(scores.values), len(draft.steps)
-    fits = given == steps if covers == "steps" else 0 < given <= steps
+    fits = {"steps": given == steps, "prefix": 0 < given <= steps, "whole": given == 1}[covers]
     if not fits:
         raise ValueError(f"{where}: {given} scores for {steps} steps")
     return scores

@@ -52,8 +52,8 @@ class WholePrm:
 
     @property
     def covers(self) -> Covers:
-        """Always ``steps``: the one step there is."""
-        return "steps"
+        """Always ``whole``."""
+        return "whole"
 
     @property
     def architecture(self) -> Architecture | None:

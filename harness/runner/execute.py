@@ -63,7 +63,7 @@ def execute(
             found = read_sweep(run)
             # PRMs that `score` added stay; the rest must be what was asked for.
             check_same(run, found, wanted.with_scores(tuple(found.config["prms"]), ()))
-            wanted = found.with_scores((), wanted.scores)
+            wanted = found.finished(run).with_scores((), wanted.scores)
         write_sweep(run, wanted)
         with logged(run):
             _work(plan, run, truth, progress, arguments, workers)

@@ -58,11 +58,12 @@ def add_prms(
         for prm in prms:
             check_prm(prm, sources, sweep.config.get("aggregations") or ())
         plans: list[ScorePlan] = [score_plan(s, prm) for prm in prms for s in sources]
-        # Named before they are made: a killed `score` is seen as unfinished, not as absent.
-        write_sweep(run, sweep.with_scores(tuple(texts), score_entries(plans)))
+        extended = sweep.finished(run).with_scores(tuple(texts), score_entries(plans))
         append_entry(run.provenance, provenance(arguments, [prm.describe() for prm in prms]))
         truth.learn(run, sources)
         score_pools(plans, run, progress)
+        # Named when they are there: a PRM that fails leaves the run as it was.
+        write_sweep(run, extended)
 
 
 def regrade(run: RunFolder, progress: Progress) -> None:

@@ -193,14 +193,20 @@ def check_prm(prm: Prm, sources: Sequence[PoolSource], aggregations: Sequence[st
     """Refuse a PRM that cannot do what is asked of it.
 
     Raises:
-        ConfigError: scores up to the first error cannot choose between candidates; an aggregation
-            that the scores' meaning forbids.
+        ConfigError: scores up to the first error cannot choose between candidates, nor whole
+            answers' scores name a step; an aggregation that the scores' meaning forbids.
     """
     asked = [source.task for source in sources if source.kind != "steps"]
     if asked and prm.covers == "prefix":
         raise ConfigError(
             f"PRM {prm.spec.name} has only the scores up to the first wrong step (covers=prefix), "
             f"which cannot choose between candidates of {asked[0]}"
+        )
+    judged = [source.task for source in sources if source.kind == "steps"]
+    if judged and prm.covers == "whole":
+        raise ConfigError(
+            f"PRM {prm.spec.name} judges whole answers (steps=whole): it names no wrong step in "
+            f"{judged[0]}"
         )
     for aggregation in aggregations:
         check_aggregation(aggregation, prm.semantics)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.errors import DataError
-from harness.prms.prm import Prm
+from harness.prms.prm import Prm, check_fit
 from harness.runner.progress import Progress
 from harness.runner.units import finished, owed, units
 from harness.store.format import PoolFolder, scores_record
@@ -95,13 +95,9 @@ def _records(request: Judge, reply: Judged, prm: Prm) -> list[Record]:
             f"drafts of problem {request.question.id!r}"
         )
     for index, (draft, scores) in enumerate(zip(request.drafts, reply.scores, strict=True)):
-        if scores is None or prm.covers == "prefix":
-            continue
-        if len(scores.values) != len(draft.steps):
-            raise DataError(
-                f"{prm.spec.name}: {len(scores.values)} scores for {len(draft.steps)} steps of "
-                f"candidate {index} of problem {request.question.id!r}"
-            )
+        if scores is not None:
+            where = f"{prm.spec.name}, candidate {index} of problem {request.question.id!r}"
+            check_fit(scores, draft, prm.covers, where)
     return [
         scores_record(request.question.id, index, scores)
         for index, scores in enumerate(reply.scores)

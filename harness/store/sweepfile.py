@@ -16,7 +16,7 @@ from harness.config import changed_keys
 from harness.errors import ConfigError, DataError
 from harness.files import write_json
 from harness.store.format import PoolFolder, RunFolder
-from harness.store.log import SCHEMA_VERSION
+from harness.store.log import SCHEMA_VERSION, ledger_path, read_ledger
 from harness.types import Json, Kind
 
 
@@ -73,6 +73,10 @@ class SweepFile:
         pool = self.pool(entry.pool)
         return run.scores(pool.task, pool.policy, entry.prm, entry.digest)
 
+    def finished(self, run: RunFolder) -> SweepFile:
+        """Return the file without score files that are not complete: they stand in nobody's way."""
+        return replace(self, scores=tuple(e for e in self.scores if _complete(run, self, e)))
+
     def with_scores(self, prms: tuple[str, ...], scores: tuple[ScoreEntry, ...]) -> SweepFile:
         """Return the file with further PRMs; those that are there already stay as they are."""
         known = {(entry.prm, entry.pool): entry for entry in self.scores}
@@ -86,6 +90,15 @@ class SweepFile:
         listed = dict.fromkeys([*self.config.get("prms", ()), *prms])
         config = {**self.config, "prms": list(listed)}
         return replace(self, config=config, scores=tuple(known.values()))
+
+
+def _complete(run: RunFolder, sweep: SweepFile, entry: ScoreEntry) -> bool:
+    """Whether a PRM has scored every problem of its pool."""
+    path = sweep.scores_path(run, entry)
+    if not ledger_path(path).exists():
+        return False
+    done = {problem for unit in read_ledger(path)[1] for problem in unit.usage}
+    return len(done) == len(sweep.pool(entry.pool).folder(run).read_problems())
 
 
 def write_sweep(run: RunFolder, sweep: SweepFile) -> None:

@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from report_rows import first_error_rows, row, selection_rows
 
 from harness.reporting.charts import AXES, N_AXIS, TOTAL_AXIS, drawable
 from harness.reporting.figures import DPI, Figure, Missing, write_figures
 from harness.reporting.lines import selection_lines
 from harness.reporting.style import COLOURS, label, style_of
 from harness.types import ResultRow
+from tests.reporting.report_rows import first_error_rows, row, selection_rows
 
 ROWS = selection_rows(("chain_arithmetic",)) + first_error_rows()
 

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from report_rows import first_error_rows, row, selection_rows
 
 from harness import files
 from harness.errors import DataError, InfrastructureError
 from harness.reporting import frames
 from harness.types import ResultRow
+from tests.reporting.report_rows import first_error_rows, row, selection_rows
 
 ROWS = selection_rows() + first_error_rows()
 

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_rows import first_error_rows, row, samples, selection_rows
 
 from harness.errors import DataError
 from harness.reporting.page import About, page_html
 from harness.reporting.report import Report, write_report
 from harness.reporting.sample import Sample, SampleCandidate
 from harness.reporting.tables import all_tables
+from tests.reporting.report_rows import first_error_rows, row, samples, selection_rows
 
 ATTACKS = (
     "</script><script>window.broken = 1</script>",

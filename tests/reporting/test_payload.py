@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from report_rows import samples
 
 from harness.reporting.payload import samples_json, visible
 from harness.reporting.sample import Sample, SampleCandidate
+from tests.reporting.report_rows import samples
 
 
 def sample(text: str, candidates: int = 1, chosen: int | None = None) -> Sample:

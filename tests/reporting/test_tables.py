@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from report_rows import AGGREGATIONS, PRMS, SUBSETS, first_error_rows, row, selection_rows
 from rich.cells import cell_len
 from rich.console import Console
 
@@ -24,6 +23,14 @@ from harness.reporting.render import latex, markdown, print_table, write_tables
 from harness.reporting.table import Cell, Column, Table
 from harness.reporting.tables import all_tables, headline_table
 from harness.types import ResultRow
+from tests.reporting.report_rows import (
+    AGGREGATIONS,
+    PRMS,
+    SUBSETS,
+    first_error_rows,
+    row,
+    selection_rows,
+)
 
 ROWS = selection_rows() + first_error_rows()
 GOLDEN = Path(__file__).parent / "golden"

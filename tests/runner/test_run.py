@@ -122,6 +122,25 @@ def test_score_adds_a_prm_and_run_keeps_it(  # type: ignore[no-untyped-def]
     assert "another name" in done.err
 
 
+def test_whole_answers_are_one_step(  # type: ignore[no-untyped-def]
+    cli, quick_tasks: Path, script: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    cli(*_arguments(quick_tasks, script, out))
+    rows = [
+        {"id": f"s{i}", "scores": [1.0 if j <= i % 3 else 0.0]} for i in range(12) for j in range(4)
+    ]
+    scores = tmp_path / "outcome.jsonl"
+    scores.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = cli("score", out, "--prm", f"recorded:{scores}")
+    assert done.code == 2
+    assert "1 scores for the 2 steps" in done.err
+    done = cli("score", out, "--prm", f"recorded:{scores},steps=whole,semantics=reward,name=orm")
+    assert done.code == 0, done.err
+    assert _value(_rows(out), "best_of_n", 4, "orm") == 1
+    assert "product" not in {row["aggregation"] for row in _rows(out) if row["prm"] == "orm"}
+
+
 def test_grade_grades_again_and_agrees(  # type: ignore[no-untyped-def]
     cli, quick_tasks: Path, script: Path, tmp_path: Path
 ) -> None:
