@@ -116,8 +116,10 @@ def _headline_notes(
         )
     yield f"Intervals over problems ({', '.join(distinct(row.ci_method for row in last))})."
     yield from subset_notes(last)
-    if any(row.n_ungraded for row in last):
-        yield "Ungraded candidates are left out; they do not count as wrong."
+    ungraded = {(row.task, row.policy): row.n_ungraded for row in last if row.n_ungraded}
+    if ungraded:
+        counts = ", ".join(f"{task} {count:,}" for (task, _), count in ungraded.items())
+        yield f"Ungraded candidates are left out, they do not count as wrong: {counts}."
     costs = "Tokens, FLOPs and seconds are means per problem"
     known = [kind for kind in sorted(filter(None, kinds))]
     yield f"{costs}; seconds are {known[0]}." if len(known) == 1 else f"{costs}."

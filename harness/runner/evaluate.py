@@ -212,6 +212,11 @@ def _votes(
         seed=int(sweep.config["seed"]),
     ).value
     found = dict(zip(ballots, counted, strict=True))
+    # Nobody voting is wrong where candidates were graded and none has an answer; where none was
+    # graded, nothing is known.
+    ungraded = np.isnan(pool.correct).all(axis=1)
+    for values in found.values():
+        values[ungraded] = np.nan
     for scores in scored:
         for name in scores.scores if "weighted_vote" in methods else ():
             found[scores.entry.prm, name][~scores.covered] = np.nan

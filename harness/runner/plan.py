@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from harness.prms.prm import Prm
 
 
+_SAMPLES = 16
+"""Candidates per problem where neither the sweep nor a recorded pool says how many."""
+
+
 @dataclass(frozen=True)
 class PoolPlan:
     """One pool: a task's problems, and the policy that answers them (None for kind ``steps``)."""
@@ -232,7 +236,8 @@ def _pools(sweep: Sweep, task: Task, policies: Sequence[Policy]) -> list[PoolPla
 def _samples(sweep: Sweep, policy: Policy) -> int:
     """Return how many candidates a problem gets."""
     largest = max(sweep.budgets or (1,))
-    samples = sweep.samples or (largest if sweep.budgets else policy.max_samples) or 16
+    # A recorded pool is used whole: more candidates make the estimates at small budgets better.
+    samples = sweep.samples or policy.max_samples or (largest if sweep.budgets else _SAMPLES)
     if largest > samples:
         raise ConfigError(f"budget {largest} is larger than samples ({samples})")
     if policy.max_samples is not None and samples > policy.max_samples:
