@@ -294,3 +294,17 @@ def test_a_folder_that_cannot_be_written_is_one_clear_line(  # type: ignore[no-u
     assert done.code == 2
     assert "cannot write" in done.err
     assert "Traceback" not in done.err
+
+
+def test_candidates_without_a_grade_are_unknown_not_wrong(cli, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    out = tmp_path / "out"
+    done = cli(
+        "run", "--task", "chain_programs", "--policy", "fake:echo", "--prm", "fake:constant",
+        "--limit", "3", "--budget", "1,2", "--out", out,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    rows = _rows(out)
+    assert {row["method"] for row in rows} >= {"greedy", "majority", "weighted_vote", "best_of_n"}
+    assert {row["value"] for row in rows} == {""}
+    assert {row["n_ungraded"] for row in rows if row["method"] != "greedy"} == {"6"}
+    assert "Ungraded candidates are left out" in done.out
