@@ -45,6 +45,8 @@ class Mix:
     """Numbers of steps, taken in turn."""
     quotas: tuple[int, ...]
     """How many modal traps a problem gets, drawn evenly from here."""
+    borrows: tuple[int, ...]
+    """How many of them may be borrows, drawn evenly from here; the others are of precedence."""
     newest: float
     """How often an equation builds on the newest variable rather than on any."""
     negative: float
@@ -55,8 +57,15 @@ class Mix:
 
 MIXES: Mapping[Split, Mix] = MappingProxyType(
     {
-        "train": Mix(LEVELS, (0,) * 5 + (1,) * 9 + (2,) * 6, 0.75, 0.6, 2),
-        "test": Mix((*LEVELS, 4, 5, 6, 7, 8), (0,) * 8 + (1,) * 9 + (2,) * 3, 0.92, 0.8, 10),
+        "train": Mix(LEVELS, (0,) * 5 + (1,) * 9 + (2,) * 6, (2,), 0.75, 0.6, 2),
+        "test": Mix(
+            levels=(*LEVELS, 4, 5, 6, 7, 8),
+            quotas=(0,) * 7 + (1,) * 10 + (2,) * 3,
+            borrows=(0,) * 6 + (1,),
+            newest=0.92,
+            negative=0.8,
+            least=10,
+        ),
     }
 )
 """Split -> mix. Training problems are somewhat harder and more varied than those of the test."""
@@ -196,17 +205,22 @@ def _look_up(term: Term, values: dict[str, int], hand: Hand) -> int:
 def generate(rng: random.Random, level: int, mix: Mix = MIXES["test"]) -> Chain:
     """A random problem whose solution has this many steps."""
     quota = rng.choice(mix.quotas)
+    borrows = rng.choice(mix.borrows) if len(mix.borrows) > 1 else mix.borrows[0]
+    quota = min(quota, borrows + (level - 2) // 2)
     while True:
-        chain = _attempt(rng, level - 1, quota, mix)
+        chain = _attempt(rng, level - 1, (quota, borrows), mix)
         if chain is not None:
             return chain
 
 
-def _attempt(rng: random.Random, operations: int, quota: int, mix: Mix) -> Chain | None:
-    """One try at a problem; None when it misses the quota or wanders out of range."""
+def _attempt(rng: random.Random, operations: int, quota: tuple[int, int], mix: Mix) -> Chain | None:
+    """One try at a problem; None when it misses the quota or wanders out of range.
+
+    The quota: the number of modal traps, and the most borrows among them.
+    """
     equations: list[Equation] = []
     values: dict[str, int] = {}
-    left, modal = operations, 0
+    left, modal, borrows = operations, 0, 0
     while left:
         for _ in range(12):
             equation = _random_equation(rng, list(values), left, mix)
@@ -214,7 +228,9 @@ def _attempt(rng: random.Random, operations: int, quota: int, mix: Mix) -> Chain
             numbers = [_result(step) for step in work_out(equation, trial, hand)]
             rare = min(numbers) < 0 and rng.random() < mix.negative
             fits = all(mix.least <= abs(number) <= _LIMIT for number in numbers)
-            if fits and not rare and modal + hand.modal_traps() <= quota:
+            borrowed = sum(kind == "borrow" for _, kind in hand.traps)
+            within = modal + hand.modal_traps() <= quota[0] and borrows + borrowed <= quota[1]
+            if fits and not rare and within:
                 break
         else:
             return None
@@ -222,7 +238,8 @@ def _attempt(rng: random.Random, operations: int, quota: int, mix: Mix) -> Chain
         values = trial
         left -= len(equation.ops)
         modal += hand.modal_traps()
-    if modal != quota or idle_operations(equations) > _MAX_IDLE:
+        borrows += borrowed
+    if modal != quota[0] or idle_operations(equations) > _MAX_IDLE:
         return None
     return Chain(tuple(equations))
 

@@ -27,8 +27,8 @@ def local_arithmetic(problem: str, steps: Sequence[str]) -> list[str | None]:
     """What each step should have been, given the values that the steps before it wrote.
 
     None where that cannot be told: after an operation that was not due, and after a step that
-    cannot be read. A step is locally right when it says what it should; up to and with the first wrong
-    step, local and global verdicts agree.
+    cannot be read. A step is locally right when it says what it should; up to and with the first
+    wrong step, local and global verdicts agree.
     """
     found: list[str | None] = []
     values: dict[str, int] = {}

@@ -1,14 +1,18 @@
 """The PRMs: what each is trained on, and how.
 
-A PRM starts from a language model of its own size that was trained on the mistake corpus: the
-large ones from the policy itself, the others from a base that is thrown away afterwards. It then
-learns step labels on solutions sampled from the policy, mixed half and half with the mistake
-model's. The label is 1 before the first wrong step and 0 at it; steps after it are left out. So
-the score means "this step is right if all before it are": what a small model can see at the step
-itself, and what a minimum or a product turns into a verdict on the whole. (With 0 on all later
-steps as well, 700 steps of training did not get the large one above the majority.) Exact labels
-also teach every token inside a step whether it departs from the right one. The language loss goes
-on with a small weight, which keeps the arithmetic alive while the head learns.
+A PRM stands on a language model of its own size that was trained on the mistake corpus: the large
+ones on the policy itself, the others on a base that is thrown away afterwards. That part stays as
+it is; two new layers on top learn step labels (see `shapes.new_prm`). For some 700 steps they
+seem to learn little, then they find out how to compare what was written with what was expected,
+and the loss halves.
+
+The solutions are sampled from the policy, mixed half and half with the mistake model's at a rate
+that is the same for all kinds (`EVEN`). The score means "this step is right if all before it are":
+what a small model can see at the step itself, and what a minimum or a product turns into a verdict
+on the whole. (With label 0 on all steps after the first wrong one too, 700 steps of training did
+not get the large model above the majority.) Exact labels are local, so steps after a mistake are
+lessons as well, and every token of a step learns whether it departs from what the step should be.
+Labels from rollouts are 1 before the first wrong step, 0 at it, and none after it.
 """
 
 import random
@@ -28,9 +32,10 @@ from harness.embedded.mistakes import RATES
 from harness.embedded.policy import corpus_rows, language_only
 from harness.embedded.samples import Sample
 from harness.embedded.shapes import new_policy, new_prm
-from harness.embedded.training import Batch, Loss, Plan, Row, language_loss, step_loss
+from harness.embedded.training import Batch, Loss, Plan, Row, step_loss
 
-LANGUAGE_WEIGHT = 0.1
+EVEN = 0.4
+"""How often every kind of trap catches in the fresh solutions."""
 LINE_END = tokenizer.vocabulary()["\u010a"]
 """The token of a line end (its name is how byte-level tokenizers spell it)."""
 
@@ -44,17 +49,21 @@ class Recipe:
     plan: Plan
     monte_carlo: bool = False
     """Labels from rollouts of the policy, and no other labels."""
+    start: str = ""
+    """The PRM to go on from, if any, rather than the language model."""
 
 
 RECIPES = {
-    "prm-math-small": Recipe("small", ("arithmetic",), Plan(1200, 3e-3, "prm-math-small")),
-    "prm-math-medium": Recipe("medium", ("arithmetic",), Plan(1300, 2e-3, "prm-math-medium")),
-    "prm-math-medium-mc": Recipe(
-        "medium", ("arithmetic",), Plan(350, 1e-3, "prm-math-medium-mc"), monte_carlo=True
+    "prm-math-large": Recipe("large", ("arithmetic",), Plan(1500, 3e-3, "prm-math-large")),
+    "prm-math-small": Recipe("small", ("arithmetic",), Plan(1500, 4e-3, "prm-math-small")),
+    "prm-math-medium": Recipe("medium", ("arithmetic",), Plan(1600, 3e-3, "prm-math-medium")),
+    "prm-code": Recipe("large", ("programs",), Plan(1000, 3e-3, "prm-code")),
+    "prm-mixed": Recipe(
+        "large", corpus.DOMAINS, Plan(800, 2e-3, "prm-mixed"), start="prm-math-large"
     ),
-    "prm-math-large": Recipe("large", ("arithmetic",), Plan(1300, 1.2e-3, "prm-math-large")),
-    "prm-code": Recipe("large", ("programs",), Plan(500, 1.2e-3, "prm-code")),
-    "prm-mixed": Recipe("large", corpus.DOMAINS, Plan(1400, 1.2e-3, "prm-mixed")),
+    "prm-math-medium-mc": Recipe(
+        "medium", ("arithmetic",), Plan(600, 3e-3, "prm-math-medium-mc"), monte_carlo=True
+    ),
 }
 """Name -> recipe, in the order of training."""
 
@@ -95,7 +104,8 @@ class PrmJob:
     """Folder of the language model to start from."""
     sampled: Path
     """The labelled samples of the policy."""
-    first: Path = Path("nowhere")
+    start: Path | None = None
+    """Folder of the PRM to go on from, if any."""
 
     @property
     def plan(self) -> Plan:
@@ -106,13 +116,12 @@ class PrmJob:
         """The model with the base's body and a new head."""
         base = AutoModelForCausalLM.from_pretrained(self.base, dtype=torch.float32)
         prm = new_prm(RECIPES[self.name].size, seed=3, policy=base)
-        if self.first.exists():
-            prm = AutoModelForTokenClassification.from_pretrained(self.first, dtype=torch.float32)
-        embedding = prm.model.embed_tokens.weight
+        if self.start is not None:
+            start = AutoModelForTokenClassification.from_pretrained(self.start, dtype=torch.float32)
+            prm.load_state_dict(start.state_dict())
 
         def loss(hidden: Tensor, batch: Batch, done: float) -> Tensor:
-            judged = step_loss(hidden, prm.score, batch, LINE_END)
-            return judged + LANGUAGE_WEIGHT * language_loss(hidden, embedding, batch)
+            return step_loss(hidden, prm.score, batch, LINE_END)
 
         return prm, loss
 
@@ -141,8 +150,8 @@ def rows(seed: str, sampled: Path, domains: tuple[str, ...], alone: bool) -> Ite
 
 
 def _fresh(seed: str, share: float) -> Iterator[Sample]:
-    """The mistake model's solutions, with every kind of mistake as likely as not."""
-    even = dict.fromkeys(RATES, 0.4)
+    """The mistake model's solutions, with every kind of mistake equally likely at its trap."""
+    even = dict.fromkeys(RATES, EVEN)
     for item in corpus.examples(f"{seed}/fresh", share, even):
         label = item.solution.made[0][0] if item.solution.made else -1
         yield Sample(item.domain, item.problem, item.solution.steps, label)

@@ -89,7 +89,8 @@ class Workshop:
         """Train one PRM."""
         recipe = prms.RECIPES[name]
         sampled = self.rollouts if recipe.monte_carlo else self.exact
-        prm = fit(prms.PrmJob(name, self.base(recipe.size), sampled))
+        start = self.out / recipe.start if recipe.start else None
+        prm = fit(prms.PrmJob(name, self.base(recipe.size), sampled, start))
         shapes.save(prm, self.out / name)
 
     def evaluate(self) -> None:

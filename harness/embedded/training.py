@@ -161,7 +161,7 @@ def _learn(model: Any, loss: Loss, source: Iterator[Batch], plan: Plan, speaks: 
     model.train()
     model.set_attn_implementation("eager")
     body: Any = torch.compile(model.model, dynamic=True)
-    weights = list(model.parameters())
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
     optimiser = _optimiser(weights, plan.rate)
     mean, began = 0.0, time.monotonic()
     for index, batch in enumerate(source):

@@ -1,8 +1,17 @@
 """The step checkers on hand-made solutions, and the interpreter they rest on."""
 
+from itertools import islice
+
 import pytest
 
-from harness.embedded.checkers import first_wrong_arithmetic, first_wrong_programs
+from harness.embedded.checkers import (
+    CHECKERS,
+    LOCAL,
+    first_wrong_arithmetic,
+    first_wrong_programs,
+    local_arithmetic,
+)
+from harness.embedded.corpus import examples
 from harness.embedded.interpreter import run
 
 CHAIN = "a=47+38;b=20+a*3;c=b-a;c?"
@@ -87,3 +96,24 @@ def test_interpreter_agrees_with_python(argument):
 )
 def test_what_is_no_program_has_no_result(lines):
     assert run(lines, 77) is None
+
+
+def test_local_labels_follow_the_values_that_were_written():
+    steps = ["a=47+38=75", "75*3=225", "b=20+225=245", "c=245-75=160", r"\boxed{160}"]
+    due = ["a=47+38=85", "75*3=225", "b=20+225=245", "c=245-75=170", r"\boxed{160}"]
+    assert due == local_arithmetic(CHAIN, steps)
+    precedence = ["a=47+38=85", "20+85=105", "b=105*3=315", "c=315-85=230"]
+    due = ["a=47+38=85", "85*3=255", None, "c=315-85=230"]
+    assert due == local_arithmetic(CHAIN, precedence)
+    assert local_arithmetic(CHAIN, ["what?", "85*3=255", "b=1"]) == ["a=47+38=85", None, None]
+
+
+def test_local_and_global_labels_agree_up_to_the_first_wrong_step():
+    for item in islice(examples("local", 0.4), 1500):
+        steps = item.solution.steps
+        due = LOCAL[item.domain](item.problem, steps)
+        assert len(steps) == len(due)
+        wrong = [
+            at for at, (was, is_due) in enumerate(zip(steps, due, strict=True)) if was != is_due
+        ]
+        assert CHECKERS[item.domain](item.problem, steps) == (wrong[0] if wrong else -1)

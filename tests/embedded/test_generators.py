@@ -17,9 +17,9 @@ from harness.embedded.mistakes import MODAL, Hand
 from harness.embedded.splits import split_of
 
 PINNED = {
-    "arithmetic": "41e3ff4473b48dbe00a601d03fb18c325eb0b9e4d324a180f4d266b074d44db6",
+    "arithmetic": "67126022b517e922c77187b4ed30dd8918ef9cc1341f9bc8f0c9b98d70a1848f",
     "programs": "fa667b8919a9c8e0189d6c06d42244cf833da03630c6a01c8cdf4afeffce49af",
-    "errors": "26f77025ea67a45e54e2fb26cd79f73ce6058766a6ab39514e59b939807ac309",
+    "errors": "7abefb223bf827f7faa02747811c40df2b80b1440f89face49f08f495d854511",
 }
 """sha256 of the canonical JSON of the rows: a change here is a new version of the task."""
 
@@ -37,6 +37,13 @@ def rows():
 def test_rows_are_pinned(rows, name):
     text = json.dumps(rows[name], sort_keys=True, ensure_ascii=True)
     assert PINNED[name] == hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("name", datasets.GENERATORS)
+def test_shipped_rows_are_the_generated_ones(name):
+    pinned = {"chain_arithmetic": "arithmetic", "chain_programs": "programs"}.get(name, "errors")
+    text = json.dumps(datasets.shipped(name), sort_keys=True, ensure_ascii=True)
+    assert PINNED[pinned] == hashlib.sha256(text.encode()).hexdigest()
 
 
 def test_rows_have_distinct_ids_and_problems(rows):

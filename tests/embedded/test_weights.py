@@ -15,8 +15,10 @@ from harness.embedded.checkers import CHECKERS  # noqa: E402
 from harness.embedded.corpus import DOMAINS, examples, problems  # noqa: E402
 from harness.embedded.samples import Sample, steps_of  # noqa: E402
 from harness.embedded.shapes import WEIGHTS, parameters  # noqa: E402
+from harness.prms.catalog import entries  # noqa: E402
 
-NAMES = ("policy", *prms.RECIPES)
+PRMS = sorted(path.name for path in WEIGHTS.iterdir() if path.name in prms.RECIPES)
+NAMES = ("policy", *PRMS)
 MAX_BYTES = 16 * 2**20
 
 
@@ -96,7 +98,7 @@ def test_policy_solves_a_sane_share(policy, domain):
     assert sum(solved) >= 8
 
 
-@pytest.mark.parametrize("name", prms.RECIPES)
+@pytest.mark.parametrize("name", PRMS)
 def test_every_prm_tells_right_from_wrong(name):
     """A score per step, and right solutions above wrong ones far more often than not."""
     domain = prms.RECIPES[name].domains[-1]
@@ -110,7 +112,10 @@ def test_every_prm_tells_right_from_wrong(name):
     assert wins > 0.7
 
 
+def test_the_catalogue_is_what_ships():
+    assert set(PRMS) == set(entries())
+
+
 def test_size_order():
     sizes = [parameters(load_prm(f"prm-math-{size}")) for size in ("small", "medium", "large")]
     assert sizes == sorted(sizes)
-    assert parameters(load_prm("prm-math-medium-mc")) == sizes[1]

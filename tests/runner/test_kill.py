@@ -30,7 +30,7 @@ def _command(out: Path) -> list[str]:
     code = "from harness.cli.main import main; main()"
     return [
         sys.executable, "-c", code, "run", "embedded", "--task", "chain_arithmetic,chain_errors",
-        "--prm", "prm-math-small", "--prm", "prm-math-medium", "--limit", "40", "--budget", "1,2,8",
+        "--prm", "prm-math-small", "--prm", "prm-math-large", "--limit", "40", "--budget", "1,2,8",
         "--policy", "embedded,batch=16", "--out", str(out),
     ]  # fmt: skip
 
