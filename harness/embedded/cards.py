@@ -43,7 +43,7 @@ alone does not.
 - Training: {steps:,} steps of up to {tokens:,} tokens, AdamW, peak rate {rate:g}, cosine, seed
   `{seed}`, bfloat16 autocast.
 - Stored in bfloat16, measured in float32. The pool is 64 samples per test problem at temperature
-  1.0; the interval is a paired 95 % bootstrap over problems; F1 is first-wrong-step F1 on
+  1.0; intervals are paired over problems, 95 %; F1 is first-wrong-step F1 on
   `chain_errors` at threshold 0.5:
 
 {table}
