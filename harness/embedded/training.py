@@ -135,7 +135,7 @@ def fit(job: Job) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         spawn(_work, (job, folder), nprocs=WORKERS)  # type: ignore[no-untyped-call]
         model, _ = job.build()
-        model.load_state_dict(torch.load(Path(folder) / "weights.pt"))
+        model.load_state_dict(torch.load(Path(folder) / "weights.pt", weights_only=True))
     return model.eval()
 
 
