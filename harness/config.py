@@ -167,7 +167,10 @@ def _source(source: str) -> tuple[str, str]:
     """Return how messages call a preset or YAML file, and its text."""
     path = Path(source)
     if path.suffix not in {".yaml", ".yml"} and not path.is_file():
-        return f"preset {source}", preset_text(source)
+        try:
+            return f"preset {source}", preset_text(source)
+        except ConfigError as error:
+            raise ConfigError(f"{error}; a task is named with --task {source}") from error
     try:
         return source, path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

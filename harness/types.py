@@ -72,7 +72,8 @@ class Problem:
     reference: Json = None
     """Gold answer, tests or first wrong step: for graders only."""
     steps: tuple[str, ...] = ()
-    """The solution to judge; only for kind ``steps``."""
+    """The solution to judge, each step with its end, as a policy would have written it; only for
+    kind ``steps``."""
     meta: Mapping[str, Json] = field(default_factory=dict)
     """Facts to slice results by: subject, level, source, date."""
 

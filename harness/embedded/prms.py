@@ -69,7 +69,7 @@ RECIPES = {
 
 BASES = {
     "small": Plan(900, 4e-3, "base-small"),
-    "medium": Plan(1100, 3e-3, "base-medium"),
+    "medium": Plan(3000, 3e-3, "base-medium"),
 }
 """Size -> how its language model is trained; the large one is the policy."""
 

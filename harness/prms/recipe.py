@@ -40,7 +40,8 @@ class Recipe:
     template: str = "{prompt}{steps}"
     """Text around the prompt; the steps come last."""
     separator: str = ""
-    """Text after every step; empty where a step's own end marks it."""
+    """Text after every step, in the place of the white space that it ends with; empty where a
+    step's own end marks it."""
     head: Head = "sigmoid"
     semantics: Semantics = "p_correct"
     aggregation: str = "min"
@@ -128,13 +129,16 @@ class Encoder:
             ids, reads = list(prompt), []
             for number, step in enumerate(draft.steps):
                 if step not in known:
-                    known[step] = self._ids(step)
+                    known[step] = self._step(step)
                 if not known[step]:
                     raise ValueError(f"step {number} of a draft of {question.id!r} is empty")
-                ids.extend(known[step] + self._separator)
+                ids.extend(known[step])
                 reads.append(len(ids) - 1)
             encoded.append(Encoded(tuple(ids), tuple(reads)) if reads else None)
         return encoded
+
+    def _step(self, step: str) -> tuple[int, ...]:
+        return self._ids(step.rstrip()) + self._separator if self._separator else self._ids(step)
 
     def _ids(self, text: str) -> tuple[int, ...]:
         return tuple(self._tokenizer(text, add_special_tokens=False).input_ids)

@@ -110,7 +110,8 @@ def _problem(opened: Opened, row: Row) -> Problem:
             kind=kind,
             prompt=opened.prompt(row),
             reference=_reference(opened, row),
-            steps=tuple(steps),
+            # Data sets keep steps without their ends; PRMs may read at the end of a step.
+            steps=tuple(definition.steps.close(step) for step in steps),
             meta={column: opened.column(row, column) for column in definition.meta},
         )
         problem.digest  # noqa: B018  (computed here so that a value without one stops here)

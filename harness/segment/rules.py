@@ -60,6 +60,10 @@ class Delimiter:
                 head += piece
         return tuple(steps) if steps or not head else (head,)
 
+    def close(self, step: str) -> str:
+        """Return a step as it stands in a text, with its end."""
+        return step if step.endswith(self.text) else step + self.text
+
 
 @dataclass(frozen=True, slots=True)
 class CodeLines:
@@ -74,6 +78,10 @@ class CodeLines:
         """Return the steps of `text`, which may be prose with code in it."""
         return code_steps(text)
 
+    def close(self, step: str) -> str:
+        """Return a step as it stands in a text, with its line end."""
+        return step if step.endswith("\n") else step + "\n"
+
 
 @dataclass(frozen=True, slots=True)
 class Whole:
@@ -87,6 +95,10 @@ class Whole:
     def cut(self, text: str) -> tuple[str, ...]:
         """Return the text as its only step."""
         return (text,) if text else ()
+
+    def close(self, step: str) -> str:
+        """Return the step: nothing ends it."""
+        return step
 
 
 Segmenter: TypeAlias = Delimiter | CodeLines | Whole

@@ -54,7 +54,7 @@ def test_separator_and_template(tiny: Path) -> None:
     prm = open_(tiny, separator="; ", template="Q: {prompt}A: {steps}")
     parts = ["Q: " + QUESTION.prompt + "A: "]
     for step in STEPS:
-        parts += [step, "; "]
+        parts += [step.rstrip("\n"), "; "]
     raw = np.array(by_hand(tiny, parts, [2, 4, 6]))[:, 0]
     assert judge(prm, STEPS).scores[0].raw == pytest.approx(raw, abs=1e-4)
     assert prm.identity() != open_(tiny).identity()

@@ -31,6 +31,14 @@ TEXTS = st.one_of(
 )
 
 
+@pytest.mark.parametrize("rule", RULES[:4], ids=lambda rule: repr(rule.spec))
+@given(steps=st.lists(st.sampled_from(["x = 1", "b", "y = (2)", "f(x)"]), min_size=1))
+def test_closed_steps_are_cut_where_they_were_closed(rule: Segmenter, steps: list[str]) -> None:
+    closed = tuple(rule.close(step) for step in steps)
+    assert closed == tuple(rule.close(step) for step in closed)
+    assert closed == rule.cut("".join(closed))
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: repr(rule.spec))
 @settings(max_examples=300, deadline=None)
 @given(text=TEXTS)
