@@ -15,7 +15,7 @@ def main() -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from harness.policies.checkpoint import EMBEDDED
+    from harness.adapters.checkpoint import EMBEDDED
 
     problems = load("chain_arithmetic", limit=PROBLEMS)[0].problems
     policy = open_policy("embedded")

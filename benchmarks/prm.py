@@ -15,7 +15,7 @@ def main() -> None:
     import torch
     from transformers import AutoModelForTokenClassification
 
-    from harness.policies.checkpoint import EMBEDDED
+    from harness.adapters.checkpoint import EMBEDDED
     from harness.segment import parse
 
     problems = load("chain_arithmetic", limit=PROBLEMS)[0].problems

@@ -1,90 +1,14 @@
-"""Catalogues: names that stand for a policy or a PRM with its options.
-
-A catalogue is a YAML mapping of name to ``adapter``, ``target``, ``options`` (those of the command
-line), and for people ``domains`` (what it was trained on), ``licence`` and ``note``. It is read
-strictly; errors name file and line.
-"""
+"""The shipped policies by name; `harness.adapters.entries` says what a catalogue is."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from harness.errors import ConfigError, nearest
-from harness.types import Json, Spec
-
-_REQUIRED = ("adapter", "target", "domains", "licence", "note")
-_KEYS = (*_REQUIRED, "options")
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One named policy or PRM."""
-
-    spec: Spec
-    domains: tuple[str, ...]
-    """What it was trained on."""
-    licence: str
-    note: str
+from harness.adapters.entries import Entry, load
 
 
 @cache
 def entries() -> dict[str, Entry]:
     """Return the shipped policies by name."""
     return load(Path(__file__).with_name("catalog.yaml"))
-
-
-def load(path: Path) -> dict[str, Entry]:
-    """Read a catalogue.
-
-    Raises:
-        ConfigError: not YAML, a key that is unknown, missing or twice, a value of the wrong type.
-    """
-    try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-        # Composed nodes know their lines, constructed values have their anchors resolved.
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path}{line}: not valid YAML") from error
-    if not isinstance(root, yaml.MappingNode):
-        raise ConfigError(f"{path}: a catalogue is a mapping of names")
-    found: dict[str, Entry] = {}
-    for key, _ in root.value:
-        where = f"{path}:{key.start_mark.line + 1}"
-        if key.value in found:
-            raise ConfigError(f"{where}: {key.value!r} is here twice")
-        found[key.value] = _entry(key.value, data[key.value], where)
-    return found
-
-
-def _entry(name: str, data: Any, where: str) -> Entry:
-    if not isinstance(data, dict):
-        raise ConfigError(f"{where}: {name!r} must be a mapping with {', '.join(_REQUIRED)}")
-    for key in data:
-        if key not in _KEYS:
-            raise ConfigError(f"{where}: {name!r} has no key {key!r}; {nearest(str(key), _KEYS)}")
-    for key in _REQUIRED:
-        if key not in data:
-            raise ConfigError(f"{where}: {name!r} lacks {key!r}")
-    for key in ("adapter", "target", "licence", "note"):
-        if not isinstance(data[key], str):
-            raise ConfigError(f"{where}: {key!r} of {name!r} must be a text")
-    domains, options = data["domains"], data.get("options", {})
-    if not isinstance(domains, list) or not all(isinstance(item, str) for item in domains):
-        raise ConfigError(f"{where}: 'domains' of {name!r} must be a list of texts")
-    if not isinstance(options, dict) or not all(_plain(item) for item in options.items()):
-        raise ConfigError(f"{where}: 'options' of {name!r} must map names to plain values")
-    spec = Spec(name, data["adapter"], data["target"], options)
-    return Entry(spec, tuple(domains), data["licence"], data["note"])
-
-
-def _plain(item: tuple[object, Json]) -> bool:
-    return isinstance(item[0], str) and isinstance(item[1], str | int | float | bool)

@@ -20,11 +20,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from harness.adapters.options import Options
+from harness.adapters.rows import check_keys, read_rows
 from harness.cost import Architecture
 from harness.errors import DataError, InfrastructureError
-from harness.policies.options import Options
 from harness.policies.policy import check_unfinished
-from harness.policies.rows import check_keys, read_rows
 from harness.types import Draft, Extend, Extended, Finish, Json, Question, Spec, Tokens
 
 

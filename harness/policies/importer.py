@@ -27,8 +27,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from harness.adapters.rows import Row, opened, parse_json, read_rows, reading, short
 from harness.errors import ConfigError, DataError, unknown, writing
-from harness.policies.rows import Row, opened, parse_json, read_rows, reading, short
 from harness.types import Json
 
 FIELDS = ("id", "question", "text", "steps", "scores", "tokens", "finish", "join")

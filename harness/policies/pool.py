@@ -31,11 +31,11 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.adapters.options import Options
+from harness.adapters.rows import Row, check_keys, parse_json, read_rows, short
 from harness.cost import Architecture
 from harness.errors import DataError
-from harness.policies.options import Options
 from harness.policies.policy import check_unfinished
-from harness.policies.rows import Row, check_keys, parse_json, read_rows, short
 from harness.types import (
     Candidate,
     Draft,

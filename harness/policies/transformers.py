@@ -19,12 +19,13 @@ from itertools import groupby
 import torch
 import transformers
 
+from harness.adapters import checkpoint
+from harness.adapters.options import Options
 from harness.cost import Architecture
 from harness.digest import digest
 from harness.errors import ConfigError, InfrastructureError
-from harness.policies import causal, checkpoint, kv
+from harness.policies import causal, kv
 from harness.policies.decoding import Rules, Task, Writer, Written
-from harness.policies.options import Options
 from harness.policies.policy import check_unfinished
 from harness.policies.randomness import generator
 from harness.policies.stops import Decoder

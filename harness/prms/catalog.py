@@ -1,11 +1,11 @@
-"""The shipped PRMs by name; `harness.policies.catalog` says what a catalogue is."""
+"""The shipped PRMs by name; `harness.adapters.entries` says what a catalogue is."""
 
 from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
 
-from harness.policies.catalog import Entry, load
+from harness.adapters.entries import Entry, load
 
 
 @cache

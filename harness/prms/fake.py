@@ -24,10 +24,10 @@ from typing import TypeAlias
 
 import numpy as np
 
+from harness.adapters.options import Options
 from harness.cost import Architecture
 from harness.digest import canonical
 from harness.errors import ConfigError, unknown
-from harness.policies.options import Options
 from harness.prms.prm import Covers
 from harness.types import (
     Draft,

@@ -15,9 +15,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.adapters.options import Options
 from harness.digest import digest
 from harness.errors import ConfigError
-from harness.policies.options import Options
 from harness.prms import aggregate
 from harness.types import Draft, Question, Semantics
 

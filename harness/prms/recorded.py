@@ -22,10 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.adapters.options import Options
+from harness.adapters.rows import Row, check_keys, read_rows
 from harness.cost import Architecture
 from harness.errors import DataError
-from harness.policies.options import Options
-from harness.policies.rows import Row, check_keys, read_rows
 from harness.prms import aggregate
 from harness.prms.prm import Covers
 from harness.types import Draft, Json, Judge, Judged, Semantics, Spec, StepScores, Tokens

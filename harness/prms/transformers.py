@@ -19,10 +19,10 @@ import torch
 import transformers
 from numpy.typing import NDArray
 
+from harness.adapters import checkpoint
+from harness.adapters.options import Options
 from harness.cost import Architecture
 from harness.errors import ConfigError, DataError, InfrastructureError
-from harness.policies import checkpoint
-from harness.policies.options import Options
 from harness.prms.forward import Forward
 from harness.prms.prm import Covers, check_fit
 from harness.prms.recipe import Encoded, Encoder, from_options

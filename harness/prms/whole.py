@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from harness.adapters.options import Options
 from harness.cost import Architecture
-from harness.policies.options import Options
 from harness.prms.prm import Covers, Prm
 from harness.types import Json, Judge, Judged, Semantics, Spec
 

@@ -102,7 +102,7 @@ def test_hostile_files(tmp_path: Path, content: bytes, message: str) -> None:
 
 
 def test_a_line_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.policies.rows.LINE_LIMIT", 2**20)
+    monkeypatch.setattr("harness.adapters.rows.LINE_LIMIT", 2**20)
     path = tmp_path / "p.jsonl.gz"
     path.write_bytes(gzip.compress(b" " * 2**22))
     with pytest.raises(DataError, match=":1: longer than 1 MiB"):

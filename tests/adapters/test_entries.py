@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.adapters.entries import load
 from harness.errors import ConfigError
 from harness.policies import catalog as policies
-from harness.policies.catalog import load
 from harness.prms import catalog as prms
 from harness.prms.aggregate import check, check_semantics
 

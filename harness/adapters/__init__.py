@@ -1,0 +1,1 @@
+"""What policies and PRMs share: options, catalogues, model folders, files of other people."""
