@@ -21,7 +21,9 @@ def test_shipped_names() -> None:
         "prm-math-small",
         "prm-math-medium",
         "prm-math-large",
+        "prm-math-medium-mc",
         "prm-code",
+        "prm-mixed",
     }
 
 
