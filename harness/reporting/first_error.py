@@ -134,6 +134,11 @@ def _f1_rows(rows: Sequence[ResultRow]) -> list[ResultRow]:
 
 def _notes(rows: Sequence[ResultRow]) -> Iterable[str]:
     yield f"Intervals over solutions ({', '.join(distinct(row.ci_method for row in rows))})."
+    if "first_error_tuned" in distinct(row.method for row in rows):
+        yield (
+            "first_error_tuned has its threshold from one task, first_error_oracle from each task "
+            "itself: on tasks that gave the threshold they are upper bounds, not results."
+        )
     if groups := group_names(rows):
         yield f"The mean is over the subsets of {', '.join(groups)}, unweighted."
     yield from subset_notes(rows)

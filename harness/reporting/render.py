@@ -5,6 +5,7 @@ Names come from users and models: everything is escaped for the format it is wri
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -108,11 +109,11 @@ def terminal(table: Table, width: int) -> tuple[RenderableType, ...]:
         for row in section.rows:
             grid.add_row(*(Text(plain(row[i].text)) for i in shown))
         if section.heading:
-            parts += [Text(""), Text(plain(section.heading), style="italic")]
+            parts += [Text(""), _text(section.heading, width, "italic")]
         parts.append(grid)
     hidden = [column.header for i, column in enumerate(cut.columns) if i not in shown]
     notes = [*table.notes, *([f"Not shown for width: {', '.join(hidden)}."] if hidden else [])]
-    parts += [Text(""), *(Text(plain(note), style="dim") for note in notes)]
+    parts += [Text(""), *(_text(note, width, "dim") for note in notes)]
     return tuple(parts)
 
 
@@ -144,3 +145,10 @@ def _latex_header(column: Column) -> str:
     return (
         f"\\multicolumn{{1}}{{{column.align[0]}}}{{{escape_latex(column.short or column.header)}}}"
     )
+
+
+def _text(text: str, width: int, style: str) -> RenderableType:
+    """Return a paragraph that breaks at ASCII spaces only, so that a number keeps its unit."""
+    from rich.text import Text
+
+    return Text(textwrap.fill(plain(text).replace(" %", "\u00a0%"), width), style=style)
