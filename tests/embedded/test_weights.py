@@ -119,3 +119,4 @@ def test_the_catalogue_is_what_ships():
 def test_size_order():
     sizes = [parameters(load_prm(f"prm-math-{size}")) for size in ("small", "medium", "large")]
     assert sizes == sorted(sizes)
+    assert parameters(load_prm("prm-math-medium-mc")) == sizes[1]

@@ -213,7 +213,9 @@ def test_terminal_says_what_it_leaves_out() -> None:
 
 def test_sections_name_what_their_rows_share() -> None:
     lines = printed(headline(ROWS), width=200)
-    expected = "task chain_programs, policy tiny, problems 164 of 378, ungraded 3, truncated 1.2\u00a0%"
+    expected = (
+        "task chain_programs, policy tiny, problems 164 of 378, ungraded 3, truncated 1.2\u00a0%"
+    )
     assert expected in [line.rstrip() for line in lines]
 
 
