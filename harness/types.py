@@ -326,10 +326,12 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Duel:
-    """A comparison of two methods on one pool, at one budget."""
+    """A comparison of a PRM's choice with that of another method on one pool, at one budget."""
 
     task: str
     policy: str
+    prm: str
+    method: str
     budget: int
     comparison: Comparison
 

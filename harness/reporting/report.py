@@ -9,9 +9,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from harness.reporting.figures import Figure, Missing, write_figures
 from harness.reporting.lines import one_run
@@ -39,6 +40,7 @@ def write_report(
     samples: Sequence[Sample],
     about: About,
     folder: Path,
+    trained: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> Report:
     """Write the whole report into `folder` and return what it holds.
 
@@ -50,7 +52,7 @@ def write_report(
         InfrastructureError: the disk is full or failed.
     """
     one_run(rows)
-    tables = all_tables(rows, duels)
+    tables = all_tables(rows, duels, trained)
     write_tables(tables, folder / "tables")
     figures, missing = write_figures(rows, folder / "figures")
     page = folder / NAME

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from harness.reporting import text
 from harness.reporting.cells import distinct, interval_cell, percent_cell, subset_notes
+from harness.reporting.domains import domain_table
 from harness.reporting.duels import duel_table
 from harness.reporting.first_error import first_error_detail, first_error_table
 from harness.reporting.lines import Line, selection_lines
@@ -60,11 +62,22 @@ def headline_table(rows: Sequence[ResultRow], headline: bool = True) -> Table | 
     )
 
 
-def all_tables(rows: Sequence[ResultRow], duels: Sequence[Duel] = ()) -> tuple[Table, ...]:
-    """Return every table that there is content for, the headline first."""
+def all_tables(
+    rows: Sequence[ResultRow],
+    duels: Sequence[Duel] = (),
+    trained: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> tuple[Table, ...]:
+    """Return every table that there is content for, the headline first.
+
+    Args:
+        rows: All rows of a run.
+        duels: Its comparisons with the majority vote.
+        trained: The domains that a PRM was trained on, where they are known.
+    """
     tables = [
         headline_table(rows),
         duel_table(duels),
+        domain_table(rows, duels, trained),
         first_error_table(rows),
         first_error_detail(rows),
     ]

@@ -175,7 +175,7 @@ def _duels(curves: Sequence[_Curve], budget: int) -> Iterator[Duel]:
         if votes is None or row.prm is None or not row.headline or row.policy is None:
             continue
         found = compare(f"{row.method} {row.prm}", "majority", curve.values[:, -1], votes)
-        yield Duel(row.task, row.policy, budget, found)
+        yield Duel(row.task, row.policy, row.prm, row.method, budget, found)
 
 
 def _votes(

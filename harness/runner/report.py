@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.digest import SHORT
+from harness.prms.catalog import entries
 from harness.provenance import read_entries
 from harness.reporting.frames import write_results
 from harness.reporting.page import About
@@ -28,23 +29,34 @@ def make_report(run: RunFolder, progress: Progress) -> Report:
     write_results(results.rows, run.root)
     shown = samples(run)
     progress.advance(1, "samples")
-    report = write_report(results.rows, results.duels, shown, _about(run), run.report)
+    report = write_report(
+        results.rows, results.duels, shown, _about(run), run.report, _trained(run)
+    )
     progress.advance(1, "figures and page")
     progress.finish()
     return report
 
 
+def _trained(run: RunFolder) -> dict[str, tuple[str, ...]]:
+    """Return the domains that the run's PRMs were trained on, of those with a catalogue entry."""
+    return {
+        name: entry.domains
+        for name, entry in entries().items()
+        if name in read_sweep(run).config["prms"]
+    }
+
+
 def _about(run: RunFolder) -> About:
     """Return where the results come from, by the first launch that the run remembers."""
     sweep = read_sweep(run)
-    entries: list[Any] = list(read_entries(run.provenance))
-    first = entries[0] if entries else {}
+    launches: list[Any] = list(read_entries(run.provenance))
+    first = launches[0] if launches else {}
     machine = f"{first.get('processor', '?')}, {first.get('cores', '?')} cores"
     devices = first.get("devices") or []
     facts = [
         ("machine", ", ".join([machine, *devices])),
         ("code", str(first.get("code") or "a released package")),
-        ("launches", str(len(entries))),
+        ("launches", str(len(launches))),
         ("seed", str(sweep.config["seed"])),
     ]
     packages = first.get("packages") or {}

@@ -9,7 +9,7 @@ from harness.types import Duel
 
 
 def _duel(a: list[float], b: list[float]) -> Duel:
-    return Duel("sums", "small", 64, compare("best_of_n prm", "majority", a, b))
+    return Duel("sums", "small", "prm", "best_of_n", 64, compare("best_of_n prm", "majority", a, b))
 
 
 def test_no_comparison_no_table() -> None:
