@@ -30,8 +30,8 @@ End = Literal[
 ]
 """How an execution ended: every call returned or raised (a program: exit status 0) · the code does
 not compile · it raised at import, lacks the entry point, exited early or was killed by a signal (a
-program: exit status not 0) · CPU or clock time · memory · output · it did what only an attack does ·
-the sandbox itself failed, which says nothing about the code."""
+program: exit status not 0) · CPU or clock time · memory · output · it did what only an attack
+does · the sandbox itself failed, which says nothing about the code."""
 
 ENDS: tuple[End, ...] = get_args(End)
 
