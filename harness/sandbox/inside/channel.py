@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import struct
-import tempfile
 
 DONE = struct.Struct("<QBiQQQIQQ")
 """seq, how it ended, wait status, clock ns, CPU ns, peak resident KiB, flags, size of the result,
@@ -141,5 +140,7 @@ def memory_file() -> int:
     """Return a new file without a name."""
     if hasattr(os, "memfd_create"):
         return os.memfd_create("sandbox", os.MFD_CLOEXEC)
+    import tempfile  # only where there are no memory files; it imports much
+
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())
