@@ -14,10 +14,11 @@ import hashlib
 from collections.abc import Sequence
 from typing import Literal
 
-from harness.grading.plain import Undecodable, key, preview, value_of
+from harness.grading.plain import Undecodable, key, value_of
 from harness.grading.tokens import lines
 from harness.grading.verdicts import Behaviour, Steps, cut
 from harness.sandbox.job import Calls, Execution, Inputs, Limits, Program, Returned
+from harness.sandbox.values import preview
 
 SECONDS, CALL_SECONDS = 6.0, 1.0
 SHOWN = 3
@@ -72,7 +73,7 @@ def _part(returned: Returned) -> bytes:
         return b"raised " + returned.data.partition(b":")[0]
     if returned.kind in ("value", "tagged") and returned.size <= _DECODED:
         try:
-            return b"value " + key(value_of(returned).object)
+            return b"value " + key(value_of(returned).object, digits=9)
         except Undecodable:
             pass
     return returned.kind.encode() + b" " + returned.data

@@ -16,10 +16,11 @@ from typing import Any
 
 from harness.errors import DataError
 from harness.grading.behaviour import of_calls
-from harness.grading.plain import equal, preview
+from harness.grading.plain import equal
 from harness.grading.public import grown
-from harness.grading.verdicts import Behaviour, CodeResult, Outcome, Steps, outcome
+from harness.grading.verdicts import Behaviour, CodeResult, Steps, outcome
 from harness.sandbox.job import Calls, Inputs, Limits
+from harness.sandbox.values import preview
 from harness.types import Problem
 
 LIMITS = Limits(cpu=10.0, per_call=(2.0,))

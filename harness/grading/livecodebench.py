@@ -25,10 +25,11 @@ from typing import Any, Literal
 from harness.errors import DataError
 from harness.grading.behaviour import of_calls, of_programs, of_text
 from harness.grading.packed import unpacked
-from harness.grading.plain import equal, preview
+from harness.grading.plain import equal
 from harness.grading.tokens import first_difference
 from harness.grading.verdicts import Behaviour, CodeResult, Outcome, Steps, cut, outcome
 from harness.sandbox.job import Calls, Execution, Inputs, Limits, Program
+from harness.sandbox.values import preview
 from harness.types import Json, Problem
 
 SECONDS = 6.0

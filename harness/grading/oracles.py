@@ -1,5 +1,7 @@
-"""Whether the value of a call is right, by EvalPlus' rules (evalplus 0.3.1, ``eval/__init__.py`` and
-``eval/_special_oracle.py``; where the two differ its git head of 2025-10-03).
+"""Whether the value of a call is right, by EvalPlus' rules.
+
+They are those of evalplus 0.3.1 (``eval/__init__.py``, ``eval/_special_oracle.py``), where they
+differ those of its git head of 2025-10-03.
 
 Values are `harness.grading.plain.Value`: everything compared here was built by us from bytes, and
 no method of a foreign class can run. The rules, for a call with value ``out``:
@@ -23,8 +25,16 @@ from typing import Any
 from harness.grading.plain import Value, distinct
 
 SET_TASKS = frozenset(
-    "similar_elements find_char_long common_in_nested_lists extract_singly larg_nnum "
-    "intersection_array find_dissimilar Diff".split()
+    [
+        "similar_elements",
+        "find_char_long",
+        "common_in_nested_lists",
+        "extract_singly",
+        "larg_nnum",
+        "intersection_array",
+        "find_dissimilar",
+        "Diff",
+    ]
 )
 """MBPP/2, 7, 111, 140, 232, 249, 579, 769: the set of the items counts."""
 NOT_NONE_TASKS = frozenset(["check_str", "text_match_three", "text_starta_endb"])
@@ -77,11 +87,11 @@ class Rule:
             arguments: of the call, as they were before it.
             tolerance: absolute, after what `tolerance_after` says.
         """
-        if self._any_value:
-            return True
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
+                if self._any_value:
+                    return bool(out.object == expected.object) or True
                 if self._root:
                     return abs(_polynomial(arguments[0], out.object)) <= tolerance
                 exact = self._exact(out, expected, arguments, tolerance)

@@ -3,25 +3,33 @@
 A value is rebuilt from its bytes by `harness.sandbox.values`. Exact builtins stay what they are.
 Of other types only those are rebuilt whose comparison is known: subclasses that kept their
 builtin's (they count as the builtin), Counter, OrderedDict, Decimal, Fraction, numpy scalars and
-arrays of numbers. An object of any other type becomes `Opaque`, which equals nothing.
+arrays of numbers and texts. An object of any other type becomes `Stranger`, which equals nothing.
 """
 
 from __future__ import annotations
 
+import itertools
+import re
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
+from harness.sandbox import values
 from harness.sandbox.job import Returned
 
-_SHOWN_BYTES = 2048
-"""Never repr more than this: one huge integer takes minutes."""
+Undecodable = values.Unreadable
+BUDGET = values.Budget(nodes=5_000_000)
+"""What reading one value may cost: some seconds at the very worst."""
+
+_NUMBERS = re.compile(r"[<>|=]?[biufc]\d{1,2}")
+_TEXTS = re.compile(r"[<>|=]?[US]\d+")
+_strange = itertools.count()
+_REBUILT = {"collections.Counter": Counter, "collections.OrderedDict": OrderedDict}
 
 
-class Undecodable(ValueError):
-    """Bytes that are no value, or one that is nested too deeply or too large to look at."""
-
-
-class Opaque:
+class Stranger:
     """An object of a type whose comparison is not known; equal to nothing, itself included."""
 
     __slots__ = ("name",)
@@ -53,6 +61,61 @@ class Value:
         return cls(value, f"{kind.__module__}.{kind.__qualname__}")
 
 
+def value_of(returned: Returned) -> Value:
+    """Return the value in what came back.
+
+    Raises:
+        Undecodable: it holds none, or one beyond the budget.
+    """
+    decoded = values.decode(returned, BUDGET)
+    if returned.kind == "value":
+        return Value.of(decoded)
+    rebuilt = _rebuilt(decoded)
+    if isinstance(decoded, values.Subclass | values.Opaque):
+        return Value(rebuilt, decoded.type_name)
+    return Value.of(rebuilt)
+
+
+def _rebuilt(value: Any) -> Any:
+    """Return an object of ours for a decoded value."""
+    kind = type(value)
+    if kind in (list, tuple, set, frozenset):
+        return kind(_rebuilt(item) for item in value)
+    if kind is dict:
+        return {_rebuilt(k): _rebuilt(v) for k, v in value.items()}
+    try:
+        if kind is values.Subclass:
+            inner = _rebuilt(value.value)
+            known = _REBUILT.get(value.type_name)
+            return known(inner) if known and type(inner) is dict else inner
+        if kind is values.Numpy:
+            return _numpy(value)
+        if kind is values.DecimalText:
+            return Decimal(value.text)
+    except (ValueError, TypeError, ArithmeticError) as error:
+        raise Undecodable(f"a {kind.__name__} that is none: {error}") from None
+    if kind is values.Ratio:
+        return Fraction(value.numerator, value.denominator)
+    return Stranger(value.type_name) if kind is values.Opaque else value
+
+
+def _numpy(value: values.Numpy) -> Any:
+    """Return a numpy scalar or array; of other types than numbers and texts what is in it."""
+    import numpy as np
+
+    items = [_rebuilt(item) for item in value.values]
+    if _NUMBERS.fullmatch(value.dtype):
+        array = np.array(items, dtype=value.dtype)
+    elif value.shape is None:
+        return items[0]
+    elif _TEXTS.fullmatch(value.dtype) and items:
+        array = np.array(items)
+    else:
+        array = np.empty(len(items), dtype=object)
+        array[:] = items
+    return array[0] if value.shape is None else array.reshape(value.shape)
+
+
 def equal(returned: Returned, expected: Any, *, tuples_are_lists: bool = False) -> bool:
     """Return whether a value equals an expected one of exact builtins, as ``==`` has it.
 
@@ -67,18 +130,6 @@ def equal(returned: Returned, expected: Any, *, tuples_are_lists: bool = False) 
         return bool(value == expected)
     except Exception:  # arrays without one truth value, bytes that are no value
         return False
-
-
-def preview(returned: Returned) -> str:
-    """Return a value for people, at most 300 characters."""
-    if returned.kind in ("raised", "out_of_memory"):
-        return returned.data.decode("utf-8", "replace")[:300] or "MemoryError"
-    if returned.kind == "large" or returned.size > _SHOWN_BYTES:
-        return f"<a value of {returned.size:,} bytes>"
-    try:
-        return repr(value_of(returned).object)[:300]
-    except Exception:
-        return "<no value>"
 
 
 def distinct(value: Any) -> frozenset[bytes]:
@@ -97,8 +148,8 @@ def key(value: Any, *, hashed: bool = False, digits: int | None = None) -> bytes
     value, whatever their type) and different for others.
 
     Args:
-        value: what to encode; NaN is like NaN here.
-        hashed: refuse what has no hash.
+        value: what to encode.
+        hashed: as an item of a set: what has no hash is refused, and NaN is not like NaN.
         digits: round floats to so many significant digits first.
 
     Raises:
@@ -109,6 +160,8 @@ def key(value: Any, *, hashed: bool = False, digits: int | None = None) -> bytes
         return b"u%d:" % len(data) + data
     if isinstance(value, bytes):
         return b"b%d:" % len(value) + value
+    if hashed and value != value:
+        return b"n%d" % next(_strange)
     number = _number(value, digits)
     if number is not None:
         return number
@@ -131,9 +184,6 @@ def key(value: Any, *, hashed: bool = False, digits: int | None = None) -> bytes
 
 
 def _number(value: Any, digits: int | None) -> bytes | None:
-    from decimal import Decimal
-    from fractions import Fraction
-
     if hasattr(value, "dtype") and not getattr(value, "shape", ()) and hasattr(value, "item"):
         value = value.item()
     if isinstance(value, complex):

@@ -18,9 +18,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from harness.grading.oracles import FLOAT_TOLERANCE, Rule, is_floats
-from harness.grading.plain import Undecodable, Value, preview, value_of
+from harness.grading.plain import Undecodable, Value, value_of
 from harness.grading.verdicts import Outcome, Steps, outcome
 from harness.sandbox.job import Calls, Execution, Inputs, Limits, Returned
+from harness.sandbox.values import preview
 
 CALL_SECONDS, TIMES_REFERENCE = 4.0, 4.0
 TASK_SECONDS, GRACE_SECONDS = 60.0, 2.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import enum
 import math
+import pickle
 import random
 from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
 from decimal import Decimal
@@ -44,13 +45,25 @@ def through(value: Any) -> Value:
     return value_of(Returned("tagged" if data[:1] == b"#" else "value", data, len(data)))
 
 
+EXACT = (type(None), bool, int, float, complex, str, bytes, list, tuple, dict)
+
+
+def judged(rule: Rule, out: Any, expected: Any, arguments: Any, tolerance: float) -> bool:
+    """What a grader says of a value, after the sandbox did what it does for set tasks."""
+    if rule.sets and type(out) not in EXACT and hasattr(type(out), "__iter__"):
+        try:
+            out = set(out)
+        except TypeError:
+            return False
+    return rule.right(through(out), Value.of(expected), arguments, tolerance)
+
+
 PLAIN = Rule("f", mbpp=True)
 
 
 def right(out: Any, expected: Any, rule: Rule = PLAIN, arguments: tuple[Any, ...] = ()) -> bool:
     tolerance = rule.tolerance or (FLOAT_TOLERANCE if is_floats(expected) else 0.0)
-    wanted = Value.of(expected)
-    return rule.right(through(out), wanted, arguments, tolerance)
+    return judged(rule, out, expected, arguments, tolerance)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +89,7 @@ def right(out: Any, expected: Any, rule: Rule = PLAIN, arguments: tuple[Any, ...
         (defaultdict(int, {1: 2}), {1: 2}),
         (Pair(1, 2), (1, 2)),
         (Colour.RED, 1),
-        (10**6000, 10**6000),
+        (2**60 * 10**4000, 2**60 * 10**4000),
         (1 + 0j, 1),
     ],
 )
@@ -104,7 +117,7 @@ def test_equal(out: Any, expected: Any) -> None:
         (Odd([1]), [1]),
         ((i for i in [1]), [1]),
         (lambda: 1, 1),
-        (10**6000 + 1, 10**6000),
+        (2**60 * 10**4000 + 1, 2**60 * 10**4000),
         ([1.0], [1.0, 1.0]),
         ([1.0000001], (1.0,)),
         (1, 1.0000001),
@@ -120,10 +133,11 @@ def test_special_tasks() -> None:
     assert not right(Same(), True, Rule("are_equivalent", mbpp=False))
     assert right(0, 12, Rule("sum_div", mbpp=True))
     assert not right(1, 12, Rule("sum_div", mbpp=True))
-    assert right(33, 99, Rule("surface_Area", mbpp=True), (3, 4))
+    assert right(35, 99, Rule("surface_Area", mbpp=True), (3, 4))
     assert not right(34, 99, Rule("surface_Area", mbpp=True), (3, 4))
     assert right(1, 99, Rule("digit_distance_nums", mbpp=True), (1, 2))
-    assert right(11, 99, Rule("digit_distance_nums", mbpp=True), (23, 56 + 100)) is False
+    assert right(7, 99, Rule("digit_distance_nums", mbpp=True), (23, 156))
+    assert not right(6, 99, Rule("digit_distance_nums", mbpp=True), (23, 156))
 
 
 @pytest.mark.parametrize("entry", sorted(SET_TASKS))
@@ -178,7 +192,7 @@ def _noise(rng: random.Random, value: Any) -> Any:
         return rng.choice([int(value), not value, np.bool_(value), None])
     if isinstance(value, int):
         near: list[Any] = [value + 1, float(value), bool(value), str(value), Decimal(value)]
-        near += [np.int64(value), np.float64(value), Fraction(value), complex(value), -value]
+        near += [np.int64(value % 2**62), np.float64(value), Fraction(value), complex(value), -value]
         near += [np.array([value]), np.array(value), Colour(1), None, [value], value + 1e-7]
         return rng.choice(near)
     if isinstance(value, float):
@@ -236,11 +250,13 @@ def _judged_by_evalplus(
 ) -> list[bool]:
     peer = pytest.importorskip("evalplus.eval", reason="evalplus is not installed")
     from contextlib import nullcontext
-    from multiprocessing import Array, Value as Shared
+    from multiprocessing import Array
+    from multiprocessing import Value as Shared
 
     monkeypatch.setattr(peer, "reliability_guard", lambda **_: None)
     monkeypatch.setattr(peer, "create_tempdir", nullcontext)
     queue = list(outs)
+    exp = pickle.loads(pickle.dumps(exp))  # as evalplus' workers get it: no NaN is the same object
     monkeypatch.setattr(builtins, "_next_out", lambda: queue.pop(0), raising=False)
     details = Array("b", [False] * len(outs))
     peer.unsafe_execute(
@@ -284,7 +300,7 @@ def test_rules_agree_with_evalplus(seed: int, monkeypatch: pytest.MonkeyPatch) -
         for call, out, wanted, verdict in zip(calls, outs, expected, theirs, strict=True):
             if not sticky and is_floats(wanted):
                 sticky = FLOAT_TOLERANCE
-            ours = rule.right(through(out), Value.of(wanted), call, sticky)
+            ours = judged(rule, out, wanted, call, sticky)
             compared += 1
             assert ours == verdict, (mbpp, entry, atol, sticky, out, wanted, ours, verdict)
     assert compared == 720
