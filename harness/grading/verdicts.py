@@ -59,7 +59,7 @@ class CodeResult:
         outcomes = [self.base] + ([self.plus] if self.plus else [])
         words = [outcome.word for outcome in outcomes if not outcome.passed]
         certain = [word for word in words if word != "sandbox_error"]
-        return (certain or words or ["passed"])[0]
+        return next(iter(certain or words), "passed")
 
     @property
     def verdict(self) -> Verdict:

@@ -192,8 +192,14 @@ def _noise(rng: random.Random, value: Any) -> Any:
         return rng.choice([int(value), not value, np.bool_(value), None])
     if isinstance(value, int):
         near: list[Any] = [value + 1, float(value), bool(value), str(value), Decimal(value)]
-        near += [np.int64(value % 2**62), np.float64(value), Fraction(value), complex(value), -value]
-        near += [np.array([value]), np.array(value), Colour(1), None, [value], value + 1e-7]
+        near += [
+            np.int64(value % 2**62),
+            np.float64(value),
+            Fraction(value),
+            complex(value),
+            -value,
+        ]
+        near += [np.array([value]), np.array(value), Colour(1), None, -value, [value], value + 1e-7]
         return rng.choice(near)
     if isinstance(value, float):
         steps = [1e-9, 1e-7, 9e-7, 1.1e-6, 1e-5, 1e-4, 1e-3, 1.0]
