@@ -49,6 +49,13 @@ class Limits:
     """Bytes of address space."""
     output: int = OUTPUT
     """Bytes on standard output."""
+    wall: float | None = None
+    """Seconds by the clock; None is the backstop above."""
+
+    @property
+    def clock(self) -> float:
+        """Seconds by the clock after which an execution is ended, whatever it does."""
+        return 3 * self.cpu + 10 if self.wall is None else self.wall
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,10 @@ import struct
 DONE = struct.Struct("<QBiQQQIQQ")
 """seq, how it ended, wait status, clock ns, CPU ns, peak resident KiB, flags, size of the result,
 size of the output."""
+EXITED, CPU, CLOCK, LOST = range(4)
+"""How the zygote saw a child end: by itself · over its CPU time · over the clock · not started."""
+DIRTY = 1
+"""Flag: something stayed behind; the worker is not to be used again."""
 INLINE = 48 * 1024
 """Bytes of a message that go through the socket; longer ones lie in the job file."""
 _LENGTH = struct.Struct("<Q")

@@ -47,7 +47,7 @@ def main() -> None:
             os.setsid()
             control.send(json.dumps({"pid": os.getpid()}).encode())
             _become(plan, plan["home"])
-        layers = _isolate(plan)
+        layers = _isolate(plan, _sources())
         own_uid = FIRST_UID + os.getpid()
         pid = kernel.fork_sibling()
         if pid == 0:
@@ -63,6 +63,17 @@ def main() -> None:
     except (OSError, kernel.Refused) as error:
         control.send(json.dumps({"error": _words(error)}).encode())
     os._exit(0)
+
+
+def _sources() -> dict[str, bytes]:
+    """Return the files that the zygote consists of, while they can still be read."""
+    folder = os.path.dirname(os.path.abspath(__file__))
+    found = {}
+    for name in os.listdir(folder):
+        if name.endswith(".py"):
+            with open(os.path.join(folder, name), "rb") as file:
+                found[name] = file.read()
+    return found
 
 
 def _words(error: BaseException) -> str:
@@ -85,7 +96,7 @@ def _prepare() -> None:
     os.umask(0o022)
 
 
-def _isolate(plan: dict[str, Any]) -> list[str]:
+def _isolate(plan: dict[str, Any], sources: dict[str, bytes]) -> list[str]:
     """Make namespaces and the new root; return the names of the layers."""
     layers = ["mount", "pid", "net", "ipc", "uts", "cgroup"]
     if os.geteuid() == 0 and _privileged():
@@ -110,7 +121,7 @@ def _isolate(plan: dict[str, Any]) -> list[str]:
             except OSError as error:
                 raise kernel.Refused(f"write {name}: {error.strerror}") from error
         layers.append("user")
-    _new_root(plan)
+    _new_root(plan, sources)
     kernel.set_host_name("sandbox")
     return layers
 
@@ -124,7 +135,7 @@ def _privileged() -> bool:
     return False
 
 
-def _new_root(plan: dict[str, Any]) -> None:
+def _new_root(plan: dict[str, Any], sources: dict[str, bytes]) -> None:
     """Build the file system and make it the root."""
     kernel.mount(None, "/", None, kernel.REC | kernel.PRIVATE)
     base = plan["base"]
@@ -146,8 +157,8 @@ def _new_root(plan: dict[str, Any]) -> None:
             f"/old/dev/{name}", f"/dev/{name}", kernel.RDONLY | kernel.NOSUID | kernel.NOEXEC
         )
     os.makedirs(f"{HOME}/inside")
-    for name, text in plan["sources"].items():
-        with open(f"{HOME}/inside/{name}", "w", encoding="utf-8") as file:
+    for name, text in sources.items():
+        with open(f"{HOME}/inside/{name}", "wb") as file:
             file.write(text)
     os.mkdir("/tmp")
     if plan["scratch"]:

@@ -17,7 +17,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from .calls import PRELUDE, guard, lcb_module
+from .calls import guard, lcb_module
 from .report import EXITED, NOT_COMPILED, RAISED, Report, message
 
 
@@ -178,6 +178,3 @@ def _patch_stdin(text: str) -> None:
     real.readlines = lambda *_: text.split("\n")  # type: ignore[method-assign]
     real.read = lambda *_: text  # type: ignore[method-assign]
     sys.stdin = _Stdin(text)  # type: ignore[assignment]
-
-
-__all__ = ["PRELUDE", "run_livecodebench", "run_real"]

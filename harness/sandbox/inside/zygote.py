@@ -20,16 +20,10 @@ import time
 from typing import Any
 
 from . import calls, confine, programs
-from .channel import DONE, Channel, Stream
+from .channel import CLOCK, CPU, DIRTY, EXITED, LOST, Channel, Stream
 from .report import IDLE, LOST_MEMORY, PROGRESS, Report
 from .scratch import Scratch
 
-CONTROL, RESULT, OUT, JOB = 3, 4, 5, 6
-"""Descriptors of a worker. A child keeps only the result file, as number 3."""
-EXITED, CPU, CLOCK, LOST = range(4)
-"""How the zygote saw a child end: by itself · over its CPU time · over the clock · not started."""
-DIRTY = 1
-"""Flag: something stayed behind; the worker is not to be used again."""
 PRELOAD = (
     "ast atexit bisect collections contextlib copy dataclasses datetime decimal enum fractions "
     "functools heapq io itertools json math numbers operator random re statistics string struct "
@@ -205,7 +199,12 @@ def main(channel: Channel) -> None:
     zygote = Zygote(channel, setup)
     gc.collect()
     gc.freeze()
-    ready = {"protocol": 1, "python": sys.version.split()[0], "pid": os.getpid(), "uid": os.getuid()}
+    ready = {
+        "protocol": 1,
+        "python": sys.version.split()[0],
+        "pid": os.getpid(),
+        "uid": os.getuid(),
+    }
     channel.say(json.dumps(ready).encode())
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         zygote.serve()
@@ -214,6 +213,3 @@ def main(channel: Channel) -> None:
 def main_stream() -> None:
     """Serve over standard input and output, for containers."""
     main(Stream())
-
-
-__all__ = ["DONE", "main", "main_stream"]
