@@ -1,8 +1,8 @@
 """Which grader a kind of problem gets: one protocol, one factory.
 
-Mathematics is graded by `harness.grading.math`. Code needs a sandbox, which is not part of this
-version: its candidates are ``ungraded``, with the reason, and nothing is executed. Problems of kind
-``steps`` have no grader: a PRM's first wrong step is compared with the label by the statistics.
+Mathematics is graded by `harness.grading.math`, code by `harness.grading.code` in a sandbox.
+Problems of kind ``steps`` have no grader: a PRM's first wrong step is compared with the label by
+the statistics.
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from harness.errors import ConfigError
-from harness.grading.answers import NO_CLASS
+from harness.grading.code import CodeGrader
 from harness.grading.math import MathGrader
 from harness.types import Grade, Json, Kind, Problem
-
-NO_SANDBOX = "code is graded in the sandbox, which is not part of this version"
 
 
 class Grader(Protocol):
@@ -48,38 +46,11 @@ class Grader(Protocol):
         ...
 
 
-class CodeGrader:
-    """Grades nothing: every candidate of a code problem is ungraded, and no code runs."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def identity(self) -> dict[str, Json]:
-        """That nothing is graded."""
-        return {"grader": "none"}
-
-    def close(self) -> None:
-        """Do nothing: there is nothing to give back."""
-
-    def grade(self, items: Sequence[tuple[Problem, str]]) -> list[Grade]:
-        """Return one ungraded grade per item."""
-        return [Grade("ungraded", None, NO_SANDBOX, NO_CLASS) for _ in items]
-
-    def grade_pool(self, pool: Sequence[tuple[Problem, Sequence[str]]]) -> list[list[Grade]]:
-        """Return one ungraded grade per candidate."""
-        return [self.grade([(problem, text) for text in texts]) for problem, texts in pool]
-
-
 def grader_for(kind: Kind, workers: int | None = None) -> Grader:
     """Return a new grader for problems of `kind`; `workers` processes, default one per core.
+
+    Processes start with the first problem; without a sandbox that works, grading code raises
+    then.
 
     Raises:
         ConfigError: kind ``steps``, which has no grader.
@@ -91,4 +62,4 @@ def grader_for(kind: Kind, workers: int | None = None) -> Grader:
             "problems of kind 'steps' have no grader: they measure a PRM's first wrong step; "
             "use the metric f1"
         )
-    return CodeGrader()
+    return CodeGrader(workers=workers)

@@ -1,0 +1,221 @@
+"""Grades code: runs programs in a sandbox, and decides outside of it whether they are right.
+
+What goes into the sandbox is a program and inputs; what comes out are bytes. Expected values never
+go in. A candidate's text is cut down to its program by `harness.grading.program`; what its tests
+are, how they are run and what counts as equal is the matter of the problem's data set:
+`harness.grading.evalplus` (HumanEval+, MBPP+), `harness.grading.livecodebench` and
+`harness.grading.examples` (our generated tasks).
+
+Verdicts: *correct* if every test passed; *ungraded* only if the sandbox failed
+(``sandbox_error``); everything else is *wrong*, with the reason in one word: ``wrong_answer``,
+``runtime_error``, ``timeout``, ``memory_limit``, ``output_limit``, ``compile_error``,
+``sandbox_violation``, or ``no code``.
+
+Answer classes: candidates of a problem are in one class if they behave alike on inputs that a
+solver may see (`harness.grading.behaviour`): the public inputs of chain_programs with variations,
+the examples in the prompts of HumanEval+ and MBPP+ with variations, LiveCodeBench's public tests.
+A candidate without code, or that fails on all of these inputs, is in no class. The answer of a
+candidate is a preview of what it gave there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from types import TracebackType
+from typing import Self
+
+from harness.errors import DataError
+from harness.grading.answers import NO_CLASS
+from harness.grading.evalplus import EvalPlusTests
+from harness.grading.examples import ExampleTests
+from harness.grading.livecodebench import Style, tests_of
+from harness.grading.program import program
+from harness.grading.stream import stream
+from harness.grading.verdicts import Behaviour, CodeResult, Result, Steps, Tests
+from harness.sandbox.job import Sandbox
+from harness.types import Grade, Json, Problem
+
+RULES = 1
+"""Goes up with every change that can change a grade or a class."""
+_BATCH = 1024
+"""Programs whose references are run together, before them."""
+_KEPT = 1200
+"""Problems whose expected values are kept."""
+
+OpenSandbox = Callable[[], Sandbox]
+_Both = tuple[CodeResult, Behaviour | None]
+
+
+class CodeGrader:
+    """Grades programs; a context manager that owns a sandbox. Not for several threads at once.
+
+    The sandbox is opened with the first program. Expected values of reference solutions are
+    remembered for the grader's life.
+    """
+
+    def __init__(
+        self,
+        open_sandbox: OpenSandbox | None = None,
+        *,
+        workers: int | None = None,
+        style: Style = "real",
+    ) -> None:
+        """Run programs in what `open_sandbox` returns; by default the best sandbox that works on
+        this machine, with `workers` workers (one per core). `style` is LiveCodeBench's."""
+        self._open = open_sandbox or _opener(workers)
+        self._style: Style = style
+        self._sandbox: Sandbox | None = None
+        self._tests: dict[str, Tests] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def identity(self) -> dict[str, Json]:
+        """The rules of this room by number, and the style in which programs are run."""
+        return {"grader": "code", "rules": RULES, "programs": self._style}
+
+    def close(self) -> None:
+        """End the sandbox's workers. What is remembered stays; further use starts new ones."""
+        if self._sandbox is not None:
+            self._sandbox.close()
+
+    def grade(self, items: Sequence[tuple[Problem, str]]) -> list[Grade]:
+        """Grade one solution text per problem; [] for none. The order is kept.
+
+        Raises:
+            DataError: a problem whose reference holds no tests.
+            InfrastructureError: no sandbox can be started.
+        """
+        codes = [(problem, _program(problem, text)) for problem, text in items]
+        found = self.results((problem, code) for problem, code in codes if code is not None)
+        return [_NO_CODE if code is None else _grade(next(found)) for _, code in codes]
+
+    def grade_pool(self, pool: Sequence[tuple[Problem, Sequence[str]]]) -> list[list[Grade]]:
+        """Grade every candidate text of each problem; each grade has its `answer_class`.
+
+        Programs that occur twice in a pool run once. Raises as `grade` does.
+        """
+        codes = [[_program(problem, text) for text in texts] for problem, texts in pool]
+        distinct = {
+            (i, code): problem
+            for i, (problem, _) in enumerate(pool)
+            for code in codes[i]
+            if code is not None
+        }
+        items = ((problem, code) for (_, code), problem in distinct.items())
+        found = dict(zip(distinct, self._run(items, _check_and_behave), strict=True))
+        return [
+            _classed([None if code is None else found[i, code] for code in own])
+            for i, own in enumerate(codes)
+        ]
+
+    def results(
+        self, items: Iterable[tuple[Problem, str]], *, both: bool = False
+    ) -> Iterator[CodeResult]:
+        """Check programs (not texts) and yield what their tests say, in order; `items` is drawn in
+        batches. With `both`, EvalPlus' plus tests run even where a base test failed.
+
+        Raises:
+            As `grade`.
+        """
+        return self._run(items, lambda tests, code: tests.check(code, both=both))
+
+    def _run(
+        self,
+        items: Iterable[tuple[Problem, str]],
+        steps: Callable[[Tests, str], Steps[Result]],
+    ) -> Iterator[Result]:
+        rest = iter(items)
+        while batch := list(islice(rest, _BATCH)):
+            if self._sandbox is None:
+                self._sandbox = self._open()
+            tests = {problem.digest: self._tests_of(problem) for problem, _ in batch}
+            for _ in stream(self._sandbox, (own.prepare() for own in tests.values())):
+                pass
+            checks = (steps(tests[problem.digest], code) for problem, code in batch)
+            yield from stream(self._sandbox, checks)
+
+    def _tests_of(self, problem: Problem) -> Tests:
+        known = self._tests.pop(problem.digest, None)
+        self._tests[problem.digest] = known or read_tests(problem, self._style)
+        while len(self._tests) > _KEPT:
+            del self._tests[next(iter(self._tests))]
+        return self._tests[problem.digest]
+
+
+def read_tests(problem: Problem, style: Style = "real") -> Tests:
+    """Return the tests in a problem's reference, by the fields that it has.
+
+    Raises:
+        DataError: it is the reference of no data set that we know.
+    """
+    reference = problem.reference
+    if isinstance(reference, dict):
+        if "base_input" in reference:
+            return EvalPlusTests(problem)
+        if "hidden_tests" in reference:
+            return ExampleTests(problem)
+        if "public_tests" in reference:
+            return tests_of(problem, style)
+    raise DataError(
+        f"task {problem.task!r}, problem {problem.id!r}: the reference holds no tests; it needs "
+        "base_input and plus_input, public_tests and hidden_tests, or public_tests and "
+        "private_tests"
+    )
+
+
+def _opener(workers: int | None) -> OpenSandbox:
+    def opened() -> Sandbox:
+        from harness.sandbox.backends import open_sandbox
+
+        return open_sandbox(workers=workers)
+
+    return opened
+
+
+def _program(problem: Problem, text: str) -> str | None:
+    reference = problem.reference if isinstance(problem.reference, dict) else {}
+    entry = reference.get("entry_point") or reference.get("func_name")
+    head = reference.get("prompt") if "base_input" in reference else None
+    return program(text, str(entry) if entry else None, str(head or ""))
+
+
+def _check_and_behave(tests: Tests, code: str) -> Steps[_Both]:
+    result = yield from tests.check(code)
+    if result.word == "compile_error":
+        return result, None
+    return result, (yield from tests.behaviour(code))
+
+
+_NO_CODE = Grade("wrong", None, "no code", NO_CLASS)
+
+
+def _grade(result: CodeResult, answer: str | None = None, number: int = NO_CLASS) -> Grade:
+    reason = "" if result.word == "passed" else result.word
+    return Grade(result.verdict, answer, reason, number)
+
+
+def _classed(found: Sequence[_Both | None]) -> list[Grade]:
+    """Number the behaviours of one problem by first appearance."""
+    numbers: dict[str, int] = {}
+    grades = []
+    for item in found:
+        if item is None:
+            grades.append(_NO_CODE)
+            continue
+        result, behaviour = item
+        if behaviour is None:
+            grades.append(_grade(result))
+        else:
+            number = numbers.setdefault(behaviour.key, len(numbers))
+            grades.append(_grade(result, behaviour.shown, number))
+    return grades

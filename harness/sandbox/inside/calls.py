@@ -1,0 +1,125 @@
+"""Runs code once and calls its entry with each input, as EvalPlus or LiveCodeBench would."""
+
+from __future__ import annotations
+
+import builtins
+import os
+import random
+import sys
+from types import ModuleType
+from typing import Any
+
+from .report import END, NO_MEMORY, NOT_COMPILED, NOT_IMPORTED, RAISED, Report, message
+
+DEPTH = 972
+"""Levels of recursion that EvalPlus leaves to a function, measured there under Python 3.11."""
+LCB_DEPTH = 50_000
+LCB_DIGITS = 50_000
+# Their prelude: every public name of these modules, then the modules themselves.
+_STARS = (
+    "string re datetime collections heapq bisect copy math random statistics itertools functools "
+    "operator io sys json builtins typing"
+).split()
+_MODULES = [name for name in _STARS if name not in ("builtins", "typing")]
+PRELUDE = (
+    "".join(f"from {name} import *\n" for name in _STARS)
+    + "".join(f"import {name}\n" for name in _MODULES)
+    + f"sys.setrecursionlimit({LCB_DEPTH})\n"
+)
+_PRELUDE_CODE = compile(PRELUDE, "<prelude>", "exec")
+# Both peers take these away; a program that needs one fails there, so it must fail here.
+_NO_MODULES = ("ipdb", "joblib", "resource", "psutil", "tkinter")
+_NO_OS = (
+    "kill system putenv remove removedirs rmdir fchdir setuid fork forkpty killpg rename renames "
+    "truncate replace unlink fchmod fchown chmod chown chroot lchflags lchmod lchown getcwd chdir"
+).split()
+_EXACT = frozenset([type(None), bool, int, float, complex, str, bytes, list, tuple, dict])
+
+
+def guard(evalplus: bool) -> None:
+    """Take away what the peers' guards take away."""
+    gone = ("exit", "quit", "open", "help") if evalplus else ("quit", "help")
+    for name in gone:
+        setattr(builtins, name, None)
+    for name in _NO_OS:
+        setattr(os, name, None)
+    for name in _NO_MODULES:
+        sys.modules[name] = None  # type: ignore[assignment]
+    if not evalplus:
+        sys.set_int_max_str_digits(LCB_DIGITS)
+
+
+def lcb_module(code: str) -> tuple[Any, dict[str, Any]]:
+    """Return compiled code and the module namespace, prelude done, in which it is to run."""
+    space = ModuleType("tmp_sol", "").__dict__
+    if "__future__" in code:  # after a prelude that is a syntax error, and there it stays one
+        return compile(PRELUDE + "\n\n" + code, "<solution>", "exec"), space
+    compiled = compile(code, "<solution>", "exec")
+    exec(_PRELUDE_CODE, space)
+    return compiled, space
+
+
+def run(job: dict[str, Any], calls: tuple[tuple[Any, ...], ...], report: Report) -> None:
+    """Execute a job's code and make its calls, reporting each."""
+    evalplus = job["style"] == "evalplus"
+    guard(evalplus)
+    random.seed(0)
+    space: dict[str, Any] = {}
+    try:
+        if evalplus:
+            compiled = compile(job["code"], "<solution>", "exec")
+        else:
+            compiled, space = lcb_module(job["code"])
+    except BaseException as error:
+        return report.close(NOT_COMPILED, message(error))
+    if evalplus:
+        sys.setrecursionlimit(_frames() + DEPTH)
+    try:
+        exec(compiled, space)
+        entry = _entry(job["entry"], job["code"], space)
+    except BaseException as error:
+        return report.close(NOT_IMPORTED, message(error))
+    _call(entry, job, calls, report)
+
+
+def _entry(name: str, code: str, space: dict[str, Any]) -> Any:
+    """Return what to call: a global, or the method of a fresh instance."""
+    owner, _, method = name.rpartition(".")
+    if owner and ("class " + owner) in code:
+        return getattr(space[owner](), method)
+    if method not in space:
+        raise NameError(f"name '{method}' is not defined")
+    return space[method]
+
+
+def _call(
+    entry: Any, job: dict[str, Any], calls: tuple[tuple[Any, ...], ...], report: Report
+) -> None:
+    """Make the calls in order."""
+    raw, as_set, stop = frozenset(job["raw"]), job["as_set"], job["stop"]
+    begin, pause = report.begin, report.pause
+    for i, arguments in enumerate(calls):
+        start = begin(i)
+        try:
+            value = entry(*arguments)
+            if as_set and type(value) not in _EXACT and hasattr(type(value), "__iter__"):
+                value = set(value)
+        except MemoryError:
+            report.ended(pause() - start, NO_MEMORY, b"")
+        except BaseException as error:
+            report.ended(pause() - start, RAISED, message(error))
+        else:
+            report.value(pause() - start, value, i in raw)
+            value = None
+            continue
+        if stop:
+            break
+    report.close(END)
+
+
+def _frames() -> int:
+    """Return how deep this function's caller is."""
+    frame, depth = sys._getframe(1), 0
+    while frame is not None:
+        frame, depth = frame.f_back, depth + 1  # type: ignore[assignment]
+    return depth

@@ -1,0 +1,150 @@
+"""How the zygote talks with the trusted side: a packet socket and shared files, or a byte stream.
+
+Towards the zygote go marshalled jobs of the trusted side. Back goes one fixed record per job; what
+the code under test wrote stays in the files, which the trusted side reads for itself (`Packets`),
+or follows the record as bytes (`Stream`).
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+
+DONE = struct.Struct("<QBiQQQIQQ")
+"""seq, how it ended, wait status, clock ns, CPU ns, peak resident KiB, flags, size of the result,
+size of the output."""
+EXITED, CPU, CLOCK, LOST = range(4)
+"""How the zygote saw a child end: by itself · over its CPU time · over the clock · not started."""
+DIRTY = 1
+"""Flag: something stayed behind; the worker is not to be used again."""
+INLINE = 48 * 1024
+"""Bytes of a message that go through the socket; longer ones lie in the job file."""
+_LENGTH = struct.Struct("<Q")
+
+
+class Channel:
+    """What both ways have in common."""
+
+    def __init__(self, result: int, out: int) -> None:
+        self._result = result
+        self._out = out
+
+    def receive(self) -> bytes | None:
+        """Return the next message, None when the trusted side has gone."""
+        raise NotImplementedError
+
+    def say(self, message: bytes) -> None:
+        """Send one message."""
+        raise NotImplementedError
+
+    def rewind(self) -> None:
+        """Prepare the files for the next execution; the trusted side has emptied its own."""
+        os.lseek(self._result, 0, os.SEEK_SET)
+        os.lseek(self._out, 0, os.SEEK_SET)
+
+    def done(
+        self, seq: int, ended: int, status: int, wall: int, cpu: int, memory: int, flags: int
+    ) -> None:
+        """Report the end of an execution."""
+        sizes = os.fstat(self._result).st_size, os.fstat(self._out).st_size
+        self.say(DONE.pack(seq, ended, status, wall, cpu, memory, flags, *sizes))
+
+    def files(self, stdin: bytes | None) -> tuple[int, int, int]:
+        """Return descriptors of standard input (-1: none), result and output, for a child."""
+        if stdin is None:
+            return -1, self._result, self._out
+        file = memory_file()
+        view = memoryview(stdin)
+        while view:
+            view = view[os.write(file, view) :]
+        os.lseek(file, 0, os.SEEK_SET)
+        return file, self._result, self._out
+
+
+class Packets(Channel):
+    """A SOCK_SEQPACKET socket; result, output and long jobs in files shared with the outside."""
+
+    def __init__(self, control: int, result: int, out: int, job: int) -> None:
+        super().__init__(result, out)
+        self._control = control
+        self._job = job
+
+    def receive(self) -> bytes | None:
+        message = os.read(self._control, INLINE + 64)
+        if not message:
+            return None
+        if message[:1] == b"I":
+            return message[1:]
+        (size,) = _LENGTH.unpack(message[1:])
+        parts, offset = [], 0
+        while offset < size:
+            parts.append(os.pread(self._job, size - offset, offset))
+            if not parts[-1]:
+                return None
+            offset += len(parts[-1])
+        return b"".join(parts)
+
+    def say(self, message: bytes) -> None:
+        os.write(self._control, message)
+
+
+class Stream(Channel):
+    """Standard input and output of a container, each message after its length."""
+
+    def __init__(self) -> None:
+        super().__init__(memory_file(), memory_file())
+        # The code under test must find neither: it gets /dev/null as 0 and 1.
+        self._in, self._back = os.dup(0), os.dup(1)
+        null = os.open(os.devnull, os.O_RDWR)
+        for number in (0, 1, 2):
+            os.dup2(null, number)
+        os.close(null)
+
+    def receive(self) -> bytes | None:
+        head = self._read(_LENGTH.size)
+        return None if head is None else self._read(_LENGTH.unpack(head)[0])
+
+    def _read(self, size: int) -> bytes | None:
+        data = bytearray()
+        while len(data) < size:
+            chunk = os.read(self._in, min(size - len(data), 2**20))
+            if not chunk:
+                return None
+            data += chunk
+        return bytes(data)
+
+    def say(self, message: bytes) -> None:
+        self._write(_LENGTH.pack(len(message)) + message)
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._back, view) :]
+
+    def rewind(self) -> None:
+        for file in (self._result, self._out):
+            os.ftruncate(file, 0)
+        super().rewind()
+
+    def done(
+        self, seq: int, ended: int, status: int, wall: int, cpu: int, memory: int, flags: int
+    ) -> None:
+        super().done(seq, ended, status, wall, cpu, memory, flags)
+        for file in (self._result, self._out):
+            size = os.fstat(file).st_size
+            self._write(_LENGTH.pack(size))
+            offset = 0
+            while offset < size:
+                chunk = os.pread(file, min(2**20, size - offset), offset)
+                self._write(chunk)
+                offset += len(chunk)
+
+
+def memory_file() -> int:
+    """Return a new file without a name."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("sandbox", os.MFD_CLOEXEC)
+    import tempfile  # only where there are no memory files; it imports much
+
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
