@@ -45,13 +45,14 @@ def doctor(data_dir: options.DataDir = None, as_json: options.AsJson = False) ->
         _data(data_dir),
         _hub(),
         _disk(),
+        *_sandboxes(),
     ]
     if as_json:
         typer.echo(json.dumps([check._asdict() for check in checks], indent=2))
     else:
         marks = {"ok": "✓", "missing": "–", "failed": "✗"}
         for check in checks:
-            typer.echo(f"{marks[check.state]} {check.name:<14} {check.detail}")
+            typer.echo(f"{marks[check.state]} {check.name:<20} {check.detail}")
     if any(check.state == "failed" for check in checks):
         raise typer.Exit(2)
 
@@ -101,6 +102,15 @@ def _data(given: Path | None) -> Check:
     if folder is None:
         return Check("data", "missing", "no local data sets (--data-dir, HARNESS_DATA): the hub's")
     return Check("data", "ok", f"local data sets under {folder}")
+
+
+def _sandboxes() -> list[Check]:
+    from harness.sandbox.backends import available
+
+    return [
+        Check(f"{one.backend} sandbox", "ok" if one.works else "missing", one.why)
+        for one in available()
+    ]
 
 
 def _hub() -> Check:

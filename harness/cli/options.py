@@ -53,6 +53,20 @@ Include = Annotated[
     typer.Option("--include-path", "--include_path", help="A folder of further tasks."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+SandboxName = Annotated[
+    str,
+    typer.Option("--sandbox", help="What isolates model-written code; see doctor."),
+]
+SandboxUrl = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--sandbox-url", help="Server of --sandbox remote."),
+]
+UnsafeLocalCode = Annotated[
+    bool,
+    typer.Option(
+        "--unsafe-local-code", help="With --sandbox unsafe-local: NO isolation, limits only."
+    ),
+]
 RunFolderArgument = Annotated[Path, typer.Argument(help="Folder of a run.", show_default=False)]
 
 

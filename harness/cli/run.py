@@ -22,6 +22,9 @@ def run(
     data_dir: options.DataDir = None,
     include_path: options.Include = [],  # noqa: B006
     setting: options.Settings = [],  # noqa: B006
+    sandbox: options.SandboxName = "auto",
+    sandbox_url: options.SandboxUrl = None,
+    unsafe_local_code: options.UnsafeLocalCode = False,
 ) -> None:
     """Benchmark policies, PRMs and methods on tasks.
 
@@ -44,6 +47,7 @@ def run(
     from harness.runner.plan import make_plan
     from harness.runner.report import make_report
     from harness.runner.truth import RunTruth
+    from harness.sandbox.choice import SandboxChoice
 
     given = options.overrides(
         tasks=tasks,
@@ -62,7 +66,8 @@ def run(
     folder = out or default_out(plan)
     typer.echo(f"run folder: {folder}", err=True)
     with TerminalProgress() as progress:
-        finished = execute(plan, folder, truth, progress, command_line())
+        choice = SandboxChoice(sandbox, sandbox_url, unsafe_local_code)
+        finished = execute(plan, folder, truth, progress, command_line(), sandbox=choice)
         made = make_report(finished, progress)
     from harness.cli.report import show_results
 

@@ -14,6 +14,7 @@ from typing import Protocol, Self
 from harness.errors import ConfigError
 from harness.grading.code import CodeGrader
 from harness.grading.math import MathGrader
+from harness.sandbox.choice import SandboxChoice
 from harness.types import Grade, Json, Kind, Problem
 
 
@@ -46,11 +47,18 @@ class Grader(Protocol):
         ...
 
 
-def grader_for(kind: Kind, workers: int | None = None) -> Grader:
-    """Return a new grader for problems of `kind`; `workers` processes, default one per core.
+def grader_for(
+    kind: Kind, workers: int | None = None, sandbox: SandboxChoice | None = None
+) -> Grader:
+    """Return a new grader for problems of `kind`.
 
     Processes start with the first problem; without a sandbox that works, grading code raises
     then.
+
+    Args:
+        kind: of the problems.
+        workers: processes; None is one per core.
+        sandbox: where programs run; None is the best that works on this machine.
 
     Raises:
         ConfigError: kind ``steps``, which has no grader.
@@ -62,4 +70,5 @@ def grader_for(kind: Kind, workers: int | None = None) -> Grader:
             "problems of kind 'steps' have no grader: they measure a PRM's first wrong step; "
             "use the metric f1"
         )
-    return CodeGrader(workers=workers)
+    choice = sandbox or SandboxChoice()
+    return CodeGrader(lambda: choice.open(workers))

@@ -44,7 +44,7 @@ class Finding:
 def validate(
     names: Sequence[str] = (),
     *,
-    grade: Grader,
+    grade: Grader | None,
     data_dir: str | PathLike[str] | None = None,
     include: Include = (),
 ) -> tuple[Finding, ...]:
@@ -75,7 +75,7 @@ def validate(
 
 
 def check(
-    one: Definition | Group, *, grade: Grader, data_dir: str | PathLike[str] | None = None
+    one: Definition | Group, *, grade: Grader | None, data_dir: str | PathLike[str] | None = None
 ) -> tuple[Finding, ...]:
     """Return what is wrong with one task, or with a group itself (not with its tasks).
 
@@ -115,7 +115,7 @@ def _card(one: Definition | Group) -> Iterator[Finding]:
         yield Finding(one.name, "error", str(one.card), message)
 
 
-def _data(definition: Definition, data_dir: str | None, grade: Grader) -> Iterator[Finding]:
+def _data(definition: Definition, data_dir: str | None, grade: Grader | None) -> Iterator[Finding]:
     name, path = definition.name, str(definition.path)
     try:
         opened = open_task(definition, data_dir)
@@ -167,15 +167,18 @@ def _steps(found: Sequence[Problem]) -> Iterator[Finding]:
             yield Finding(problem.task, "error", problem.id, message)
 
 
-def _gold(opened: Opened, found: Sequence[Problem], grade: Grader) -> Iterator[Finding]:
+def _gold(opened: Opened, found: Sequence[Problem], grade: Grader | None) -> Iterator[Finding]:
     """Grade the gold answer in a box and, where the data has one, the gold solution."""
     definition = opened.definition
-    if definition.grader == "code":
-        message = "gold solutions not graded: needs the code sandbox"
-        yield Finding(definition.name, "warning", str(definition.path), message)
-    if definition.grader != "math":
+    if definition.grader == "steps" or (definition.grader == "code" and not definition.solution):
         return
-    texts = [(problem, rf"\boxed{{{problem.reference}}}") for problem in found]
+    if grade is None:
+        message = "gold solutions not graded: no sandbox works here (run-benchmark doctor)"
+        yield Finding(definition.name, "warning", str(definition.path), message)
+        return
+    texts = []
+    if definition.grader == "math":
+        texts += [(problem, rf"\boxed{{{problem.reference}}}") for problem in found]
     if definition.solution:
         column = definition.solution
         pairs = zip(found, opened.rows, strict=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from harness.runner.plan import Plan, PoolPlan, ScorePlan
 from harness.runner.progress import Progress
 from harness.runner.score import score
 from harness.runner.truth import RunTruth
+from harness.sandbox.choice import SandboxChoice
 from harness.store.format import PoolFolder, RunFolder
 from harness.store.sweepfile import (
     PoolEntry,
@@ -29,6 +30,7 @@ from harness.store.sweepfile import (
     read_sweep,
     write_sweep,
 )
+from harness.types import Kind
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +47,7 @@ def execute(
     progress: Progress,
     arguments: Sequence[str],
     workers: int | None = None,
+    sandbox: SandboxChoice | None = None,
 ) -> RunFolder:
     """Run a sweep in `out`, or what is left of it.
 
@@ -55,7 +58,13 @@ def execute(
         progress: hears of every stage.
         arguments: the command line, for the record.
         workers: grading processes; None is one per core.
+        sandbox: where programs run; None is the best that works on this machine.
+
+    Raises:
+        InfrastructureError: programs are to be graded and no sandbox works here; nothing has been
+            written then.
     """
+    check_sandbox([pool.task.kind for pool in plan.pools], sandbox)
     run = RunFolder(out)
     with exclusive(out):
         wanted = sweep_file(plan)
@@ -66,7 +75,7 @@ def execute(
             wanted = found.finished(run).with_scores((), wanted.scores)
         write_sweep(run, wanted)
         with logged(run):
-            _work(plan, run, truth, progress, arguments, workers)
+            _work(plan, run, truth, progress, arguments, workers, sandbox)
     return run
 
 
@@ -96,6 +105,7 @@ def _work(
     progress: Progress,
     arguments: Sequence[str],
     workers: int | None,
+    sandbox: SandboxChoice | None,
 ) -> None:
     """Do the stages, one engine in memory at a time."""
     logger.info("launch: %s", shlex.join(arguments))
@@ -120,18 +130,32 @@ def _work(
             )
     for closing in {id(p.policy): p.policy for p in plan.pools if p.policy}.values():
         closing.close()
-    grade_pools(plan.pools, run, progress, workers)
+    grade_pools(plan.pools, run, progress, workers, sandbox)
     truth.learn(run, [pool.source for pool in plan.pools if not pool.greedy])
     score_pools(plan.scores, run, progress)
 
 
+def check_sandbox(kinds: Iterable[Kind], sandbox: SandboxChoice | None) -> None:
+    """Make sure, before any work is done, that programs can be run if there will be any.
+
+    Raises:
+        InfrastructureError: no sandbox works here.
+    """
+    if any(kind.startswith("code") for kind in kinds):
+        (sandbox or SandboxChoice()).open().close()
+
+
 def grade_pools(
-    pools: Sequence[PoolPlan], run: RunFolder, progress: Progress, workers: int | None
+    pools: Sequence[PoolPlan],
+    run: RunFolder,
+    progress: Progress,
+    workers: int | None,
+    sandbox: SandboxChoice | None,
 ) -> None:
     """Grade every pool that has candidates."""
     asked = [pool for pool in pools if pool.policy is not None]
     for kind in dict.fromkeys(pool.task.kind for pool in asked):
-        with grader_for(kind, workers=workers) as grader:
+        with grader_for(kind, workers, sandbox) as grader:
             for pool in asked:
                 if pool.task.kind == kind:
                     grade(_folder(pool, run), pool.header, pool.problems, grader, progress)

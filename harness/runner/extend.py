@@ -8,11 +8,12 @@ from harness.errors import ConfigError
 from harness.files import exclusive
 from harness.grading import grader_for
 from harness.provenance import append_entry, provenance
-from harness.runner.execute import score_entries, score_pools
+from harness.runner.execute import check_sandbox, score_entries, score_pools
 from harness.runner.grade import grade
 from harness.runner.plan import PoolSource, ScorePlan, check_prm, score_plan
 from harness.runner.progress import Progress
 from harness.runner.truth import RunTruth
+from harness.sandbox.choice import SandboxChoice
 from harness.store.format import PoolFolder, RunFolder
 from harness.store.log import ledger_path, read_ledger
 from harness.store.sweepfile import SweepFile, read_sweep, write_sweep
@@ -66,16 +67,18 @@ def add_prms(
         write_sweep(run, extended)
 
 
-def regrade(run: RunFolder, progress: Progress) -> None:
+def regrade(run: RunFolder, progress: Progress, sandbox: SandboxChoice | None = None) -> None:
     """Grade every candidate again; the old grades stay until the new ones are complete."""
     with exclusive(run.root):
-        for entry in read_sweep(run).pools:
+        pools = read_sweep(run).pools
+        check_sandbox([entry.kind for entry in pools], sandbox)
+        for entry in pools:
             if entry.kind == "steps":
                 continue
             folder = entry.folder(run)
             pool, _ = read_ledger(folder.candidates)
             fresh = folder.root / "grades.new.jsonl"
-            with grader_for(entry.kind) as grader:
+            with grader_for(entry.kind, sandbox=sandbox) as grader:
                 grade(folder, pool, folder.read_problems(), grader, progress, path=fresh)
             _replace(folder, fresh_name="grades.new.jsonl")
 

@@ -1,0 +1,30 @@
+"""Which sandbox a user asked for: inert until it is opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.sandbox.job import Sandbox
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxChoice:
+    """A backend and what it needs. It decides no verdict and is no part of a run's identity."""
+
+    backend: str = "auto"
+    """A name of `harness.sandbox.backends.NAMES`."""
+    url: str | None = None
+    """Of a server; only for ``remote``."""
+    unsafe_local: bool = False
+    """Consent to run model-written code without isolation; only for ``unsafe-local``."""
+
+    def open(self, workers: int | None = None) -> Sandbox:
+        """Return the sandbox; it has no workers before its first job.
+
+        Raises:
+            ConfigError: a name that does not exist, or a backend without what it needs.
+            InfrastructureError: the backend does not work on this machine.
+        """
+        from harness.sandbox.backends import open_sandbox
+
+        return open_sandbox(self.backend, workers, unsafe_local=self.unsafe_local, url=self.url)
