@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, cast
 
 from harness.sandbox.inside.encoding import VERSION
 from harness.types import Json
@@ -101,10 +101,14 @@ def setup(preload: Preload, isolated: bool, filtered: bool) -> dict[str, object]
     names = ["numpy"] if preload == "numpy" else []
     outside = [str(path.parent) for path in numpy_folders()[:1]]
     packages = ([PACKAGES] if isolated else outside) if names else []
-    program = seccomp.build() if filtered else None
+    # For any machine: a container may have another than this one.
+    programs = {machine: seccomp.build(machine) for machine in seccomp.MACHINES}
     return {
-        "filter": program.program if program else b"",
-        "own_pid": list(program.own_pid) if program else [],
+        "filters": {
+            machine: (program.program, list(program.own_pid))
+            for machine, program in programs.items()
+            if filtered
+        },
         "preload": names,
         "packages": packages,
         "scratch": "/tmp" if isolated else None,
@@ -141,4 +145,4 @@ def threads_counted() -> bool:
 @cache
 def marshalled_setup(preload: Preload, isolated: bool, filtered: bool) -> bytes:
     """Return the first message to a zygote as bytes."""
-    return marshal.dumps(setup(preload, isolated, filtered), VERSION)
+    return marshal.dumps(cast("Any", setup(preload, isolated, filtered)), VERSION)

@@ -21,7 +21,7 @@ from typing import Any
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from inside import confine, kernel  # noqa: E402
+from inside import confine, kernel  # type: ignore[import-not-found]
 
 CONTROL, RESULT, OUT, JOB = 3, 4, 5, 6
 HOME = "/run/sandbox"
@@ -70,7 +70,7 @@ def _sources() -> dict[str, bytes]:
     folder = os.path.dirname(os.path.abspath(__file__))
     found = {}
     for name in os.listdir(folder):
-        if name.endswith(".py"):
+        if name.endswith(".py") and name not in ("launch.py", "kernel.py", "alone.py"):
             with open(os.path.join(folder, name), "rb") as file:
                 found[name] = file.read()
     return found
@@ -201,7 +201,7 @@ def _drop(own_uid: int) -> None:
 
 
 def _become(plan: dict[str, Any], home: str) -> None:
-    """Replace this process by the zygote's interpreter, with four descriptors and no environment."""
+    """Become the zygote's interpreter, with four descriptors and a bare environment."""
     copies = [os.dup(number) for number in plan["files"]]
     copies = [_above(copy) for copy in copies]
     for number, copy in enumerate(copies, CONTROL):
