@@ -107,7 +107,7 @@ def _hierarchies() -> list[tuple[Path, tuple[str, ...]]]:
         mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
     except OSError:
         return []
-    found = []
+    found: list[tuple[Path, tuple[str, ...]]] = []
     for mount in mounts:
         point, kind, options = Path(mount[1]), mount[2], mount[3].split(",")
         for _, controllers, path in own:

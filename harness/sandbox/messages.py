@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import marshal
 from collections import OrderedDict
+from typing import Any, cast
 
 from harness.sandbox.inside.encoding import VERSION
 from harness.sandbox.job import Calls, Inputs, Job, Limits
@@ -27,7 +28,7 @@ class Held:
         if inputs.digest in self._sizes:
             self._sizes.move_to_end(inputs.digest)
             return None, []
-        data = marshal.dumps(inputs.calls, VERSION)
+        data = marshal.dumps(cast("Any", inputs.calls), VERSION)
         self._sizes[inputs.digest] = len(data)
         evicted = []
         while len(self._sizes) > 1 and (
@@ -68,7 +69,7 @@ def message(seq: int, job: Job, held: Held, threads: bool) -> bytes:
     else:
         size = max(limits.output + 1, SMALL_FILE)
         text |= {"mode": "program", "stdin": job.stdin, "file_size": size}
-    return marshal.dumps(text, VERSION)
+    return marshal.dumps(cast("Any", text), VERSION)
 
 
 def per_call(limits: Limits, calls: int) -> tuple[float, ...]:

@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, cast
 
 from harness.sandbox.inside.encoding import VERSION
 from harness.types import Json
@@ -141,4 +141,4 @@ def threads_counted() -> bool:
 @cache
 def marshalled_setup(preload: Preload, isolated: bool, filtered: bool) -> bytes:
     """Return the first message to a zygote as bytes."""
-    return marshal.dumps(setup(preload, isolated, filtered), VERSION)
+    return marshal.dumps(cast("Any", setup(preload, isolated, filtered)), VERSION)

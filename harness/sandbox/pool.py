@@ -18,7 +18,7 @@ from typing import Protocol, Self
 
 from harness.errors import InfrastructureError
 from harness.sandbox import selftest
-from harness.sandbox.job import Calls, Execution, Job
+from harness.sandbox.job import Execution, Job
 from harness.sandbox.outcome import Done, execution
 from harness.sandbox.plan import Preload, numpy_folders
 from harness.sandbox.worker import Event, Gone, Ready
@@ -42,11 +42,25 @@ class AnyWorker(Protocol):
     runs: int
 
     @property
-    def pid(self) -> int | None: ...
-    def fileno(self) -> int: ...
-    def give(self, seq: int, job: Job) -> None: ...
-    def hear(self) -> Event: ...
-    def close(self) -> None: ...
+    def pid(self) -> int | None:
+        """Its process id on this machine, None while or where it is not known."""
+        ...
+
+    def fileno(self) -> int:
+        """The descriptor that becomes readable when it says something or ends."""
+        ...
+
+    def give(self, seq: int, job: Job) -> None:
+        """Hand it a job; it is idle."""
+        ...
+
+    def hear(self) -> Event:
+        """Read what it said."""
+        ...
+
+    def close(self) -> None:
+        """End it and all that runs in it."""
+        ...
 
 
 @dataclass(slots=True, eq=False)
@@ -257,6 +271,3 @@ def preload(job: Job) -> Preload:
 def cores() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-__all__ = ["AnyWorker", "Calls", "Pool", "cores", "preload"]

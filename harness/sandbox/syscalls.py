@@ -26,7 +26,7 @@ sched_getscheduler sched_get_priority_max sched_get_priority_min sched_rr_get_in
 setrlimit getrusage sysinfo uname times getcpu getrandom set_robust_list get_robust_list rseq
 set_tid_address futex futex_waitv futex_wake futex_wait futex_requeue membarrier arch_prctl
 restart_syscall exit exit_group wait4 waitid mlock munlock
-""".split()
+""".split()  # noqa: SIM905
 
 REFUSE = """
 fork vfork execve execveat socket socketpair connect bind listen accept accept4 sendto recvfrom
@@ -46,7 +46,7 @@ signalfd signalfd4 syslog vhangup sethostname setdomainname settimeofday clock_s
 clock_adjtime adjtimex io_setup io_submit io_getevents io_destroy io_cancel process_madvise
 process_mrelease remap_file_pages pkey_alloc pkey_free pkey_mprotect open_by_handle_at
 name_to_handle_at
-""".split()
+""".split()  # noqa: SIM905
 
 KILL = """
 ptrace process_vm_readv process_vm_writev mount umount2 move_mount open_tree fsopen fsconfig
@@ -54,15 +54,15 @@ fsmount fspick mount_setattr pivot_root chroot unshare setns bpf perf_event_open
 io_uring_setup io_uring_enter io_uring_register keyctl add_key request_key kexec_load
 kexec_file_load init_module finit_module delete_module reboot swapon swapoff acct quotactl
 quotactl_fd iopl ioperm modify_ldt kcmp lookup_dcookie nfsservctl
-""".split()
+""".split()  # noqa: SIM905
 
 ABSENT = """
 clone3 openat2 getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr
-""".split()
+""".split()  # noqa: SIM905
 
 CHECKED = """
 clone kill tkill tgkill ioctl fcntl prctl prlimit64
-""".split()
+""".split()  # noqa: SIM905
 
 # name:x86_64:aarch64, from the kernel's own headers; an empty place: no such call there.
 _TABLE = """

@@ -6,7 +6,7 @@ import builtins
 import os
 import random
 import sys
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 from .report import END, NO_MEMORY, NOT_COMPILED, NOT_IMPORTED, RAISED, Report, message
@@ -16,10 +16,26 @@ DEPTH = 972
 LCB_DEPTH = 50_000
 LCB_DIGITS = 50_000
 # Their prelude: every public name of these modules, then the modules themselves.
-_STARS = (
-    "string re datetime collections heapq bisect copy math random statistics itertools functools "
-    "operator io sys json builtins typing"
-).split()
+_STARS = [
+    "string",
+    "re",
+    "datetime",
+    "collections",
+    "heapq",
+    "bisect",
+    "copy",
+    "math",
+    "random",
+    "statistics",
+    "itertools",
+    "functools",
+    "operator",
+    "io",
+    "sys",
+    "json",
+    "builtins",
+    "typing",
+]
 _MODULES = [name for name in _STARS if name not in ("builtins", "typing")]
 PRELUDE = (
     "".join(f"from {name} import *\n" for name in _STARS)
@@ -29,10 +45,34 @@ PRELUDE = (
 _PRELUDE_CODE = compile(PRELUDE, "<prelude>", "exec")
 # Both peers take these away; a program that needs one fails there, so it must fail here.
 _NO_MODULES = ("ipdb", "joblib", "resource", "psutil", "tkinter")
-_NO_OS = (
-    "kill system putenv remove removedirs rmdir fchdir setuid fork forkpty killpg rename renames "
-    "truncate replace unlink fchmod fchown chmod chown chroot lchflags lchmod lchown getcwd chdir"
-).split()
+_NO_OS = [
+    "kill",
+    "system",
+    "putenv",
+    "remove",
+    "removedirs",
+    "rmdir",
+    "fchdir",
+    "setuid",
+    "fork",
+    "forkpty",
+    "killpg",
+    "rename",
+    "renames",
+    "truncate",
+    "replace",
+    "unlink",
+    "fchmod",
+    "fchown",
+    "chmod",
+    "chown",
+    "chroot",
+    "lchflags",
+    "lchmod",
+    "lchown",
+    "getcwd",
+    "chdir",
+]
 _EXACT = frozenset([type(None), bool, int, float, complex, str, bytes, list, tuple, dict])
 
 
@@ -119,7 +159,8 @@ def _call(
 
 def _frames() -> int:
     """Return how deep this function's caller is."""
-    frame, depth = sys._getframe(1), 0
+    frame: FrameType | None = sys._getframe(1)
+    depth = 0
     while frame is not None:
-        frame, depth = frame.f_back, depth + 1  # type: ignore[assignment]
+        frame, depth = frame.f_back, depth + 1
     return depth

@@ -70,6 +70,7 @@ class Packets(Channel):
         self._job = job
 
     def receive(self) -> bytes | None:
+        """Return the next message, None when the trusted side has gone."""
         message = os.read(self._control, INLINE + 64)
         if not message:
             return None
@@ -85,6 +86,7 @@ class Packets(Channel):
         return b"".join(parts)
 
     def say(self, message: bytes) -> None:
+        """Send one message."""
         os.write(self._control, message)
 
 
@@ -101,6 +103,7 @@ class Stream(Channel):
         os.close(null)
 
     def receive(self) -> bytes | None:
+        """Return the next message, None when the trusted side has gone."""
         head = self._read(_LENGTH.size)
         return None if head is None else self._read(_LENGTH.unpack(head)[0])
 
@@ -114,6 +117,7 @@ class Stream(Channel):
         return bytes(data)
 
     def say(self, message: bytes) -> None:
+        """Send one message."""
         self._write(_LENGTH.pack(len(message)) + message)
 
     def _write(self, data: bytes) -> None:
@@ -122,6 +126,7 @@ class Stream(Channel):
             view = view[os.write(self._back, view) :]
 
     def rewind(self) -> None:
+        """Empty the files and go to their start."""
         for file in (self._result, self._out):
             os.ftruncate(file, 0)
         super().rewind()
@@ -129,6 +134,7 @@ class Stream(Channel):
     def done(
         self, seq: int, ended: int, status: int, wall: int, cpu: int, memory: int, flags: int
     ) -> None:
+        """Report the end of an execution, and what it left."""
         super().done(seq, ended, status, wall, cpu, memory, flags)
         for file in (self._result, self._out):
             size = os.fstat(file).st_size

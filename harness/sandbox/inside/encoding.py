@@ -20,13 +20,13 @@ DEPTH = 200
 """Levels of a tagged tree; deeper values (or those that hold themselves) are refused."""
 TAGGED = b"#"
 
-_SCALARS = frozenset(
-    [type(None), bool, int, float, complex, str, bytes, type(Ellipsis)],
-)
-_CONTAINERS = (list, tuple, dict, set, frozenset)
-_KINDS = {list: "l", tuple: "t", set: "s", frozenset: "f"}
+_SCALARS = frozenset([type(None), bool, int, float, complex, str, bytes, type(Ellipsis)])
+_CONTAINERS: tuple[type, ...] = (list, tuple, dict, set, frozenset)
+_KINDS: dict[type, str] = {list: "l", tuple: "t", set: "s", frozenset: "f"}
 # The comparison that a subclass must have kept for its value to count as the builtin's.
-_BASES = (bool, int, float, complex, str, bytes, list, tuple, set, frozenset, dict)
+_BASES: tuple[Any, ...] = (bool, int, float, complex, str, bytes, list, tuple, set, frozenset, dict)
+_QUALNAME = type.__dict__["__qualname__"].__get__
+_MODULE = type.__dict__["__module__"].__get__
 # Dictionaries that compare as dictionaries do, or nearly so.
 _KNOWN_EQ = {("collections", "OrderedDict"), ("collections", "Counter")}
 
@@ -35,7 +35,7 @@ class TooDeep(ValueError):
     """A value that is nested too deeply, or that holds itself."""
 
 
-def encode(value: object) -> bytes:
+def encode(value: Any) -> bytes:
     """Return the bytes of a value.
 
     Raises:
@@ -70,7 +70,7 @@ def _exact(value: Any) -> bool:
                 return False
             for item in level:
                 if type(item) is kind:
-                    if kind is dict:
+                    if type(item) is dict:
                         below += item.keys()
                         below += item.values()
                     else:
@@ -92,7 +92,7 @@ def _tree(value: Any, depth: int) -> Any:
         return ("d", _items(value, depth))
     for base in _BASES:
         if issubclass(kind, base):
-            if kind.__eq__ is base.__eq__ or (kind.__module__, kind.__name__) in _KNOWN_EQ:
+            if kind.__eq__ is base.__eq__ or (_module(kind), _QUALNAME(kind)) in _KNOWN_EQ:
                 return ("sub", base.__name__, _name(kind), _tree(_plain(base, value), depth - 1))
             break
     return _library(value, kind, depth)
@@ -117,11 +117,11 @@ def _plain(base: Any, value: Any) -> Any:
 
 def _library(value: Any, kind: type, depth: int) -> Any:
     """Return the tree of a value of numpy, decimal or fractions; else just the type's name."""
-    module, name = kind.__module__, kind.__qualname__
+    module, name = _module(kind), _QUALNAME(kind)
     numpy = sys.modules.get("numpy")
     try:
         if numpy is not None and kind is numpy.ndarray:
-            flat = [_tree(item, depth - 1) for item in numpy.ndarray.tolist(value.ravel())]
+            flat = [_tree(item, depth - 1) for item in value.ravel().tolist()]
             return ("np", value.dtype.str, tuple(map(int, value.shape)), flat)
         if numpy is not None and isinstance(value, numpy.generic):
             item = value.item()
@@ -140,5 +140,11 @@ def _library(value: Any, kind: type, depth: int) -> Any:
 
 def _name(kind: type) -> str:
     """Return a type's full name, at most 200 characters."""
-    module, name = kind.__module__, kind.__qualname__
-    return f"{module}.{name}"[:200] if type(module) is str else str(name)[:200]
+    module, name = _module(kind), _QUALNAME(kind)
+    return f"{module}.{name}"[:200]
+
+
+def _module(kind: type) -> str:
+    """Return the module of a type, without asking its metaclass."""
+    module = _MODULE(kind)
+    return module if type(module) is str else ""

@@ -21,7 +21,7 @@ from typing import Any
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from inside import confine, kernel  # noqa: E402
+from inside import confine, kernel  # type: ignore[import-not-found]
 
 CONTROL, RESULT, OUT, JOB = 3, 4, 5, 6
 HOME = "/run/sandbox"
@@ -201,7 +201,7 @@ def _drop(own_uid: int) -> None:
 
 
 def _become(plan: dict[str, Any], home: str) -> None:
-    """Replace this process by the zygote's interpreter, with four descriptors and no environment."""
+    """Become the zygote's interpreter, with four descriptors and a bare environment."""
     copies = [os.dup(number) for number in plan["files"]]
     copies = [_above(copy) for copy in copies]
     for number, copy in enumerate(copies, CONTROL):

@@ -8,20 +8,20 @@ code under test can write to the file as well: readers trust nothing in it.
 from __future__ import annotations
 
 import errno
+import importlib
 import os
 import struct
+import sys
 import time
 from typing import Any
 
 from .encoding import TAGGED, TooDeep, encode
 
+_own = "_sha2" if sys.version_info >= (3, 12) else "_sha256"
 try:  # the interpreter's own SHA-256: hashlib would load OpenSSL, which every fork would copy
-    from _sha2 import sha256
+    sha256: Any = importlib.import_module(_own).sha256
 except ImportError:
-    try:
-        from _sha256 import sha256
-    except ImportError:
-        from hashlib import sha256
+    from hashlib import sha256
 
 VALUE, TAGGED_VALUE, DIGEST, RAISED, NO_MEMORY, ENDED = range(6)
 END, NOT_COMPILED, NOT_IMPORTED, EXITED = 7, 8, 9, 10
@@ -75,6 +75,8 @@ class Report:
             self.ended(seconds, RAISED, f"RecursionError: {error}".encode())
         except MemoryError:
             self.ended(seconds, NO_MEMORY, b"")
+        except BaseException as error:  # methods of the code's own types may be run
+            self.ended(seconds, RAISED, message(error))
         else:
             if len(data) > INLINE and not whole:
                 digest = LARGE.pack(sha256(data).digest(), len(data))

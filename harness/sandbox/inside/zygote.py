@@ -24,11 +24,37 @@ from .channel import CLOCK, CPU, DIRTY, EXITED, LOST, Channel, Stream
 from .report import IDLE, LOST_MEMORY, PROGRESS, Report
 from .scratch import Scratch
 
-PRELOAD = (
-    "ast atexit bisect collections contextlib copy dataclasses datetime decimal enum fractions "
-    "functools heapq io itertools json math numbers operator random re statistics string struct "
-    "threading time types typing _sitebuiltins"
-).split()
+PRELOAD = [
+    "ast",
+    "atexit",
+    "bisect",
+    "collections",
+    "contextlib",
+    "copy",
+    "dataclasses",
+    "datetime",
+    "decimal",
+    "enum",
+    "fractions",
+    "functools",
+    "heapq",
+    "io",
+    "itertools",
+    "json",
+    "math",
+    "numbers",
+    "operator",
+    "random",
+    "re",
+    "statistics",
+    "string",
+    "struct",
+    "threading",
+    "time",
+    "types",
+    "typing",
+    "_sitebuiltins",
+]
 
 
 class Zygote:
