@@ -13,11 +13,10 @@ def tried(name, action):
         action()
     except OSError:
         return
-    print(name)
+    print(name, flush=True)
 
 tried("socket", lambda: _socket.socket())
 tried("fork", lambda: os.fork() or os._exit(3))
-tried("execve", lambda: os.execv("/bin/true", ["true"]))
 tried("signals to others", lambda: os.kill(os.getppid() or 1, 0))
 tried("writing", lambda: open("/written", "w"))
 tried("writing to /dev", lambda: open("/dev/shm/written", "w"))
@@ -34,6 +33,7 @@ if os.environ.keys() - {"PYTHONHASHSEED", "PYTHONDONTWRITEBYTECODE", "LANG", "OM
                         "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LC_CTYPE"}:
     print("environment")
 # all
+tried("execve", lambda: os.execv("/bin/true", ["true"]))  # says nothing more if it works
 print("contained")
 """
 
@@ -50,5 +50,7 @@ def failure(found: Execution | None) -> str:
         return "the self-test was killed"
     if found.end != "finished":
         return f"the self-test ended with {found.end}: {found.reason}"
-    said = found.stdout.decode("utf-8", "replace").split("\n")
-    return "" if said == ["contained", ""] else "not contained: " + ", ".join(said[:-2])
+    said = found.stdout.decode("utf-8", "replace").split()
+    if said == ["contained"]:
+        return ""
+    return "what worked and must not: " + " ".join(word for word in said if word != "contained")

@@ -170,4 +170,4 @@ def _patch_stdin(text: str) -> None:
     real.readline = lambda *_: next(lines)  # type: ignore[method-assign]
     real.readlines = lambda *_: text.split("\n")  # type: ignore[method-assign]
     real.read = lambda *_: text  # type: ignore[method-assign]
-    sys.stdin = _Stdin(text)  # type: ignore[assignment]
+    sys.stdin = _Stdin(text)
