@@ -28,7 +28,7 @@ def open_pool(workers: int | None = None, unsafe_local: bool = False) -> Pool:
         NAME,
         lambda preload: Worker(preload, isolate=False),
         workers,
-        tested=False,
+        test=None,
         facts={"isolation": "none"},
     )
 

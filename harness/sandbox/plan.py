@@ -101,10 +101,14 @@ def setup(preload: Preload, isolated: bool, filtered: bool) -> dict[str, object]
     names = ["numpy"] if preload == "numpy" else []
     outside = [str(path.parent) for path in numpy_folders()[:1]]
     packages = ([PACKAGES] if isolated else outside) if names else []
-    program = seccomp.build() if filtered else None
+    # For any machine: a container may have another than this one.
+    programs = {machine: seccomp.build(machine) for machine in seccomp.MACHINES}
     return {
-        "filter": program.program if program else b"",
-        "own_pid": list(program.own_pid) if program else [],
+        "filters": {
+            machine: (program.program, list(program.own_pid))
+            for machine, program in programs.items()
+            if filtered
+        },
         "preload": names,
         "packages": packages,
         "scratch": "/tmp" if isolated else None,

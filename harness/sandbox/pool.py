@@ -18,7 +18,7 @@ from typing import Protocol, Self
 
 from harness.errors import InfrastructureError
 from harness.sandbox import selftest
-from harness.sandbox.job import Execution, Job
+from harness.sandbox.job import Execution, Job, Program
 from harness.sandbox.outcome import Done, execution
 from harness.sandbox.plan import Preload, numpy_folders
 from harness.sandbox.worker import Event, Gone, Ready
@@ -90,13 +90,13 @@ class Pool:
         name: str,
         start: Callable[[Preload], AnyWorker],
         workers: int | None = None,
-        tested: bool = True,
+        test: Program | None = selftest.JOB,
         facts: dict[str, Json] | None = None,
     ) -> None:
         self.name = name
         self._start = start
         self._count = workers or cores()
-        self._untested = not tested
+        self._test = test
         self._slots: list[_Slot] = []
         self._failed_starts = 0
         self._seq = 0
@@ -176,14 +176,18 @@ class Pool:
                 idle[0].task = task
                 self._give(idle[0])
             else:
-                self._slots.append(_Slot(self._start(kind), task, self._untested))
+                self._slots.append(_Slot(self._start(kind), task, self._test is None))
 
     def _give(self, slot: _Slot) -> None:
         """Send a slot its job, or the self-test before the first."""
         self._seq += 1
         slot.seq = self._seq
+        slot.worker.give(slot.seq, self._job(slot))
+
+    def _job(self, slot: _Slot) -> Job:
+        """Return what a busy slot executes: its job, or the self-test before the first."""
         assert slot.task is not None
-        slot.worker.give(slot.seq, slot.task.job if slot.tested else selftest.JOB)
+        return slot.task.job if slot.tested or self._test is None else self._test
 
     def _wait(self, waiting: deque[_Task], done: dict[int, Execution], block: bool) -> None:
         """Sleep until workers say something, and take it in; do not sleep if more can be drawn."""
@@ -222,7 +226,7 @@ class Pool:
         assert task is not None
         if event.seq != slot.seq:
             return self._lose(slot, "the worker answers another job", waiting, done)
-        found = execution(task.job if slot.tested else selftest.JOB, event)
+        found = execution(self._job(slot), event)
         if not slot.tested:
             why = selftest.failure(found)
             if why:

@@ -13,15 +13,11 @@ def tried(name, action):
         action()
     except OSError:
         return
-    print(name)
+    print(name, flush=True)
 
 tried("socket", lambda: _socket.socket())
 tried("fork", lambda: os.fork() or os._exit(3))
-tried("execve", lambda: os.execv("/bin/true", ["true"]))
 tried("signals to others", lambda: os.kill(os.getppid() or 1, 0))
-tried("files of the machine", lambda: open("/etc/passwd"))
-tried("/proc", lambda: os.listdir("/proc/self"))
-tried("/sys", lambda: os.listdir("/sys"))
 tried("writing", lambda: open("/written", "w"))
 tried("writing to /dev", lambda: open("/dev/shm/written", "w"))
 tried("writing to /usr", lambda: open("/usr/written", "w"))
@@ -29,13 +25,23 @@ tried("a higher limit", lambda: __import__("resource").prlimit(
     1, __import__("resource").RLIMIT_NOFILE))
 if os.getuid() == 0:
     print("running as root")
+# own root
+tried("files of the machine", lambda: open("/etc/passwd"))
+tried("/proc", lambda: os.listdir("/proc/self"))
+tried("/sys", lambda: os.listdir("/sys"))
 if os.environ.keys() - {"PYTHONHASHSEED", "PYTHONDONTWRITEBYTECODE", "LANG", "OMP_NUM_THREADS",
                         "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LC_CTYPE"}:
     print("environment")
+# all
+tried("execve", lambda: os.execv("/bin/true", ["true"]))  # says nothing more if it works
 print("contained")
 """
 
-JOB = Program(_CODE, b"", Limits(cpu=10.0, wall=60.0))
+_LIMITS = Limits(cpu=10.0, wall=60.0)
+JOB = Program(_CODE, b"", _LIMITS)
+_head, _, _tail = _CODE.partition("# own root")
+IN_CONTAINER = Program(_head + _tail.partition("# all")[2], b"", _LIMITS)
+"""A container has an /etc, a /proc and a /sys of its own."""
 
 
 def failure(found: Execution | None) -> str:
@@ -44,5 +50,7 @@ def failure(found: Execution | None) -> str:
         return "the self-test was killed"
     if found.end != "finished":
         return f"the self-test ended with {found.end}: {found.reason}"
-    said = found.stdout.decode("utf-8", "replace").split("\n")
-    return "" if said == ["contained", ""] else "not contained: " + ", ".join(said[:-2])
+    said = found.stdout.decode("utf-8", "replace").split()
+    if said == ["contained"]:
+        return ""
+    return "what worked and must not: " + " ".join(word for word in said if word != "contained")

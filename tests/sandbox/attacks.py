@@ -328,8 +328,8 @@ _FORGERY = [
     ),
     Attack(
         "more results than calls are a violation",
-        "import posix\nposix.write(3, (b'\\x05\\x08\\0\\0\\0' + bytes(8) + b'\\x00\\x01\\0\\0\\0N') "
-        "* 9); posix._exit(0)",
+        "import posix\nposix.write(3, (b'\\x05\\x08\\0\\0\\0' + bytes(8) + b'\\x00\\x01\\0\\0\\0N')"
+        " * 9); posix._exit(0)",
         KILLED,
     ),
     Attack(

@@ -113,7 +113,7 @@ def run(job: dict[str, Any], calls: tuple[tuple[Any, ...], ...], report: Report)
     except BaseException as error:
         return report.close(NOT_COMPILED, message(error))
     if evalplus:
-        sys.setrecursionlimit(_frames() + DEPTH)
+        sys.setrecursionlimit(_frames() + DEPTH + 1)  # one for `_call`
     try:
         exec(compiled, space)
         entry = _entry(job["entry"], job["code"], space)

@@ -74,7 +74,7 @@ def _exact(value: Any) -> bool:
                         below += item.keys()
                         below += item.values()
                     else:
-                        below += item
+                        below += item  # type: ignore[arg-type]
         level = below
     return True
 

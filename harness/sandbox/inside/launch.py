@@ -70,7 +70,7 @@ def _sources() -> dict[str, bytes]:
     folder = os.path.dirname(os.path.abspath(__file__))
     found = {}
     for name in os.listdir(folder):
-        if name.endswith(".py"):
+        if name.endswith(".py") and name not in ("launch.py", "kernel.py", "alone.py"):
             with open(os.path.join(folder, name), "rb") as file:
                 found[name] = file.read()
     return found

@@ -1,0 +1,55 @@
+"""Chooses what isolates: the only door through which others open a sandbox."""
+
+from __future__ import annotations
+
+from harness.errors import ConfigError, InfrastructureError, unknown
+from harness.sandbox import containers, local, namespaces, remote
+from harness.sandbox.job import Availability, Sandbox
+
+NAMES = ("auto", "namespaces", "docker", "podman", "gvisor", "remote", "unsafe-local")
+
+
+def open_sandbox(
+    name: str = "auto",
+    workers: int | None = None,
+    unsafe_local: bool = False,
+    url: str | None = None,
+) -> Sandbox:
+    """Return a sandbox; ``auto`` is namespaces, and never anything without isolation.
+
+    Raises:
+        ConfigError: a name that does not exist, or unsafe-local or remote not asked for in full.
+        InfrastructureError: the backend does not work on this machine; the message says why and
+            what to do.
+    """
+    if name not in NAMES:
+        raise unknown("sandbox", name, NAMES)
+    if workers is not None and workers < 1:
+        raise ConfigError(f"a sandbox needs at least one worker, not {workers}")
+    if name == "remote":
+        return remote.RemoteSandbox(remote.address(url), workers)
+    if name == "unsafe-local":
+        return local.open_pool(workers, unsafe_local)
+    if name in containers.ENGINES:
+        _require(containers.probe(name))
+        return containers.open_pool(name, workers)
+    _require(namespaces.probe())
+    return namespaces.open_pool(workers)
+
+
+def available() -> list[Availability]:
+    """Return what works on this machine, in the order in which to prefer it; takes a second."""
+    engines = [containers.probe(name) for name in containers.ENGINES]
+    return [namespaces.probe(), *engines, remote.probe(), local.probe()]
+
+
+def _require(found: Availability) -> None:
+    """Refuse to go on without isolation."""
+    if found.works:
+        return
+    raise InfrastructureError(
+        "no sandbox available, refusing to run model-written code.\n"
+        f"  {found.backend}  failed: {found.why}\n"
+        "Choose another: --sandbox docker | podman | gvisor | remote with --sandbox-url URL; "
+        "last resort, NO isolation: --sandbox unsafe-local --unsafe-local"
+    )

@@ -1,0 +1,93 @@
+"""Containers as workers: Docker, Podman, and Docker with gVisor's kernel (``gvisor``).
+
+One container per worker lives for thousands of executions and runs the same zygote and the same
+filter as elsewhere; it is the only way on macOS and Windows. It is slower to start (a second) and,
+under gVisor, about ten times slower to run.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+
+from harness.sandbox import plan, selftest, stream
+from harness.sandbox.job import Availability
+from harness.sandbox.pool import Pool
+from harness.sandbox.stream import StreamWorker
+
+ENGINES = ("docker", "podman", "gvisor")
+IMAGE = f"docker.io/library/python:{sys.version_info[0]}.{sys.version_info[1]}-slim"
+"""Python of this version, for equal results; it is pulled once, before the first job."""
+PROBE_SECONDS = 10.0
+
+
+def command(engine: str, name: str, image: str = IMAGE) -> list[str]:
+    """Return the command that runs one worker."""
+    program = "docker" if engine == "gvisor" else engine
+    runtime = ["--runtime=runsc"] if engine == "gvisor" else []
+    return [
+        program,
+        "run",
+        "--rm",
+        "--interactive",
+        f"--name={name}",
+        *runtime,
+        "--network=none",
+        "--ipc=none",  # no /dev/shm: it would be writable, and stay from one execution to the next
+        "--read-only",
+        "--cap-drop=ALL",
+        "--security-opt=no-new-privileges",
+        "--pids-limit=128",
+        "--memory=5g",
+        "--memory-swap=5g",
+        "--user=65534:65534",
+        "--hostname=sandbox",
+        f"--tmpfs=/tmp:rw,noexec,nosuid,nodev,size={plan.SCRATCH},mode=1777",
+        "--workdir=/tmp",
+        "--ulimit=core=0",
+        *(f"--env={key}={value}" for key, value in plan.ENVIRONMENT.items()),
+        "--entrypoint=python3",
+        image,
+        *("-s", "-P", "-S", "-c", stream.BOOT),
+    ]
+
+
+def open_pool(engine: str, workers: int | None = None, image: str = IMAGE) -> Pool:
+    """Return a sandbox of containers."""
+    layers = (engine, "network", "read-only-root", "no-capabilities", "no-new-privs", "pids")
+    program = "docker" if engine == "gvisor" else engine
+
+    def start(preload: plan.Preload) -> StreamWorker:
+        name = stream.name()
+        kill = [program, "kill", name]
+        return StreamWorker(preload, command(engine, name, image), (*layers, "seccomp"), kill)
+
+    return Pool(engine, start, workers, selftest.IN_CONTAINER, {"image": image})
+
+
+def probe(engine: str) -> Availability:
+    """Find out whether an engine answers; no container is started for that."""
+    program = "docker" if engine == "gvisor" else engine
+    if shutil.which(program) is None:
+        return Availability(engine, False, f"no {program} on the PATH; install it")
+    query = "{{json .Runtimes}}" if engine == "gvisor" else "{{.ServerVersion}}"
+    if engine == "podman":
+        query = "{{.Version.Version}}"
+    try:
+        done = subprocess.run(
+            [program, "info", "--format", query],
+            capture_output=True,
+            text=True,
+            timeout=PROBE_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Availability(engine, False, f"{program} info: {error}; is its service running?")
+    said = (done.stderr.strip() or done.stdout.strip()).splitlines()
+    if done.returncode or not done.stdout.strip():
+        why = said[-1] if said else f"exit code {done.returncode}"
+        return Availability(engine, False, f"{why}; is the service running, may you use it?")
+    if engine == "gvisor" and "runsc" not in done.stdout:
+        return Availability(engine, False, "docker has no runtime runsc; install gVisor")
+    return Availability(engine, True, f"{program} answers: {done.stdout.strip()[:80]}", (engine,))

@@ -1,0 +1,92 @@
+"""Containers: the command, and the stream protocol with the real zygote behind a pipe.
+
+No engine runs here. The zygote that would be in the container is started by itself, without
+isolation, so only what the stream carries is tested.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from harness.sandbox import plan, stream, values
+from harness.sandbox.containers import ENGINES, command, probe
+from harness.sandbox.job import Calls, Inputs, Limits, Program
+from harness.sandbox.pool import Pool
+from harness.sandbox.stream import StreamWorker
+
+
+def bare(preload: plan.Preload) -> StreamWorker:
+    """A worker behind a pipe on this machine."""
+    words = [plan.interpreter(), "-s", "-P", "-S", "-c", stream.BOOT]
+    return StreamWorker(preload, words, (), [])
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Pool]:
+    with Pool("bare", bare, 2, test=None) as pool:
+        yield pool
+
+
+def test_jobs_go_through_the_stream(pool: Pool) -> None:
+    inputs = Inputs(((1,), ("x" * 10**6,)), "stream")
+    executions = list(
+        pool.run(
+            [
+                Calls("def f(x): return [x, len(str(x))]", "f", inputs, raw=(1,)),
+                Program("print(input() * 2)", b"ab\n"),
+                Program("while True: pass", b"", Limits(cpu=0.5)),
+                Program("import os\nos.write(1, b'x' * 10**6)", b"", Limits(output=10**5)),
+                Program("import os, socket\nsocket.socket()", b""),
+            ]
+        )
+    )
+    ends = [e.end for e in executions]
+    assert ends == ["finished", "finished", "timeout", "output_limit", "runtime_error"]
+    assert values.decode(executions[0].returned[1])[1] == 10**6
+    assert executions[1].stdout == b"abab\n"
+    assert len(executions[3].stdout) == 10**5
+
+
+def test_the_code_cannot_speak_for_the_worker(pool: Pool) -> None:
+    code = (
+        "import os\nfor i in range(64):\n"
+        "    try: os.write(i, b'forged' * 99)\n    except OSError: pass"
+    )
+    inputs = Inputs(((1,),), "one")
+    forged, after = pool.run([Calls(code, "f", inputs), Program("print(1)", b"")])
+    assert forged.end == "sandbox_violation"
+    assert after.stdout == b"1\n"
+
+
+def test_a_stream_that_ends_is_tried_again(pool: Pool) -> None:
+    list(pool.run([Program("print(1)", b"")] * 2))
+    import os
+    import signal
+
+    for pid in pool.pids:
+        os.kill(pid, signal.SIGKILL)
+    assert [e.stdout for e in pool.run([Program("print(2)", b"")] * 4)] == [b"2\n"] * 4
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_command_shuts_every_door(engine: str) -> None:
+    words = command(engine, "name")
+    for door in (
+        "--network=none",
+        "--read-only",
+        "--cap-drop=ALL",
+        "--security-opt=no-new-privileges",
+        "--ipc=none",
+        "--rm",
+    ):
+        assert door in words
+    assert ("--runtime=runsc" in words) == (engine == "gvisor")
+    assert not any(word.startswith(("-v", "--volume", "--mount", "--privileged")) for word in words)
+
+
+def test_an_engine_that_is_not_there_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    found = probe("podman")
+    assert not found.works and "podman" in found.why
