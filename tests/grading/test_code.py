@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from harness.errors import DataError
+from harness.errors import DataError, InfrastructureError
 from harness.grading.code import CodeGrader
 from harness.grading.samples import grade_samples
 from harness.sandbox.job import Calls, Inputs, Program
@@ -33,6 +33,19 @@ def grader(sandbox: Any) -> Iterator[CodeGrader]:
     with CodeGrader(lambda: sandbox) as grader:
         yield grader
     assert sandbox.closed <= 1
+
+
+@pytest.fixture(scope="module")
+def isolated() -> Iterator[CodeGrader]:
+    """A grader with the real sandbox."""
+    from harness.sandbox.backends import open_sandbox
+
+    try:
+        sandbox = open_sandbox(workers=1)
+    except InfrastructureError as error:
+        pytest.skip(f"no sandbox: {error}")
+    with CodeGrader(lambda: sandbox) as grader:
+        yield grader
 
 
 def plus_problem(
@@ -201,17 +214,21 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("problem", [ADD, FIRST, METHOD], ids=["plus", "examples", "lcb"])
 def test_objects_that_say_they_are_equal_never_pass(
-    name: str, problem: Problem, grader: CodeGrader
+    name: str, problem: Problem, grader: CodeGrader, isolated: CodeGrader
 ) -> None:
     code = HOSTILE[name] + "\ndef f(*a): return E()\ndef pair(*a): return E()\n"
     assert said(grader, problem, code) == ["wrong_answer"]
+    assert said(isolated, problem, code) == ["wrong_answer"]
 
 
 @pytest.mark.parametrize(
     "value", ["1 << 320_000_000", "'a' * 10**8", "[[0]] * 10**6", "{i: i for i in range(10**5)}"]
 )
-def test_huge_values_are_wrong_at_once(value: str, grader: CodeGrader) -> None:
+def test_huge_values_are_wrong_at_once(
+    value: str, grader: CodeGrader, isolated: CodeGrader
+) -> None:
     assert said(grader, ADD, f"def f(x): return {value}") == ["wrong_answer"]
+    assert said(isolated, ADD, f"def f(x): return {value}") == ["wrong_answer"]
 
 
 def test_values_that_are_nested_too_deeply_are_wrong(grader: CodeGrader) -> None:
@@ -280,6 +297,37 @@ def test_a_reference_without_tests_is_an_error(reference: Any, grader: CodeGrade
     problem = Problem("p", "t", "1", "code_function", "?", reference)
     with pytest.raises(DataError, match="'p'"):
         grader.grade([(problem, "def f(): pass")])
+
+
+ENDS = {
+    "def f(x):\n    while True: pass": "timeout",
+    "def f(x): return [0] * 10**10": "memory_limit",
+    "import os\ndef f(x): os._exit(0)": "runtime_error",
+    "def f(x): exit(0)": "runtime_error",
+    "def f(x): return x + 1\nif True print(1)": "compile_error",
+    "raise SystemExit": "runtime_error",
+    "def f(x): return f(x)": "runtime_error",
+    "import gc\ndef f(x): return [o for o in gc.get_objects() if o == x + 3] or 0": "wrong_answer",
+    "def f(x): return open('/etc/passwd').read()": "runtime_error",
+    "def f(x):\n    print('x' * 10**6)\n    return x + 3": "correct",
+}
+
+
+@pytest.mark.parametrize("code", ENDS)
+def test_ends_of_the_real_sandbox_and_their_reasons(code: str, isolated: CodeGrader) -> None:
+    assert said(isolated, FIRST, code) == [ENDS[code]]
+
+
+def test_programs_in_the_real_sandbox(isolated: CodeGrader) -> None:
+    assert said(
+        isolated,
+        ECHO,
+        "print(sum(map(int, open(0).read().split())))",
+        "import threading\nt = lambda: print(sum(map(int, input().split())))\n"
+        "threading.Thread(target=t).start()",
+        "while 1: print('x' * 2**20)",
+        "input(); input()",
+    ) == ["correct", "correct", "output_limit", "runtime_error"]
 
 
 # --- answer classes ------------------------------------------------------------------------------

@@ -1,0 +1,147 @@
+"""Our grader and evalplus' own, side by side on mutants of the reference solutions.
+
+Mutants are made here, so that no program of a model runs in evalplus, which does not isolate.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import json
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from harness.errors import InfrastructureError
+from harness.grading import mbpp
+from harness.grading.code import CodeGrader
+from harness.grading.oracles import NOT_NONE_TASKS
+from harness.types import Problem
+
+WRAPPERS = [
+    "list(_f(*a))",
+    "tuple(_f(*a))",
+    "float(_f(*a))",
+    "str(_f(*a))",
+    "_f(*a) + 1e-7",
+    "_f(*a) or None",
+    "(x for x in _f(*a))",
+    "__import__('collections').Counter(_f(*a))",
+    "__import__('decimal').Decimal(_f(*a))",
+    "(_f(*a), print('noise'))[0]",
+]
+SEED, TASKS, PER_TASK = 7, 52, 10
+
+
+class _Mutate(ast.NodeTransformer):
+    """Changes the one place with this number."""
+
+    def __init__(self, at: int) -> None:
+        self.at, self.seen = at, 0
+
+    def _here(self) -> bool:
+        self.seen += 1
+        return self.seen == self.at + 1
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        if isinstance(node.value, int) and self._here():
+            return ast.copy_location(ast.Constant(int(node.value) + 1), node)
+        if isinstance(node.value, str) and self._here():
+            return ast.copy_location(ast.Constant(node.value + " "), node)
+        return node
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        self.generic_visit(node)
+        swap: dict[type, type] = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE}
+        swap |= {ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.In: ast.NotIn}
+        if type(node.ops[0]) in swap and self._here():
+            node.ops[0] = swap[type(node.ops[0])]()
+        return node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        swap: dict[type, type] = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Add}
+        if type(node.op) in swap and self._here():
+            node.op = swap[type(node.op)]()
+        return node
+
+    def visit_Return(self, node: ast.Return) -> ast.AST:
+        self.generic_visit(node)
+        return ast.Return(None) if self._here() else node
+
+    def visit_While(self, node: ast.While) -> ast.AST:
+        return node  # a changed loop condition seldom ends
+
+
+def mutants(code: str, entry: str, rng: random.Random) -> Iterator[str]:
+    """Programs near a right one: the program itself, wrapped results, one place changed."""
+    yield code
+    for wrapper in rng.sample(WRAPPERS, 4):
+        yield f"{code}\n\n_f = {entry}\n\ndef {entry}(*a):\n    return {wrapper}\n"
+    tree = ast.parse(code)
+    counter = _Mutate(-1)
+    counter.visit(copy.deepcopy(tree))
+    for at in rng.sample(range(counter.seen), min(5, counter.seen)):
+        yield ast.unparse(ast.fix_missing_locations(_Mutate(at).visit(copy.deepcopy(tree))))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("data", ["humaneval", "mbpp"])
+def test_verdicts_on_mutants_are_those_of_evalplus(data: str, rows: Any) -> None:
+    peer = pytest.importorskip("evalplus.eval", reason="evalplus is not installed")
+    from harness.sandbox.backends import open_sandbox
+
+    try:
+        sandbox = open_sandbox()
+    except InfrastructureError as error:
+        pytest.skip(f"no sandbox: {error}")
+    rng = random.Random(SEED)
+    folder, file = f"{data}_plus", {"humaneval": "HumanEvalPlus-v0.1.10", "mbpp": "MbppPlus-v0.2.0"}
+    tasks = rows(f"{folder}/{file[data]}.jsonl.gz")
+    # evalplus 0.3.1 fails every answer to HumanEval/32; Mbpp/255 takes it a gigabyte.
+    tasks = [task for task in tasks if task["task_id"] not in ("HumanEval/32", "Mbpp/255")]
+    asked: list[tuple[Problem, str]] = []
+    theirs: list[tuple[bool, bool]] = []
+    for task in rng.sample(tasks, TASKS):
+        entry, code = task["entry_point"], task["prompt"] + task["canonical_solution"]
+        reference = {key: task[key] for key in ("entry_point", "prompt", "contract")}
+        reference |= {"solution": code, "atol": float(task["atol"])}
+        reference |= {key: json.dumps(task[key]) for key in ("base_input", "plus_input")}
+        problem = Problem(task["task_id"], folder, "1.0", "code_function", "?", reference)
+        suites = [_suite(task, key, data, code) for key in ("base_input", "plus_input")]
+        for mutant in list(mutants(code, entry, rng))[:PER_TASK]:
+            asked.append((problem, mutant))
+            base, plus = (
+                peer.untrusted_check(
+                    data, mutant, *suite[:1], entry, *suite[1:2], task["atol"], suite[2],
+                    fast_check=True, min_time_limit=4.0,
+                )[0] == "pass"
+                for suite in suites
+            )  # fmt: skip
+            theirs.append((base, plus))
+    assert len(asked) >= 500
+    with CodeGrader(lambda: sandbox) as grader:
+        results = list(grader.results(asked, both=True))
+    ours = [(result.base.passed, bool(result.plus and result.plus.passed)) for result in results]
+    differing = [
+        (problem.id, code[-200:], mine, other, result)
+        for (problem, code), mine, other, result in zip(asked, ours, theirs, results, strict=True)
+        if mine != other
+    ]
+    assert differing == []
+    assert 0.15 < sum(map(all, ours)) / len(ours) < 0.85
+
+
+def _suite(task: Any, key: str, data: str, code: str) -> tuple[Any, Any, Any]:
+    """Inputs, expected values and reference times, as evalplus makes them."""
+    from evalplus.gen.util import trusted_exec
+
+    name, entry = task["task_id"], task["entry_point"]
+    inputs = [mbpp.arguments(name, call) if data == "mbpp" else call for call in task[key]]
+    none = data == "mbpp" and entry in NOT_NONE_TASKS
+    expected, seconds = trusted_exec(code, inputs, entry, record_time=True, output_not_none=none)
+    return inputs, expected, seconds
