@@ -30,7 +30,7 @@ _EXTRAS = {
     "torch": ("local models", "hf"),
     "transformers": ("local models", "hf"),
     "vllm": ("fast sampling", "vllm"),
-    "evalplus": ("HumanEval+ and MBPP+ grading", "code"),
+    "evalplus": ("the comparison with its own grader", "code"),
     "ray": ("many machines", "ray"),
 }
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
+
+from harness.sandbox.job import Availability, Execution
 
 
 def _arguments(tasks: Path, script: Path, out: Path) -> list[str]:
@@ -296,7 +299,14 @@ def test_a_folder_that_cannot_be_written_is_one_clear_line(  # type: ignore[no-u
     assert "Traceback" not in done.err
 
 
-def test_candidates_without_a_grade_are_unknown_not_wrong(cli, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_candidates_without_a_grade_are_unknown_not_wrong(  # type: ignore[no-untyped-def]
+    cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose(self: object, jobs: Iterable[object]) -> Iterator[Execution]:
+        return (Execution("sandbox_error", reason="the worker died") for _ in jobs)
+
+    monkeypatch.setattr("harness.sandbox.pool.Pool.run", lose)
+    monkeypatch.setattr("harness.sandbox.namespaces.probe", lambda: Availability("x", True, ""))
     out = tmp_path / "out"
     done = cli(
         "run", "--task", "chain_programs", "--policy", "fake:echo", "--prm", "fake:constant",
