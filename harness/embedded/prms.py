@@ -62,7 +62,7 @@ RECIPES = {
         "large", corpus.DOMAINS, Plan(800, 2e-3, "prm-mixed"), start="prm-math-large"
     ),
     "prm-math-medium-mc": Recipe(
-        "medium", ("arithmetic",), Plan(1200, 3e-3, "prm-math-medium-mc"), monte_carlo=True
+        "medium", ("arithmetic",), Plan(600, 3e-3, "prm-math-medium-mc"), monte_carlo=True
     ),
 }
 """Name -> recipe, in the order of training."""

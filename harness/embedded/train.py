@@ -10,8 +10,8 @@ samples on it; no test problem is ever seen. Intermediate files (samples, bases)
 and are reused by later calls. All seeds are fixed; results agree between machines up to floating
 point.
 
-Minutes on two cores: the policy 35, its samples 3, rollouts 20, prm-math-large 6, prm-math-small 4,
-prm-math-medium 11 (its base included), prm-code 4, prm-math-medium-mc 3, prm-mixed 4, evaluate 6.
+Minutes on two cores: the policy 35, its samples 3, rollouts 4, prm-math-large 6, prm-math-small 4,
+prm-math-medium 11 (its base included), prm-code 4, prm-math-medium-mc 1, prm-mixed 4, evaluate 6.
 """
 
 import argparse
@@ -34,7 +34,7 @@ log = logging.getLogger("harness.embedded.train")
 
 SAMPLED = {"arithmetic": 7_000, "programs": 3_500}
 """Train problems to sample from, two solutions each."""
-MONTE_CARLO = 6_000
+MONTE_CARLO = 1_500
 """Solutions that get labels from rollouts."""
 
 
