@@ -14,6 +14,8 @@ class Scratch:
     program can set."""
 
     def __init__(self, path: str | None) -> None:
+        if path is not None and not _private(path):
+            raise ValueError(f"{path} is no empty file system of its own: it will not be emptied")
         self._path = path
         self._mark = self._look()
 
@@ -59,3 +61,12 @@ class Scratch:
                     os.rmdir(folders[-1])
                 folders.pop()
         return True
+
+
+def _private(path: str) -> bool:
+    """Return whether the folder is a file system of its own with nothing in it.
+
+    Anything else may be the machine's own /tmp, where a mistake elsewhere would then delete what
+    other people left there.
+    """
+    return os.path.ismount(path) and not os.listdir(path)
