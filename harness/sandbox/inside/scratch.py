@@ -7,6 +7,22 @@ import stat
 
 STEPS = 4096
 """Entries that are removed before the worker is given up; the file system has room for fewer."""
+LARGEST = 64 * 2**20
+"""Bytes of a file system that can be ours; /tmp of a machine is larger."""
+
+
+def private(path: str) -> bool:
+    """Whether a folder is surely ours to empty, and not the machine's.
+
+    Three signs, all of them needed: this is process 1 of its namespace, the folder is a file
+    system of its own, and a small one.
+    """
+    try:
+        apart = os.stat(path).st_dev != os.stat("/").st_dev
+        size = os.statvfs(path)
+    except OSError:
+        return False
+    return os.getpid() == 1 and apart and 0 < size.f_blocks * size.f_frsize <= LARGEST
 
 
 class Scratch:
