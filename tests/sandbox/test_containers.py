@@ -6,12 +6,17 @@ isolation, so only what the stream carries is tested.
 
 from __future__ import annotations
 
+import os
+import signal
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from harness.sandbox import plan, stream, values
 from harness.sandbox.containers import ENGINES, command, probe
+from harness.sandbox.inside.scratch import Scratch
 from harness.sandbox.job import Calls, Inputs, Limits, Program
 from harness.sandbox.pool import Pool
 from harness.sandbox.stream import StreamWorker
@@ -20,13 +25,20 @@ from harness.sandbox.stream import StreamWorker
 def bare(preload: plan.Preload) -> StreamWorker:
     """A worker behind a pipe on this machine."""
     words = [plan.interpreter(), "-s", "-P", "-S", "-c", stream.BOOT]
-    return StreamWorker(preload, words, (), [])
+    return StreamWorker(preload, words, (), [], isolated=False)
 
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[Pool]:
     with Pool("bare", bare, 2, test=None) as pool:
         yield pool
+
+
+def test_a_folder_with_something_in_it_is_never_emptied(tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("")
+    with pytest.raises(ValueError, match="no empty file system of its own"):
+        Scratch(str(tmp_path))
+    assert (tmp_path / "kept").exists()
 
 
 def test_jobs_go_through_the_stream(pool: Pool) -> None:
@@ -62,12 +74,25 @@ def test_the_code_cannot_speak_for_the_worker(pool: Pool) -> None:
 
 def test_a_stream_that_ends_is_tried_again(pool: Pool) -> None:
     list(pool.run([Program("print(1)", b"")] * 2))
-    import os
-    import signal
 
     for pid in pool.pids:
         os.kill(pid, signal.SIGKILL)
     assert [e.stdout for e in pool.run([Program("print(2)", b"")] * 4)] == [b"2\n"] * 4
+
+
+def test_a_machines_own_tmp_is_never_emptied() -> None:
+    """Not by the test worker above, and not by one that believes itself isolated: it refuses."""
+    with tempfile.TemporaryDirectory() as folder:
+        kept = Path(folder) / "kept"
+        kept.write_text("x")
+        with pytest.raises(ValueError, match="will not be emptied"):
+            Scratch(folder)
+        mark = Path(tempfile.gettempdir()) / f"prm-sandbox-test-{os.getpid()}"
+        write = Program(f"open({str(mark)!r}, 'w').close()", b"")
+        with Pool("bare", bare, 1, test=None) as pool:
+            list(pool.run([write, write]))
+        mark.unlink()
+        assert kept.exists()
 
 
 @pytest.mark.parametrize("engine", ENGINES)

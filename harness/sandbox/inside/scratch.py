@@ -7,6 +7,8 @@ import stat
 
 STEPS = 4096
 """Entries that are removed before the worker is given up; the file system has room for fewer."""
+LARGEST = 64 * 2**20
+"""Bytes of a file system that can be ours; /tmp of a machine is larger."""
 
 
 class Scratch:
@@ -14,6 +16,8 @@ class Scratch:
     program can set."""
 
     def __init__(self, path: str | None) -> None:
+        if path is not None and not _private(path):
+            raise ValueError(f"{path} is no empty file system of its own: it will not be emptied")
         self._path = path
         self._mark = self._look()
 
@@ -59,3 +63,15 @@ class Scratch:
                     os.rmdir(folders[-1])
                 folders.pop()
         return True
+
+
+def _private(path: str) -> bool:
+    """Return whether the folder is surely ours to empty.
+
+    Anything else may be the machine's own /tmp, where a mistake elsewhere would then delete what
+    other people left there. So all four signs are needed: this is process 1 of its namespace, and
+    the folder is a file system of its own, a small one, with nothing in it.
+    """
+    size = os.statvfs(path)
+    small = 0 < size.f_blocks * size.f_frsize <= LARGEST
+    return os.getpid() == 1 and os.path.ismount(path) and small and not os.listdir(path)
