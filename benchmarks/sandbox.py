@@ -27,7 +27,7 @@ HOSTILE = (
     "import posix\ndef f(a, b):\n    while True: posix.fork()",
     "def f(a, b):\n    while True: pass",
     "def f(a, b): return bytearray(2**40)",
-    "import posix\nfor i in range(64):\n    try: posix.write(i, b'x' * 99)\n    except OSError: pass",
+    "import posix\nposix.write(3, b'forged')",
     "import ctypes\ndef f(a, b): ctypes.string_at(0)",
     "import ctypes\nctypes.CDLL(None).syscall(165, 0, 0, 0, 0, 0)",
     "import io\nfor i in range(20): io.open(f'/tmp/{i}', 'wb').write(bytes(2**20))",

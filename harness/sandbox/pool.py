@@ -100,6 +100,7 @@ class Pool:
         self._slots: list[_Slot] = []
         self._failed_starts = 0
         self._seq = 0
+        self._running = False
         self._ready: Ready | None = None
         self._facts = facts or {}
 
@@ -137,6 +138,9 @@ class Pool:
         Raises:
             InfrastructureError: workers do not start at all.
         """
+        if self._running:
+            raise RuntimeError("this sandbox is running other jobs; finish or close that run first")
+        self._running = True
         source = enumerate(jobs)
         waiting: deque[_Task] = deque()
         done: dict[int, Execution] = {}
@@ -162,6 +166,7 @@ class Pool:
                 if yielded not in done:
                     self._wait(waiting, done, bool(waiting) or not more)
         finally:
+            self._running = False
             # Whoever stops listening (or Ctrl-C) leaves no job running that nobody waits for.
             for slot in [slot for slot in self._slots if slot.task is not None]:
                 self._end(slot)

@@ -64,7 +64,12 @@ class StreamWorker:
     """A zygote behind the standard streams of a command; see `Worker`."""
 
     def __init__(
-        self, preload: plan.Preload, command: list[str], layers: tuple[str, ...], kill: list[str]
+        self,
+        preload: plan.Preload,
+        command: list[str],
+        layers: tuple[str, ...],
+        kill: list[str],
+        isolated: bool = True,
     ) -> None:
         self.preload = preload
         self.deadline = time.monotonic() + START_SECONDS
@@ -85,7 +90,7 @@ class StreamWorker:
         except OSError as error:
             raise InfrastructureError(f"cannot start {command[0]}: {error}") from error
         self._send(marshal.dumps(sources(), 2))
-        self._send(plan.marshalled_setup(preload, isolated=True, filtered=True))
+        self._send(plan.marshalled_setup(preload, isolated, filtered=True))
 
     @property
     def pid(self) -> int | None:

@@ -202,18 +202,33 @@ class Worker:
 
     def close(self) -> None:
         """End the worker and all that runs in it, reap it, and give back what it held."""
+        if self._launcher:
+            if self._isolate:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._launcher.wait(START_SECONDS)
+                self._read_pid()
+            self._launcher.kill()
+            self._launcher.wait()
         self._control.close()
         for file in self._files:
             os.close(file)
         self._files = []
-        if self._launcher:
-            if self._pid is None:  # it may have forked, and not have said so: the hang-up ends that
-                self._launcher.kill()
-            self._launcher.wait()
         if self._pid is not None and self._isolate:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(self._pid, 0)
+            self._pid = None
         if self._group:
             self._group.remove()
+
+    def _read_pid(self) -> None:
+        """Learn the process id of a worker that is ended before its first message was heard."""
+        self._control.setblocking(False)
+        while self._pid is None:
+            try:
+                packet = self._control.recv(65536)
+            except OSError:
+                return
+            if not packet or self._hear_start(packet) is not None:
+                return

@@ -100,6 +100,28 @@ def test_nothing_stays_for_the_next_execution(pool: Pool) -> None:
     assert [e.stdout for e in executions] == [b"1\n", b"False []\n"] * 2
 
 
+WRITE = """
+import gc, mmap, fcntl, os
+page = next(o for o in gc.get_objects() if isinstance(o, mmap.mmap))
+page[100:104] = b"left"
+for i in (0, 1, 2, 3):
+    fcntl.fcntl(i, fcntl.F_SETFL, os.O_APPEND | os.O_NONBLOCK)
+print(1)
+"""
+LOOK = """
+import gc, mmap, fcntl, os
+page = next(o for o in gc.get_objects() if isinstance(o, mmap.mmap))
+odd = os.O_APPEND | os.O_NONBLOCK
+print(any(page[16:]), [i for i in (0, 1, 2, 3) if fcntl.fcntl(i, fcntl.F_GETFL) & odd])
+"""
+
+
+def test_no_shared_object_carries_a_message(pool: Pool) -> None:
+    """Neither the page shared with the zygote nor flags of open files, which outlast a process."""
+    executions = list(pool.run([Program(WRITE, b""), Program(LOOK, b"")]))
+    assert [e.stdout for e in executions] == [b"1\n", b"False []\n"]
+
+
 def test_there_are_many_attacks() -> None:
     assert len(ATTACKS) + len(PROGRAMS) >= 105
     assert len({a.property for a in ATTACKS}) == len(ATTACKS)

@@ -7,11 +7,13 @@ isolation, so only what the stream carries is tested.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from harness.sandbox import plan, stream, values
 from harness.sandbox.containers import ENGINES, command, probe
+from harness.sandbox.inside.scratch import Scratch
 from harness.sandbox.job import Calls, Inputs, Limits, Program
 from harness.sandbox.pool import Pool
 from harness.sandbox.stream import StreamWorker
@@ -20,13 +22,20 @@ from harness.sandbox.stream import StreamWorker
 def bare(preload: plan.Preload) -> StreamWorker:
     """A worker behind a pipe on this machine."""
     words = [plan.interpreter(), "-s", "-P", "-S", "-c", stream.BOOT]
-    return StreamWorker(preload, words, (), [])
+    return StreamWorker(preload, words, (), [], isolated=False)
 
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[Pool]:
     with Pool("bare", bare, 2, test=None) as pool:
         yield pool
+
+
+def test_a_folder_with_something_in_it_is_never_emptied(tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("")
+    with pytest.raises(ValueError, match="no empty file system of its own"):
+        Scratch(str(tmp_path))
+    assert (tmp_path / "kept").exists()
 
 
 def test_jobs_go_through_the_stream(pool: Pool) -> None:

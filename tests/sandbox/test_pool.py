@@ -65,6 +65,22 @@ def test_an_endless_stream_of_jobs_is_drawn_as_needed() -> None:
         assert next(pool.run([program("print(2)")])).stdout == b"2\n"
 
 
+def test_one_run_at_a_time() -> None:
+    with open_pool(1) as pool:
+        first = pool.run([program("print(1)")] * 3)
+        next(first)
+        with pytest.raises(RuntimeError, match="other jobs"):
+            next(pool.run([program("print(2)")]))
+        assert len(list(first)) == 2
+
+
+def test_workers_ended_while_they_start_are_reaped() -> None:
+    before = children()
+    for _ in range(5):
+        Worker("lean", isolate=True).close()
+    assert children() == before
+
+
 def test_no_jobs_need_no_workers() -> None:
     with open_pool(2) as pool:
         assert list(pool.run([])) == []

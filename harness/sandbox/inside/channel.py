@@ -7,6 +7,7 @@ or follows the record as bytes (`Stream`).
 
 from __future__ import annotations
 
+import fcntl
 import os
 import struct
 
@@ -39,8 +40,9 @@ class Channel:
 
     def rewind(self) -> None:
         """Prepare the files for the next execution; the trusted side has emptied its own."""
-        os.lseek(self._result, 0, os.SEEK_SET)
-        os.lseek(self._out, 0, os.SEEK_SET)
+        for file in (self._result, self._out):
+            os.lseek(file, 0, os.SEEK_SET)
+            fcntl.fcntl(file, fcntl.F_SETFL, 0)  # a child may have set some
 
     def done(
         self, seq: int, ended: int, status: int, wall: int, cpu: int, memory: int, flags: int

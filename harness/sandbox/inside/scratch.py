@@ -7,6 +7,22 @@ import stat
 
 STEPS = 4096
 """Entries that are removed before the worker is given up; the file system has room for fewer."""
+LARGEST = 64 * 2**20
+"""Bytes of a file system that can be ours; /tmp of a machine is larger."""
+
+
+def private(path: str) -> bool:
+    """Whether a folder is surely ours to empty, and not the machine's.
+
+    Three signs, all of them needed: this is process 1 of its namespace, the folder is a file
+    system of its own, and a small one.
+    """
+    try:
+        apart = os.stat(path).st_dev != os.stat("/").st_dev
+        size = os.statvfs(path)
+    except OSError:
+        return False
+    return os.getpid() == 1 and apart and 0 < size.f_blocks * size.f_frsize <= LARGEST
 
 
 class Scratch:
@@ -14,6 +30,8 @@ class Scratch:
     program can set."""
 
     def __init__(self, path: str | None) -> None:
+        if path is not None and not _private(path):
+            raise ValueError(f"{path} is no empty file system of its own: it will not be emptied")
         self._path = path
         self._mark = self._look()
 
@@ -59,3 +77,12 @@ class Scratch:
                     os.rmdir(folders[-1])
                 folders.pop()
         return True
+
+
+def _private(path: str) -> bool:
+    """Return whether the folder is a file system of its own with nothing in it.
+
+    Anything else may be the machine's own /tmp, where a mistake elsewhere would then delete what
+    other people left there.
+    """
+    return os.path.ismount(path) and not os.listdir(path)

@@ -55,6 +55,7 @@ PRELOAD = [
     "typing",
     "_sitebuiltins",
 ]
+_BLANK = PROGRESS.pack(IDLE, 0.0).ljust(mmap.PAGESIZE, b"\0")
 
 
 class Zygote:
@@ -83,7 +84,7 @@ class Zygote:
 
     def _run(self, job: dict[str, Any]) -> None:
         """Fork, watch, reap, tidy up and report one execution."""
-        PROGRESS.pack_into(self._page, 0, IDLE, 0.0)
+        self._page[:] = _BLANK  # whatever a child wrote there, the next one must not find
         self._channel.rewind()
         gc.freeze()
         start = time.monotonic()
@@ -198,9 +199,13 @@ def _write(file: int, data: bytes) -> int:
 def _descriptors(files: tuple[int, int, int], out: int) -> None:
     """Leave 0, 1, 2, the result file as 3 and, for an emulated program, its output as 4.
 
-    Standard output is /dev/null unless `out` is 1.
+    Standard output is /dev/null unless `out` is 1. Standard streams are opened anew, as flags of an
+    open file outlast who set them.
     """
     stdin, result, stdout = files
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(null, number)
     if stdin >= 0 and out == 1:
         os.dup2(stdin, 0)
     # Duplicates above all numbers in use first, so that no dup2 closes one still needed.
