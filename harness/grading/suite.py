@@ -14,11 +14,12 @@ by a `Rule`, in three steps, so that a right program costs next to nothing and a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from harness.grading.oracles import FLOAT_TOLERANCE, Rule, is_floats
-from harness.grading.plain import Undecodable, Value, value_of
+from harness.grading.plain import Stranger, Undecodable, Value, value_of
 from harness.grading.verdicts import Outcome, Steps, outcome
 from harness.sandbox.job import Calls, Execution, Inputs, Limits, Returned
 from harness.sandbox.values import preview
@@ -26,7 +27,7 @@ from harness.sandbox.values import preview
 CALL_SECONDS, TIMES_REFERENCE = 4.0, 4.0
 TASK_SECONDS, GRACE_SECONDS = 60.0, 2.0
 REFERENCE_SECONDS = 600.0
-GATE_FACTOR, GATE_BYTES = 8, 4096
+GATE_FACTOR, GATE_BYTES, SET_BYTES = 8, 4096, 2**20
 WHOLE_BYTES = 64 * 2**20
 """A value that differs from the expected one and is larger than this is wrong without a look."""
 _MAY_BE_NAN = re.compile(rb"(?:g.{6}|y.{6}|y.{14})[\xf0-\xff][\x7f\xff]", re.DOTALL)
@@ -55,7 +56,7 @@ class Suite:
         if not self._inputs.calls:
             self._expected = ()
             return
-        execution = yield self._job(self._reference, Limits(cpu=REFERENCE_SECONDS))
+        execution = yield self._of_reference()
         returned = execution.returned
         bad = [r for r in returned if r.kind in ("raised", "out_of_memory")]
         if execution.end != "finished" or bad or len(returned) < len(self._inputs.calls):
@@ -78,7 +79,7 @@ class Suite:
             return Outcome("sandbox_error", None, self._failure)
         if not self._inputs.calls:
             return Outcome("passed")
-        execution = yield self._job(code, self._limits)
+        execution = yield self._job(code)
         right: dict[int, bool] = {}
         at_once = 1
         while open_ := self._judge(execution.returned, right, at_once):
@@ -93,17 +94,21 @@ class Suite:
             lambda i: preview(execution.returned[i]),
         )
 
-    def _job(self, code: str, limits: Limits, raw: Iterable[int] = ()) -> Calls:
-        trusted = code is self._reference
+    def _job(self, code: str, raw: Sequence[int] = ()) -> Calls:
+        sets = self._rule.sets
         return Calls(
             code,
             self._rule.entry,
             self._inputs,
-            limits,
-            stop_on_error=not trusted,
+            self._limits,
+            stop_on_error=True,
             raw=tuple(raw),
-            as_set=self._rule.sets,
+            as_set=sets,
         )
+
+    def _of_reference(self, raw: Sequence[int] = ()) -> Calls:
+        job = self._job(self._reference, raw)
+        return replace(job, limits=Limits(cpu=REFERENCE_SECONDS), stop_on_error=False)
 
     def _judge(
         self, returned: tuple[Returned, ...], right: dict[int, bool], at_once: int
@@ -111,12 +116,14 @@ class Suite:
         """Decide calls in order up to the first that is wrong; return the first `at_once` that
         take whole values."""
         open_: list[int] = []
+        size = 0
         for i, own in enumerate(returned[: len(self._inputs.calls)]):
             if i not in right and own.kind not in ("raised", "out_of_memory"):
                 decided = self._quick(i, own)
                 if decided is None:
                     open_.append(i)
-                    if len(open_) == at_once:
+                    size += own.size
+                    if len(open_) == at_once or size > WHOLE_BYTES:
                         break
                     continue
                 right[i] = decided
@@ -128,42 +135,49 @@ class Suite:
         """Decide one call from what is at hand; None if it takes whole values."""
         assert self._expected is not None
         theirs = self._expected[i]
+        if not self._rule.by_value:
+            # All that counts is that there is a value; or it is a root, which is small.
+            if own.kind != "large":
+                return self._compare(i, own, self._value(i))
+            return self._rule.mbpp and (not self._rule.not_none or bool(self._value(i).object))
         if own.kind == theirs.kind and own.data == theirs.data and self._certain[i]:
             return True
-        if self._rule.by_value:
-            larger, smaller = max(own.size, theirs.size), min(own.size, theirs.size)
-            wrong = larger > GATE_FACTOR * smaller + GATE_BYTES
-            if wrong and (own.size == larger or not self._rule.sets):
-                return False
-        elif own.kind == "large":
-            # Nothing but a value's being there counts; a root of a polynomial is small.
-            return self._rule.mbpp and (not self._rule.not_none or bool(self._value(i).object))
-        if max(own.size, theirs.size) > WHOLE_BYTES:
+        if self._too_far(own.size, theirs.size):
             return False
         if own.kind == "large" or theirs.kind == "large":
             return None
-        return self._compare(i, own)
+        return self._compare(i, own, self._value(i))
 
-    def _compare(self, i: int, own: Returned) -> bool:
-        """Compare by the rule; both values are whole."""
+    def _too_far(self, own: int, theirs: int) -> bool:
+        """Whether encodings of these sizes hold values that we need not look at to tell apart."""
+        if max(own, theirs) > WHOLE_BYTES:
+            return True
+        if self._rule.sets:  # items can repeat, on both sides
+            return own > max(SET_BYTES, GATE_FACTOR * theirs)
+        return max(own, theirs) > GATE_FACTOR * min(own, theirs) + GATE_BYTES
+
+    def _compare(self, i: int, own: Returned, expected: Value) -> bool:
+        """Compare by the rule; `own` is whole."""
         try:
-            return self._rule.right(
-                value_of(own), self._value(i), self._inputs.calls[i], self._tolerance(i)
-            )
+            value = value_of(own)
         except Undecodable:
             return False
+        return self._rule.right(
+            value, expected, self._inputs.calls[i], self._tolerance(i, expected)
+        )
 
     def _value(self, i: int) -> Value:
-        """Return the expected value."""
+        """Return an expected value that came back at once."""
         assert self._expected is not None
         if i not in self._values:
-            value = value_of(self._whole.get(i, self._expected[i]))
+            known = self._expected[i]
+            value = _expected_value(known)
             if self._rule.not_none:
-                value = Value(value.object is not None, "builtins.bool")
+                value = Value.of(known.kind == "large" or value.object is not None)
             self._values[i] = value
         return self._values[i]
 
-    def _tolerance(self, i: int) -> float:
+    def _tolerance(self, i: int, expected: Value) -> float:
         """Return the tolerance of call `i`: once an expected value is a float, all later calls of
         a task without a tolerance of its own get one."""
         assert self._expected is not None
@@ -173,7 +187,7 @@ class Suite:
             small = (j for j, r in enumerate(self._expected) if r.kind != "large")
             floats = (j for j in small if is_floats(self._value(j).object))
             self._tolerant = next(floats, len(self._expected))
-        return FLOAT_TOLERANCE if i >= self._tolerant or is_floats(self._value(i).object) else 0.0
+        return FLOAT_TOLERANCE if i >= self._tolerant or is_floats(expected.object) else 0.0
 
     def _compare_whole(
         self, code: str, known: tuple[Returned, ...], calls: list[int], right: dict[int, bool]
@@ -184,30 +198,40 @@ class Suite:
         same again is wrong.
         """
         assert self._expected is not None
-        expected = self._expected
-        need = [i for i in calls if expected[i].kind == "large" and i not in self._whole]
+        expected = {i: self._whole.get(i, self._expected[i]) for i in calls}
+        need = [i for i in calls if expected[i].kind == "large"]
         if need:
-            execution = yield self._job(self._reference, Limits(cpu=REFERENCE_SECONDS), need)
-            if len(execution.returned) < len(expected):
+            execution = yield self._of_reference(need)
+            if len(execution.returned) < len(self._expected):
                 return Execution("sandbox_error", reason="the reference solution failed this time")
-            self._whole |= {i: execution.returned[i] for i in need}
-        execution = yield self._job(code, self._limits, calls)
+            expected |= {i: execution.returned[i] for i in need}
+            self._keep({i: expected[i] for i in need})
+        execution = yield self._job(code, calls)
         if execution.end == "sandbox_error":
             return execution
         for i in calls:
             again = execution.returned[i] if i < len(execution.returned) else None
-            whole = again is not None and again.kind in ("value", "tagged")
-            whole = whole and again is not None and again.size == known[i].size
-            right[i] = whole and again is not None and self._compare(i, again)
-        self._forget()
+            right[i] = (
+                again is not None
+                and again.kind in ("value", "tagged")
+                and again.size == known[i].size
+                and self._compare(i, again, _expected_value(expected[i]))
+            )
         return None
 
-    def _forget(self) -> None:
-        """Keep no more than a few large values in memory."""
-        while sum(value.size for value in self._whole.values()) > WHOLE_BYTES:
-            oldest = next(iter(self._whole))
-            del self._whole[oldest]
-            self._values.pop(oldest, None)
+    def _keep(self, found: dict[int, Returned]) -> None:
+        """Remember whole expected values, as many as memory is meant for."""
+        self._whole |= found
+        while sum(returned.size for returned in self._whole.values()) > WHOLE_BYTES:
+            del self._whole[next(iter(self._whole))]
+
+
+def _expected_value(returned: Returned) -> Value:
+    """Return an expected value; one that cannot be read equals nothing but its own bytes."""
+    try:
+        return value_of(returned)
+    except Undecodable:
+        return Value.of(Stranger("unreadable"))
 
 
 def _certain(theirs: Returned) -> bool:
