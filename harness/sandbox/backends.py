@@ -51,5 +51,5 @@ def _require(found: Availability) -> None:
         "no sandbox available, refusing to run model-written code.\n"
         f"  {found.backend}  failed: {found.why}\n"
         "Choose another: --sandbox docker | podman | gvisor | remote with --sandbox-url URL; "
-        "last resort, NO isolation: --sandbox unsafe-local --unsafe-local"
+        "last resort, NO isolation: --sandbox unsafe-local --unsafe-local-code"
     )

@@ -22,7 +22,7 @@ def open_pool(workers: int | None = None, unsafe_local: bool = False) -> Pool:
     if not unsafe_local:
         raise ConfigError(
             "unsafe-local runs model-written code with all your rights: files, network, processes; "
-            "if this machine is worth nothing, say --unsafe-local"
+            "if this machine is worth nothing, say --unsafe-local-code"
         )
     return Pool(
         NAME,
@@ -35,4 +35,4 @@ def open_pool(workers: int | None = None, unsafe_local: bool = False) -> Pool:
 
 def probe() -> Availability:
     """Say what it is; it works wherever Linux does."""
-    return Availability(NAME, True, "no isolation; needs --unsafe-local", ("rlimits",))
+    return Availability(NAME, True, "no isolation; needs --unsafe-local-code", ("rlimits",))
