@@ -92,6 +92,7 @@ class Pool:
         workers: int | None = None,
         test: Program | None = selftest.JOB,
         facts: dict[str, Json] | None = None,
+        layers: tuple[str, ...] = (),
     ) -> None:
         self.name = name
         self._start = start
@@ -103,6 +104,7 @@ class Pool:
         self._running = False
         self._ready: Ready | None = None
         self._facts = facts or {}
+        self._layers = layers
 
     def __enter__(self) -> Self:
         return self
@@ -127,7 +129,7 @@ class Pool:
 
     def describe(self) -> dict[str, Json]:
         """Backend, layers of isolation, Python version, workers: for provenance."""
-        layers: list[Json] = list(self._ready.layers) if self._ready else []
+        layers: list[Json] = list(self._ready.layers if self._ready else self._layers)
         python = self._ready.python if self._ready else None
         facts: dict[str, Json] = {"backend": self.name, "layers": layers, "python": python}
         return {**facts, "workers": self._count, **self._facts}

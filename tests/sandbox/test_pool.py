@@ -264,6 +264,11 @@ def test_describe_names_the_layers() -> None:
     assert isinstance(layers, list) and {"mount", "pid", "net", "seccomp"} <= set(map(str, layers))
 
 
+def test_layers_are_known_before_the_first_job() -> None:
+    with open_sandbox(workers=1) as sandbox:
+        assert sandbox.describe()["layers"] == list(probe().layers) != []
+
+
 def test_nothing_without_isolation_unless_said_twice() -> None:
     with pytest.raises(ConfigError, match="all your rights"):
         open_sandbox("unsafe-local")
