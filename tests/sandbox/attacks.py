@@ -156,8 +156,8 @@ _TIME = [
     ),
     Attack(
         "forged progress gains nothing",
-        "import gc, mmap\nfor o in gc.get_objects():\n"
-        "    if isinstance(o, mmap.mmap): o[:4] = b'\\xff' * 4\n"
+        "import sys\nframe = sys._getframe()\nwhile 'report' not in frame.f_locals:\n"
+        "    frame = frame.f_back\nframe.f_locals['report']._page[:4] = b'\\xff' * 4\n"
         "def f(x):\n    while True: pass",
         ("timeout",),
     ),

@@ -6,6 +6,9 @@ isolation, so only what the stream carries is tested.
 
 from __future__ import annotations
 
+import os
+import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,12 +74,25 @@ def test_the_code_cannot_speak_for_the_worker(pool: Pool) -> None:
 
 def test_a_stream_that_ends_is_tried_again(pool: Pool) -> None:
     list(pool.run([Program("print(1)", b"")] * 2))
-    import os
-    import signal
 
     for pid in pool.pids:
         os.kill(pid, signal.SIGKILL)
     assert [e.stdout for e in pool.run([Program("print(2)", b"")] * 4)] == [b"2\n"] * 4
+
+
+def test_a_machines_own_tmp_is_never_emptied() -> None:
+    """Not by the test worker above, and not by one that believes itself isolated: it refuses."""
+    with tempfile.TemporaryDirectory() as folder:
+        kept = Path(folder) / "kept"
+        kept.write_text("x")
+        with pytest.raises(ValueError, match="will not be emptied"):
+            Scratch(folder)
+        mark = Path(tempfile.gettempdir()) / f"prm-sandbox-test-{os.getpid()}"
+        write = Program(f"open({str(mark)!r}, 'w').close()", b"")
+        with Pool("bare", bare, 1, test=None) as pool:
+            list(pool.run([write, write]))
+        mark.unlink()
+        assert kept.exists()
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -11,20 +11,6 @@ LARGEST = 64 * 2**20
 """Bytes of a file system that can be ours; /tmp of a machine is larger."""
 
 
-def private(path: str) -> bool:
-    """Whether a folder is surely ours to empty, and not the machine's.
-
-    Three signs, all of them needed: this is process 1 of its namespace, the folder is a file
-    system of its own, and a small one.
-    """
-    try:
-        apart = os.stat(path).st_dev != os.stat("/").st_dev
-        size = os.statvfs(path)
-    except OSError:
-        return False
-    return os.getpid() == 1 and apart and 0 < size.f_blocks * size.f_frsize <= LARGEST
-
-
 class Scratch:
     """A folder that is emptied after use. Whether it was used shows in its change time, which no
     program can set."""
@@ -80,9 +66,12 @@ class Scratch:
 
 
 def _private(path: str) -> bool:
-    """Return whether the folder is a file system of its own with nothing in it.
+    """Return whether the folder is surely ours to empty.
 
     Anything else may be the machine's own /tmp, where a mistake elsewhere would then delete what
-    other people left there.
+    other people left there. So all four signs are needed: this is process 1 of its namespace, and
+    the folder is a file system of its own, a small one, with nothing in it.
     """
-    return os.path.ismount(path) and not os.listdir(path)
+    size = os.statvfs(path)
+    small = 0 < size.f_blocks * size.f_frsize <= LARGEST
+    return os.getpid() == 1 and os.path.ismount(path) and small and not os.listdir(path)

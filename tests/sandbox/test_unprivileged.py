@@ -1,0 +1,68 @@
+"""The same holds for a user without rights, whose isolation starts from a user namespace."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = """
+import json, sys
+from harness.sandbox import values
+from harness.sandbox.job import Calls, Inputs
+from harness.sandbox.namespaces import open_pool, probe
+from tests.sandbox.attacks import ATTACKS, HONEST, QUICK
+found = probe()
+if not found.works:
+    print(json.dumps({"why": found.why})); sys.exit()
+inputs = Inputs(((1,), (2,), (3,)), "tens")
+right = [values.encode(n) for n in (10, 20, 30)]
+bad = []
+with open_pool(1) as pool:
+    for attack in ATTACKS:
+        if attack.limits is not QUICK or "timeout" in attack.ends:
+            continue  # the slow ones do not depend on who runs them
+        jobs = [Calls(attack.code, "f", inputs, attack.limits), Calls(HONEST, "f", inputs)]
+        end, after = pool.run(jobs)
+        answered = [r.data for r in end.returned] == right
+        if end.end not in attack.ends or (answered and not attack.may_answer):
+            bad.append([attack.property, end.end])
+        if [r.data for r in after.returned] != right:
+            bad.append([attack.property, "the next execution is wrong"])
+    print(json.dumps({"bad": bad, "layers": pool.describe()["layers"]}))
+"""
+
+
+def test_attacks_are_contained_without_root() -> None:
+    user = 54321 if os.getuid() == 0 else os.getuid()
+    python = "/usr/bin/python3" if os.getuid() == 0 else sys.executable
+    command = [python, "-c", SCRIPT]
+    change = {"user": user, "group": user, "extra_groups": []} if os.getuid() == 0 else {}
+    try:
+        check = [
+            python,
+            "-c",
+            "import harness.sandbox.job, sys; print(sys.version_info >= (3, 11))",
+        ]
+        said = subprocess.run(
+            check, capture_output=True, text=True, cwd="/", env={"PYTHONPATH": str(ROOT)}, **change
+        )
+    except OSError as error:
+        pytest.skip(f"cannot run as another user: {error}")
+    if said.stdout.strip() != "True":
+        pytest.skip("no Python that another user can run and that reaches this checkout")
+    environment = {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd="/", env=environment, timeout=120, **change
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    if "why" in found:
+        pytest.skip(found["why"])
+    assert found["bad"] == []
+    assert "user" in found["layers"] and "uid" not in found["layers"]
