@@ -362,7 +362,7 @@ def test_hidden_tests_play_no_part_in_classes(sandbox: Any) -> None:
             grader.grade_pool([(problem, ["def f(x): return 1"])])
         asked.append([job.inputs for job in box.jobs if not job.stop_on_error])
     assert asked[0] == asked[1]
-    assert all(isinstance(inputs, Inputs) and len(inputs.calls) == 16 for inputs in asked[0])
+    assert all(isinstance(inputs, Inputs) and len(inputs.calls) == 64 for inputs in asked[0])
 
 
 def test_classes_of_functions_and_programs(grader: CodeGrader) -> None:
