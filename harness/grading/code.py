@@ -21,7 +21,6 @@ candidate is a preview of what it gave there.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
 from types import TracebackType
 from typing import Self
 
@@ -40,8 +39,9 @@ RULES = 1
 """Goes up with every change that can change a grade or a class."""
 _BATCH = 1024
 """Programs whose references are run together, before them."""
-_KEPT = 1200
-"""Problems whose expected values are kept."""
+_KEPT_BYTES = 64 * 2**20
+"""Length of the references (as packed as they come) of a batch, and of those whose tests are kept;
+all of HumanEval+ and MBPP+ have 10 MB, single problems of LiveCodeBench as much."""
 
 OpenSandbox = Callable[[], Sandbox]
 _Both = tuple[CodeResult, Behaviour | None]
@@ -66,7 +66,7 @@ class CodeGrader:
         self._open = open_sandbox or _opener(workers)
         self._style: Style = style
         self._sandbox: Sandbox | None = None
-        self._tests: dict[str, Tests] = {}
+        self._tests: dict[str, tuple[Tests, int]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -134,8 +134,7 @@ class CodeGrader:
         items: Iterable[tuple[Problem, str]],
         steps: Callable[[Tests, str], Steps[Result]],
     ) -> Iterator[Result]:
-        rest = iter(items)
-        while batch := list(islice(rest, _BATCH)):
+        for batch in _batches(items):
             if self._sandbox is None:
                 self._sandbox = self._open()
             tests = {problem.digest: self._tests_of(problem) for problem, _ in batch}
@@ -146,10 +145,11 @@ class CodeGrader:
 
     def _tests_of(self, problem: Problem) -> Tests:
         known = self._tests.pop(problem.digest, None)
-        self._tests[problem.digest] = known or read_tests(problem, self._style)
-        while len(self._tests) > _KEPT:
+        tests, size = known or (read_tests(problem, self._style), _size(problem))
+        self._tests[problem.digest] = tests, size
+        while sum(size for _, size in self._tests.values()) > _KEPT_BYTES and len(self._tests) > 1:
             del self._tests[next(iter(self._tests))]
-        return self._tests[problem.digest]
+        return tests
 
 
 def read_tests(problem: Problem, style: Style = "real") -> Tests:
@@ -171,6 +171,26 @@ def read_tests(problem: Problem, style: Style = "real") -> Tests:
         "base_input and plus_input, public_tests and hidden_tests, or public_tests and "
         "private_tests"
     )
+
+
+def _batches(items: Iterable[tuple[Problem, str]]) -> Iterator[list[tuple[Problem, str]]]:
+    """Cut the items into batches that a machine can hold."""
+    batch: list[tuple[Problem, str]] = []
+    sizes: dict[str, int] = {}
+    for problem, code in items:
+        sizes.setdefault(problem.digest, _size(problem))
+        batch.append((problem, code))
+        if len(batch) == _BATCH or sum(sizes.values()) > _KEPT_BYTES:
+            yield batch
+            batch, sizes = [], {}
+    if batch:
+        yield batch
+
+
+def _size(problem: Problem) -> int:
+    reference = problem.reference
+    values = reference.values() if isinstance(reference, dict) else ()
+    return sum(len(value) for value in values if isinstance(value, str))
 
 
 def _opener(workers: int | None) -> OpenSandbox:

@@ -3,7 +3,7 @@
 A reference holds ``entry_point``, ``public_tests`` and ``hidden_tests``; a test is a mapping
 ``{"input": [arguments], "expected": value}``. The tasks of `harness.embedded` are of this form.
 Public tests come first, then hidden ones. Behaviour is compared on the public inputs and on
-variations of them.
+variations of them, negative numbers too.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from harness.sandbox.job import Calls, Inputs, Limits
 from harness.sandbox.values import preview
 from harness.types import Problem
 
+CALLS = 64
+"""Inputs on which behaviour is compared; calls are cheap here, and edges matter."""
 LIMITS = Limits(cpu=10.0, per_call=(2.0,))
 
 
@@ -44,7 +46,7 @@ class ExampleTests:
             rows: list[Any] = [*public, *hidden]
             calls = [tuple(row["input"]) for row in rows]
             self._expected = [row["expected"] for row in rows]
-            assert calls
+            assert public and hidden
         except (AssertionError, KeyError, TypeError) as error:
             raise DataError(
                 f"task {problem.task!r}, problem {problem.id!r}: the reference holds no examples "
@@ -52,7 +54,7 @@ class ExampleTests:
             ) from error
         self._inputs = _inputs(calls)
         rng = random.Random(f"{problem.task}\n{problem.id}")
-        self._public = _inputs(grown(calls[: len(public)] or calls[:1], rng))
+        self._public = _inputs(grown(calls[: len(public)], rng, CALLS, negative=True))
 
     def prepare(self) -> Steps[None]:
         """Do nothing: the expected values are known."""

@@ -17,7 +17,8 @@ from harness.grading.prompts import Call, examples
 
 CALLS = 16
 """Inputs per problem, examples included."""
-_TRIES = 400
+_TRIES = 25
+"""Draws per input, at most."""
 _WORDS = ("abc", "Hello world", "racecar", "a1 b2 c3", "", "The quick brown Fox")
 
 
@@ -30,17 +31,23 @@ def calls(prompt: str, entry: str) -> tuple[Call, ...]:
     return grown(found, rng) if found else ()
 
 
-def grown(seeds: Sequence[Call], rng: random.Random, count: int = CALLS) -> tuple[Call, ...]:
-    """Return the seeds, at most `count` in all, and distinct variations of them up to `count`."""
+def grown(
+    seeds: Sequence[Call], rng: random.Random, count: int = CALLS, negative: bool = False
+) -> tuple[Call, ...]:
+    """Return the seeds, at most `count` in all, and distinct variations of them up to `count`.
+
+    Numbers stay of the size of those shown; they turn negative only if one of those is, or with
+    `negative`.
+    """
     known = {repr(call): call for call in seeds[:count]}
-    negative = any(_has_negative(value) for call in seeds for value in call)
+    negative = negative or any(_has_negative(value) for call in seeds for value in call)
     shown = {letter for call in seeds for value in call for letter in _letters(value)}
     if len(shown) < 4:
         shown |= set(string.ascii_lowercase[:6])
     letters = "".join(sorted(shown))
     vary = _Variation(rng, negative, letters)
     pool = list(known.values())
-    for _ in range(_TRIES):
+    for _ in range(_TRIES * count):
         if len(known) >= count:
             break
         call = list(rng.choice(pool))

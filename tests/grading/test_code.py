@@ -362,7 +362,7 @@ def test_hidden_tests_play_no_part_in_classes(sandbox: Any) -> None:
             grader.grade_pool([(problem, ["def f(x): return 1"])])
         asked.append([job.inputs for job in box.jobs if not job.stop_on_error])
     assert asked[0] == asked[1]
-    assert all(isinstance(inputs, Inputs) and len(inputs.calls) == 16 for inputs in asked[0])
+    assert all(isinstance(inputs, Inputs) and len(inputs.calls) == 64 for inputs in asked[0])
 
 
 def test_classes_of_functions_and_programs(grader: CodeGrader) -> None:
@@ -423,3 +423,11 @@ def test_jobs_of_functions_stop_on_errors_and_carry_limits(
     assert own.stop_on_error
     assert own.limits.per_call == (4.0,)
     assert own.limits.cpu == 2 * 4.0 + 2.0
+
+
+@pytest.mark.xfail(reason="the sandbox compiles with its own future imports", strict=False)
+def test_annotations_are_evaluated_as_elsewhere(isolated: CodeGrader) -> None:
+    """A name that is missing in an annotation is an error, as it is for EvalPlus."""
+    code = "def f(x: List[int]): return x + 3"
+    assert said(isolated, FIRST, code) == ["runtime_error"]
+    assert said(isolated, FIRST, "from typing import List\n" + code) == ["correct"]
