@@ -25,8 +25,9 @@ def test_verdicts() -> None:
     assert table is not None
     verdicts = [row[-1].text for row in table.rows]
     assert verdicts == ["ahead", "behind", "not separable", "not separable"]
-    assert table.rows[0][5].text == "+100.0"
-    assert table.rows[3][5].text == "–"
+    assert table.rows[0][6].text == "+100.0"
+    assert table.rows[3][6].text == "–"
     assert "mcnemar-exact" in table.notes[0]
-    assert "best\\_of\\_n prm" in markdown(table) or "best_of_n prm" in markdown(table)
+    assert [cell.text for cell in table.rows[0][2:5]] == ["best_of_n", "prm", "majority"]
+    assert "best\\_of\\_n" in markdown(table) or "best_of_n" in markdown(table)
     assert empty.comparison.sentence() == "best_of_n prm and majority share no graded problem."
