@@ -1,6 +1,7 @@
 """Our grader and evalplus' own, side by side on mutants of the reference solutions.
 
-Mutants are made here, so that no program of a model runs in evalplus, which does not isolate.
+Time is no matter here: evalplus gets 12 s a call by the clock, and what takes longer than our limit
+is passed over. Mutants are made here, so that no program of a model runs in evalplus, which does not isolate.
 """
 
 from __future__ import annotations
@@ -118,7 +119,7 @@ def test_verdicts_on_mutants_are_those_of_evalplus(data: str, rows: Any) -> None
             base, plus = (
                 peer.untrusted_check(
                     data, mutant, *suite[:1], entry, *suite[1:2], task["atol"], suite[2],
-                    fast_check=True, min_time_limit=4.0,
+                    fast_check=True, min_time_limit=12.0,
                 )[0] == "pass"
                 for suite in suites
             )  # fmt: skip
@@ -130,7 +131,7 @@ def test_verdicts_on_mutants_are_those_of_evalplus(data: str, rows: Any) -> None
     differing = [
         (problem.id, code[-200:], mine, other, result)
         for (problem, code), mine, other, result in zip(asked, ours, theirs, results, strict=True)
-        if mine != other
+        if mine != other and "timeout" not in (result.base.word, result.plus and result.plus.word)
     ]
     assert differing == []
     assert 0.15 < sum(map(all, ours)) / len(ours) < 0.85

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -194,6 +195,10 @@ RUNS: dict[str, tuple[str, Callable[[Rows, Path], list[Sample]], int]] = {
 }
 
 
+CHECKED = {"44 models humaneval": 1800, "codet humaneval": 400}
+"""Samples of large runs that are graded again, drawn at random: a quarter of an hour."""
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("run", RUNS)
@@ -201,8 +206,11 @@ def test_base_and_plus_verdicts_are_those_of_evalplus(
     run: str, code_grader: CodeGrader, rows: Rows, data_dir: Path
 ) -> None:
     version, read, count = RUNS[run]
-    samples = sorted(read(rows, data_dir), key=lambda sample: sample.task_id)
+    samples = read(rows, data_dir)
     assert len(samples) == count
+    random.Random(1).shuffle(samples)
+    samples = sorted(samples[: CHECKED.get(run, count)], key=lambda sample: sample.task_id)
+    count = len(samples)
     given = [{"task_id": sample.task_id, "solution": sample.code} for sample in samples]
     found = statuses(code_grader, problems(rows, version), given)
     assert len(found) == count
