@@ -1,7 +1,8 @@
 """Our grader and evalplus' own, side by side on mutants of the reference solutions.
 
 Time is no matter here: evalplus gets 12 s a call by the clock, and what takes longer than our limit
-is passed over. Mutants are made here, so that no program of a model runs in evalplus, which does not isolate.
+is passed over. Mutants are made here, so that no program of a model runs in evalplus, which does
+not isolate.
 """
 
 from __future__ import annotations
