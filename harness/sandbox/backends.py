@@ -33,8 +33,9 @@ def open_sandbox(
     if name in containers.ENGINES:
         _require(containers.probe(name))
         return containers.open_pool(name, workers)
-    _require(namespaces.probe())
-    return namespaces.open_pool(workers)
+    found = namespaces.probe()
+    _require(found)
+    return namespaces.open_pool(workers, found.layers)
 
 
 def available() -> list[Availability]:

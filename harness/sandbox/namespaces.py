@@ -20,10 +20,10 @@ from harness.sandbox.worker import Worker
 NAME = "namespaces"
 
 
-def open_pool(workers: int | None = None) -> Pool:
-    """Return a sandbox of namespaces."""
+def open_pool(workers: int | None = None, layers: tuple[str, ...] = ()) -> Pool:
+    """Return a sandbox of namespaces; `layers` are those that a probe has seen."""
     cgroups.sweep()
-    return Pool(NAME, lambda preload: Worker(preload, isolate=True), workers)
+    return Pool(NAME, lambda preload: Worker(preload, isolate=True), workers, layers=layers)
 
 
 @cache

@@ -92,6 +92,7 @@ class Pool:
         workers: int | None = None,
         test: Program | None = selftest.JOB,
         facts: dict[str, Json] | None = None,
+        layers: tuple[str, ...] = (),
     ) -> None:
         self.name = name
         self._start = start
@@ -103,6 +104,7 @@ class Pool:
         self._running = False
         self._ready: Ready | None = None
         self._facts = facts or {}
+        self._layers = layers
 
     def __enter__(self) -> Self:
         return self
@@ -127,7 +129,7 @@ class Pool:
 
     def describe(self) -> dict[str, Json]:
         """Backend, layers of isolation, Python version, workers: for provenance."""
-        layers: list[Json] = list(self._ready.layers) if self._ready else []
+        layers: list[Json] = list(self._ready.layers if self._ready else self._layers)
         python = self._ready.python if self._ready else None
         facts: dict[str, Json] = {"backend": self.name, "layers": layers, "python": python}
         return {**facts, "workers": self._count, **self._facts}
@@ -164,7 +166,7 @@ class Pool:
                 if not more and yielded == drawn:
                     return
                 if yielded not in done:
-                    self._wait(waiting, done, bool(waiting) or not more)
+                    self._wait(waiting, done)
         finally:
             self._running = False
             # Whoever stops listening (or Ctrl-C) leaves no job running that nobody waits for.
@@ -194,8 +196,8 @@ class Pool:
         assert slot.task is not None
         return slot.task.job if slot.tested or self._test is None else self._test
 
-    def _wait(self, waiting: deque[_Task], done: dict[int, Execution], block: bool) -> None:
-        """Sleep until workers say something, and take it in; do not sleep if more can be drawn."""
+    def _wait(self, waiting: deque[_Task], done: dict[int, Execution]) -> None:
+        """Sleep until a worker says something, and take it in; at least one is busy."""
         busy = [slot for slot in self._slots if slot.task is not None]
         poll = select.poll()
         by_file = {slot.worker.fileno(): slot for slot in busy}
@@ -203,8 +205,7 @@ class Pool:
             poll.register(file, select.POLLIN | select.POLLHUP)
         first = min((slot.worker.deadline for slot in busy), default=time.monotonic())
         pause = max(0.0, first - time.monotonic()) if first != float("inf") else 3600.0
-        full = len(busy) >= self._count
-        for file, _ in poll.poll(pause * 1000 + 1 if block or full else 0):
+        for file, _ in poll.poll(pause * 1000 + 1):
             self._take(by_file[file], by_file[file].worker.hear(), waiting, done)
         now = time.monotonic()
         for slot in busy:

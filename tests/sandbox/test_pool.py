@@ -65,6 +65,26 @@ def test_an_endless_stream_of_jobs_is_drawn_as_needed() -> None:
         assert next(pool.run([program("print(2)")])).stdout == b"2\n"
 
 
+def test_waiting_for_a_slow_execution_costs_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when the others may run no further ahead of it."""
+    monkeypatch.setattr("harness.sandbox.pool.AHEAD", 4)
+    slow = program("import time; time.sleep(1.5)")
+    with open_pool(2) as pool:
+        list(pool.run([program("print(1)")] * 4))
+        spent = time.process_time()
+        assert len(list(pool.run([slow, *[program("print(1)")] * 30]))) == 31
+        assert time.process_time() - spent < 0.7
+
+
+def test_a_worker_whose_tmp_was_used_is_used_again() -> None:
+    write = "import os\nos.makedirs('/tmp/a/b')\nopen('/tmp/a/b/c', 'w').write('x')\nprint(1)"
+    with open_pool(1) as pool:
+        seen = {pool.pids for _ in pool.run([program(write)] * 5)}
+        (found,) = pool.run([program("import os\nprint(os.listdir('/tmp'))")])
+        assert found.stdout == b"[]\n"
+        assert len(seen) == 1
+
+
 def test_one_run_at_a_time() -> None:
     with open_pool(1) as pool:
         first = pool.run([program("print(1)")] * 3)
@@ -242,6 +262,11 @@ def test_describe_names_the_layers() -> None:
     assert facts["backend"] == "namespaces" and facts["workers"] == 1
     layers = facts["layers"]
     assert isinstance(layers, list) and {"mount", "pid", "net", "seccomp"} <= set(map(str, layers))
+
+
+def test_layers_are_known_before_the_first_job() -> None:
+    with open_sandbox(workers=1) as sandbox:
+        assert sandbox.describe()["layers"] == list(probe().layers) != []
 
 
 def test_nothing_without_isolation_unless_said_twice() -> None:

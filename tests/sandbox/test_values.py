@@ -146,6 +146,11 @@ def test_random_result_files_are_forged_or_read(blob: bytes, calls: int) -> None
 
 HOSTILE = {
     "depth": b"[\x01\x00\x00\x00" * 10_000 + b"N",
+    "depth of tags": b"#" + b"(\x02\x00\x00\x00u\x01\x00\x00\x00l[\x01\x00\x00\x00" * 140 + b"N",
+    "a decimal that is none": values.encode(Decimal(1)).replace(
+        b"\x01\x00\x00\x001", b"\x01\x00\x00\x00x"
+    ),
+    "a decimal out of all bounds": values.encode(Decimal("1E+999999999")),
     "a length beyond the end": b"[\xff\xff\xff\x7f",
     "a negative length": b"[\xff\xff\xff\xff",
     "digits beyond the end": b"l\xff\xff\xff\x7f",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 
@@ -32,9 +33,11 @@ class Scratch:
         if self._path is None or self._look() == self._mark:
             return True
         try:
-            os.chmod(self._path, stat.S_IMODE(self._mark[1]))
+            if self._look()[1] != self._mark[1]:
+                os.chmod(self._path, stat.S_IMODE(self._mark[1]))
             empty = self._empty()
-            os.utime(self._path, (0, 0))
+            with contextlib.suppress(PermissionError):  # then no child could set times either
+                os.utime(self._path, (0, 0))
         except OSError:
             return False
         self._mark = self._look()[0], self._mark[1]
