@@ -425,7 +425,6 @@ def test_jobs_of_functions_stop_on_errors_and_carry_limits(
     assert own.limits.cpu == 2 * 4.0 + 2.0
 
 
-@pytest.mark.xfail(reason="the sandbox compiles with its own future imports", strict=False)
 def test_annotations_are_evaluated_as_elsewhere(isolated: CodeGrader) -> None:
     """A name that is missing in an annotation is an error, as it is for EvalPlus."""
     code = "def f(x: List[int]): return x + 3"

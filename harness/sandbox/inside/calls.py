@@ -42,7 +42,7 @@ PRELUDE = (
     + "".join(f"import {name}\n" for name in _MODULES)
     + f"sys.setrecursionlimit({LCB_DEPTH})\n"
 )
-_PRELUDE_CODE = compile(PRELUDE, "<prelude>", "exec")
+_PRELUDE_CODE = compile(PRELUDE, "<prelude>", "exec", dont_inherit=True)
 # Both peers take these away; a program that needs one fails there, so it must fail here.
 _NO_MODULES = ("ipdb", "joblib", "resource", "psutil", "tkinter")
 _NO_OS = [
@@ -93,8 +93,8 @@ def lcb_module(code: str) -> tuple[Any, dict[str, Any]]:
     """Return compiled code and the module namespace, prelude done, in which it is to run."""
     space = ModuleType("tmp_sol", "").__dict__
     if "__future__" in code:  # after a prelude that is a syntax error, and there it stays one
-        return compile(PRELUDE + "\n\n" + code, "<solution>", "exec"), space
-    compiled = compile(code, "<solution>", "exec")
+        return compile(PRELUDE + "\n\n" + code, "<solution>", "exec", dont_inherit=True), space
+    compiled = compile(code, "<solution>", "exec", dont_inherit=True)
     exec(_PRELUDE_CODE, space)
     return compiled, space
 
@@ -107,7 +107,7 @@ def run(job: dict[str, Any], calls: tuple[tuple[Any, ...], ...], report: Report)
     space: dict[str, Any] = {}
     try:
         if evalplus:
-            compiled = compile(job["code"], "<solution>", "exec")
+            compiled = compile(job["code"], "<solution>", "exec", dont_inherit=True)
         else:
             compiled, space = lcb_module(job["code"])
     except BaseException as error:
