@@ -41,7 +41,7 @@ def domain_table(
     if len(set(domains.values())) < 2:
         return None
     measured = {prm for _, _, prm in choices} | {prm for _, prm in f1}
-    columns = [Column("PRM"), Column("trained on")]
+    columns = [Column("PRM"), Column("trained on", rank=2)]
     for name in _names(places, domains):
         columns += [
             Column(f"{name} points", "right"),
