@@ -54,7 +54,7 @@ def validate(
 
     Args:
         names: of tasks and groups.
-        grade: grades gold solutions of mathematics.
+        grade: grades the gold solutions of these tasks; None: they are not graded.
         data_dir: folder of local data files; by default $HARNESS_DATA.
         include: folders with the user's own tasks.
 
