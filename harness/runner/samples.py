@@ -184,5 +184,6 @@ def _reference(problem: Problem) -> str:
         if problem.kind == "steps":
             label = reference.get("label")
             return "no wrong step" if label == -1 else f"first wrong step: {label} (from 0)"
-        reference = reference.get("answer", reference)
+        # Of a code problem the solution says it; its tests would fill the page.
+        reference = reference.get("solution") or reference.get("answer", "")
     return reference if isinstance(reference, str) else json.dumps(reference, ensure_ascii=False)
