@@ -304,4 +304,10 @@ def test_recorded_programs_of_livecodebench(
     assert {name: words[name] for name in right if words[name] != "passed"} == {}
     passing = {name for name in wrong if words[name] == "passed"}
     listed = {entry["sample"] for entry in DISAGREEMENTS["runs"]["livecodebench o1-preview"]}
-    assert passing == (listed if style == "real" else set())
+    if style == "real":
+        assert passing == listed
+        return
+    # A thread that nobody joins races with the emulation for the output: either may win.
+    racing = {name for name in listed if "threading" in recorded[name][0]}
+    assert passing <= racing
+    assert len(racing) < len(listed)
