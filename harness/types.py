@@ -375,6 +375,8 @@ class ResultRow:
     seconds_per_problem: float | None
     seconds_kind: SecondsKind | None
     executions: int
+    """Programs run to choose, as if nothing were shared: a vote on code runs every candidate on
+    public inputs. Grading chooses nothing and is not counted."""
     truncated_share: float | None
     """Share of candidates cut at max_tokens."""
     run_digest: str

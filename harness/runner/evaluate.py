@@ -21,6 +21,7 @@ from harness.store.format import RunFolder
 from harness.store.sweepfile import SweepFile, read_sweep
 from harness.types import Duel, Estimate, ResultRow
 
+_VOTES = ("majority", "weighted_vote")
 VOTE_DRAWS = 200
 """Subsets per problem and budget for votes; see `harness.stats.votes`."""
 
@@ -93,6 +94,8 @@ class _Cost:
     fixed_flops: Floats
     seconds: Floats
     samples: int
+    code: bool
+    """Candidates are programs: a vote runs each of them on public inputs."""
 
     @classmethod
     def of(cls, pool: PoolArrays, scores: ScoreArrays | None = None) -> _Cost:
@@ -106,6 +109,7 @@ class _Cost:
             pool.prompt_flops,
             pool.seconds + (scores.seconds if scores else nothing),
             pool.entry.samples,
+            pool.entry.kind.startswith("code"),
         )
 
     def at(self, row: ResultRow, budget: int, used: Floats, judged: bool) -> ResultRow:
@@ -119,6 +123,7 @@ class _Cost:
             flops=_mean(self.flops[keep] * share + self.fixed_flops[keep]),
             seconds_per_problem=(seconds := _mean(self.seconds[keep] * share)),
             seconds_kind=None if seconds is None else "throughput",
+            executions=budget if self.code and row.method in _VOTES else 0,
         )
 
 

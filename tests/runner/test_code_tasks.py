@@ -50,6 +50,9 @@ def test_programs_are_graded_and_vote_by_what_they_do(cli, tmp_path: Path) -> No
     assert value["best_of_n", "4"] == value["weighted_vote", "4"] == 1
     assert value["greedy", "1"] == 1
     assert {row["n_ungraded"] for row in rows} == {"0"}
+    runs = {(r["method"], r["budget"]): r["executions"] for r in rows}
+    assert runs["majority", "4"] == runs["weighted_vote", "4"] == "4"
+    assert runs["best_of_n", "4"] == runs["greedy", "1"] == runs["pass_at_n", "4"] == "0"
     page = (out / "report" / "index.html").read_text()
     assert "return x" in page
     assert "hidden_tests" not in page
