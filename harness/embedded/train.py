@@ -15,7 +15,6 @@ prm-math-medium 11 (its base included), prm-code 4, prm-math-medium-mc 1, prm-mi
 """
 
 import argparse
-import json
 import logging
 import time
 from collections.abc import Callable
@@ -101,7 +100,6 @@ class Workshop:
         named = {name: self.prm(name) for name in prms.RECIPES}
         model = self.policy()
         found = evaluate.measure(model, named)
-        (self.out / "measured.json").write_text(json.dumps(found, indent=1) + "\n")
         cards.write(self.out, found, model, named)
 
     def stages(self) -> dict[str, Callable[[], None]]:

@@ -32,6 +32,7 @@ from harness.grading.livecodebench import Style, tests_of
 from harness.grading.program import program
 from harness.grading.stream import stream
 from harness.grading.verdicts import Behaviour, CodeResult, Result, Steps, Tests
+from harness.sandbox.choice import SandboxChoice
 from harness.sandbox.job import Sandbox
 from harness.types import Grade, Json, Problem
 
@@ -58,12 +59,11 @@ class CodeGrader:
         self,
         open_sandbox: OpenSandbox | None = None,
         *,
-        workers: int | None = None,
         style: Style = "real",
     ) -> None:
         """Run programs in what `open_sandbox` returns; by default the best sandbox that works on
-        this machine, with `workers` workers (one per core). `style` is LiveCodeBench's."""
-        self._open = open_sandbox or _opener(workers)
+        this machine, with a worker per core. `style` is LiveCodeBench's."""
+        self._open = open_sandbox or SandboxChoice().open
         self._style: Style = style
         self._sandbox: Sandbox | None = None
         self._tests: dict[str, tuple[Tests, int]] = {}
@@ -191,15 +191,6 @@ def _size(problem: Problem) -> int:
     reference = problem.reference
     values = reference.values() if isinstance(reference, dict) else ()
     return sum(len(value) for value in values if isinstance(value, str))
-
-
-def _opener(workers: int | None) -> OpenSandbox:
-    def opened() -> Sandbox:
-        from harness.sandbox.backends import open_sandbox
-
-        return open_sandbox(workers=workers)
-
-    return opened
 
 
 def _program(problem: Problem, text: str) -> str | None:

@@ -142,7 +142,7 @@ def check_sandbox(kinds: Iterable[Kind], sandbox: SandboxChoice | None) -> None:
         InfrastructureError: no sandbox works here.
     """
     if any(kind.startswith("code") for kind in kinds):
-        (sandbox or SandboxChoice()).open().close()
+        (sandbox or SandboxChoice()).check()
 
 
 def grade_pools(

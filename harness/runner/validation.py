@@ -66,7 +66,7 @@ def validate_tasks(
 def _sandboxed() -> bool:
     """Return whether programs can be run here."""
     try:
-        SandboxChoice().open().close()
+        SandboxChoice().check()
     except InfrastructureError:
         return False
     return True

@@ -28,3 +28,7 @@ class SandboxChoice:
         from harness.sandbox.backends import open_sandbox
 
         return open_sandbox(self.backend, workers, unsafe_local=self.unsafe_local, url=self.url)
+
+    def check(self) -> None:
+        """Raise what `open` raises, if it does not work here; nothing stays open."""
+        self.open().close()

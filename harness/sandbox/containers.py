@@ -1,8 +1,7 @@
 """Containers as workers: Docker, Podman, and Docker with gVisor's kernel (``gvisor``).
 
 One container per worker lives for thousands of executions and runs the same zygote and the same
-filter as elsewhere; it is the only way on macOS and Windows. It is slower to start (a second) and,
-under gVisor, about ten times slower to run.
+filter as elsewhere; it is the only way on macOS and Windows.
 """
 
 from __future__ import annotations
