@@ -175,6 +175,27 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """Where a policy that writes one step at a time ends the step: at whichever comes first.
+
+    How a search cuts and how a PRM reads are two things; see `harness.search.setting`.
+    """
+
+    delimiters: tuple[str, ...] = ()
+    """After the first of these, which stays in the text."""
+    tokens: int | None = None
+    """After so many tokens."""
+    confidence: float | None = None
+    """Before a token that was given less than this probability (by the model itself: before
+    temperature and top_p), the step's first token excepted. Source: AdaptiveStep,
+    arXiv:2502.13943."""
+
+    def __post_init__(self) -> None:
+        if not (self.delimiters or self.tokens or self.confidence):
+            raise ValueError("a cut needs delimiters, tokens or a confidence")
+
+
+@dataclass(frozen=True, slots=True)
 class Extend:
     """A request to a policy: continue each draft, to its end or by one step.
 
@@ -184,8 +205,14 @@ class Extend:
     question: Question
     drafts: tuple[Draft, ...]
     sampling: Sampling
-    delimiter: str | None = None
-    """Stop after the first of these, which stays in the text: one step. None: to the end."""
+    cut: Cut | None = None
+    """Where the step ends; None: write to the end."""
+    alternatives: int | None = None
+    """Not one sampled text per draft, but its so many most probable next tokens: the reply holds
+    that many drafts per draft asked for, each one token longer, the most probable first (ties: the
+    lower token). Fewer only if the vocabulary is smaller."""
+    logprobs: bool = False
+    """Whether `Draft.logprobs` are wanted."""
 
     def __post_init__(self) -> None:
         if not self.drafts:
@@ -194,7 +221,8 @@ class Extend:
 
 @dataclass(frozen=True, slots=True)
 class Extended:
-    """A policy's reply: one draft per draft asked for, in the same order."""
+    """A policy's reply: one draft per draft asked for, in the same order (with ``alternatives``,
+    so many in turn for each)."""
 
     drafts: tuple[Draft, ...]
     tokens: Tokens
@@ -220,6 +248,27 @@ class Judged:
 
     scores: tuple[StepScores | None, ...]
     tokens: Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Agree:
+    """A request to sort finished drafts into classes of equal answers, without the reference."""
+
+    question: Question
+    drafts: tuple[Draft, ...]
+
+    def __post_init__(self) -> None:
+        if not self.drafts:
+            raise ValueError("an Agree request without drafts")
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """The reply: a class per draft, in the same order; -1 for a draft without an answer."""
+
+    classes: tuple[int, ...]
+    executions: int = 0
+    """Programs run to find out."""
 
 
 # --- pools and grades ----------------------------------------------------------------------------
@@ -255,6 +304,82 @@ class Grade:
     def value(self) -> float:
         """1.0 correct, 0.0 wrong, NaN ungraded: NaN never averages as wrong."""
         return {"correct": 1.0, "wrong": 0.0}.get(self.verdict, math.nan)
+
+
+# --- searches ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a search has spent so far. Adds up; only the driver makes it."""
+
+    policy: Tokens = Tokens()
+    prm: Tokens = Tokens()
+    flops: float = 0.0
+    """Of policy and PRM, with every token of a path computed once; NaN if a model's shape is
+    unknown. See `harness.search.ledger`."""
+    executions: int = 0
+    """Programs run to choose."""
+    seconds: float = 0.0
+    """Wall-clock seconds since the search began, waiting for others included."""
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a search may spend; None is no limit. The request in flight is finished."""
+
+    policy_tokens: int | None = None
+    """Tokens decoded by the policy."""
+    flops: float | None = None
+    seconds: float | None = None
+    """Latency: seconds since the search began."""
+
+
+Choice = Literal["best", "vote", "majority"]
+"""How an answer is chosen from finished candidates: the one of the highest weight · the class of
+answers with the largest sum of weights · the class with most members."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One finished candidate of a search."""
+
+    draft: Draft
+    weight: float
+    """Aggregated PRM score (as a vote weight, where candidates vote); 1 without a PRM."""
+    group: int = 0
+    """The independent part of the search that found it: a subtree of DVTS. 0 where there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where a search stood after an event that may have changed its answer: the anytime curve."""
+
+    found: int
+    """Candidates found by then: the first so many of the attempt."""
+    usage: Usage
+    ballot: tuple[tuple[int, float], ...] | None = None
+    """(candidate, weight) pairs that decide the answer, where the method weighs otherwise than by
+    `Found.weight`: visits of a tree, copies of a particle. None: all found, by their own weight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One search on one problem: what it found, when, and at what cost."""
+
+    problem: str
+    replica: int
+    choice: Choice
+    found: tuple[Found, ...]
+    marks: tuple[Mark, ...]
+    usage: Usage
+    failure: str = ""
+    """Why it ended early: the infrastructure's fault, so the attempt is left out, never wrong."""
+    notes: Mapping[str, float] = field(default_factory=dict)
+    """Numbers that a method reports of itself: nodes, depth, effective sample size."""
 
 
 # --- what is run ---------------------------------------------------------------------------------

@@ -24,8 +24,9 @@ from harness.adapters.options import Options
 from harness.adapters.rows import check_keys, read_rows
 from harness.cost import Architecture
 from harness.errors import DataError, InfrastructureError
-from harness.policies.policy import check_unfinished
-from harness.types import Draft, Extend, Extended, Finish, Json, Question, Spec, Tokens
+from harness.policies.batches import BatchStream
+from harness.policies.policy import Ability, check_unfinished
+from harness.types import Cut, Draft, Extend, Extended, Finish, Json, Question, Spec, Tokens
 
 
 class FakePolicy:
@@ -50,6 +51,8 @@ class FakePolicy:
         sha = hashlib.sha256()
         self._texts = None if spec.target == "echo" else _script(Path(spec.target), sha)
         self._digest = sha.hexdigest()
+
+    abilities: frozenset[Ability] = frozenset({"continue"})
 
     def identity(self) -> dict[str, Json]:
         """The script's digest; trouble decides no text."""
@@ -84,6 +87,10 @@ class FakePolicy:
         if self._seconds:
             time.sleep(self._seconds)
         return [self._extend(request) for request in requests]
+
+    def stream(self) -> BatchStream:
+        """Open a stream; see `Policy.stream`."""
+        return BatchStream(self.extend)
 
     def close(self) -> None:
         """Nothing to give back."""
@@ -130,10 +137,14 @@ def _cut(rest: str, request: Extend) -> tuple[str, Finish | None, int]:
     for stop in request.sampling.stop:
         if (at := rest.find(stop)) >= 0:
             ends.append((at + len(stop), rest[:at], "stop", len(stop)))
-    if request.delimiter is not None and (at := rest.find(request.delimiter)) >= 0:
-        end = at + len(request.delimiter)
-        if end < len(rest):
-            ends.append((end, rest[:end], None, 0))
+    where = request.cut or Cut(tokens=len(rest) + 1)
+    for delimiter in where.delimiters:
+        if (at := rest.find(delimiter)) >= 0:
+            ends.append((at + len(delimiter), rest[: at + len(delimiter)], None, 0))
+    if where.tokens:
+        ends.append((where.tokens, rest[: where.tokens], None, 0))
+    # A step that takes the rest is the solution's end, not a place to go on from.
+    ends = [end for end in ends if end[2] is not None or end[0] < len(rest)]
     _, chunk, finish, cut = min(ends, key=lambda end: end[0])
     return chunk, finish, cut
 

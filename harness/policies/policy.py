@@ -14,10 +14,48 @@ write the same drafts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from harness.cost import Architecture
 from harness.types import Extend, Extended, Json, Question, Spec
+
+Ability = Literal["continue", "logprobs"]
+"""What not every policy can do: go on with a draft that has text already · say how probable its
+tokens were (``Extend.logprobs``, ``alternatives``, ``Cut.confidence``)."""
+
+
+class Stream(Protocol):
+    """A policy at work on many requests at once, which come and go one by one.
+
+    Rows that end make room for others at once, so that one long draft holds up nobody. What is
+    written for a request is what `Policy.extend` would write for it alone, up to the last bits of
+    floating-point arithmetic.
+    """
+
+    @property
+    def rows(self) -> int:
+        """Drafts that were submitted and not collected yet."""
+        ...
+
+    def submit(self, ticket: int, request: Extend) -> None:
+        """Hand in a request; `ticket` is the caller's number for it."""
+        ...
+
+    def collect(self) -> list[tuple[int, Extended]]:
+        """Work until at least one request is finished, and return all that are.
+
+        Returns:
+            (ticket, reply) pairs; [] only if nothing was submitted.
+
+        Raises:
+            UserError, InfrastructureError: as `Policy.extend`. All that was submitted and not
+                collected is dropped; the stream may be used again.
+        """
+        ...
+
+    def close(self) -> None:
+        """Drop what was not collected, and everything that was remembered."""
+        ...
 
 
 @runtime_checkable
@@ -42,6 +80,11 @@ class Policy(Protocol):
     @property
     def architecture(self) -> Architecture | None:
         """What a token costs; None where it is unknown, and then FLOPs are unknown too."""
+        ...
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        """What it can do besides writing whole solutions."""
         ...
 
     def identity(self) -> dict[str, Json]:
@@ -70,7 +113,7 @@ class Policy(Protocol):
         A draft grows by one step at most: the text that the policy wrote, if any (a policy that
         ends at once appends no empty step). ``finish`` is ``stop`` when the policy ended by
         itself or at a stop string, ``length`` at ``max_tokens`` or at the end of the context, and
-        None when it stopped after the request's delimiter. ``tokens`` of the draft grow by the
+        None when it stopped where the request's `Cut` says. ``tokens`` of the draft grow by the
         tokens decoded, the end-of-text token and cut-off stop strings included.
 
         `Extended.tokens`: ``calls`` drafts, ``prefill_logical`` prompt tokens times drafts,
@@ -81,6 +124,10 @@ class Policy(Protocol):
             UserError: the policy cannot continue such a draft.
             InfrastructureError: the engine failed; nothing of the call counts.
         """
+        ...
+
+    def stream(self) -> Stream:
+        """Open a stream; one at a time."""
         ...
 
     def close(self) -> None:

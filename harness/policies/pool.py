@@ -35,7 +35,8 @@ from harness.adapters.options import Options
 from harness.adapters.rows import Row, check_keys, parse_json, read_rows, short
 from harness.cost import Architecture
 from harness.errors import DataError
-from harness.policies.policy import check_unfinished
+from harness.policies.batches import BatchStream
+from harness.policies.policy import Ability, check_unfinished
 from harness.types import (
     Candidate,
     Draft,
@@ -92,6 +93,8 @@ class PoolPolicy:
     def sizes(self) -> dict[str, int]:
         """Problem id -> number of candidates."""
         return dict(self._sizes)
+
+    abilities: frozenset[Ability] = frozenset()
 
     def identity(self) -> dict[str, Json]:
         """The digest of the uncompressed file."""
@@ -151,13 +154,17 @@ class PoolPolicy:
         """
         for request in requests:
             check_unfinished(request)
-            if request.delimiter is not None or any(draft.steps for draft in request.drafts):
+            if request.cut is not None or any(draft.steps for draft in request.drafts):
                 raise DataError(
                     f"{self._path}: a recorded pool cannot continue drafts step by step; "
                     "choose a method that samples whole solutions"
                 )
             self.check([request.question], len(request.drafts))
         return [self._replay(request) for request in requests]
+
+    def stream(self) -> BatchStream:
+        """Open a stream; see `Policy.stream`."""
+        return BatchStream(self.extend)
 
     def close(self) -> None:
         """Forget the candidates."""

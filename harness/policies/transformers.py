@@ -25,8 +25,9 @@ from harness.cost import Architecture
 from harness.digest import digest
 from harness.errors import ConfigError, InfrastructureError
 from harness.policies import causal, kv
+from harness.policies.batches import BatchStream
 from harness.policies.decoding import Rules, Task, Writer, Written
-from harness.policies.policy import check_unfinished
+from harness.policies.policy import Ability, check_unfinished
 from harness.policies.randomness import generator
 from harness.policies.stops import Decoder
 from harness.types import Draft, Extend, Extended, Json, Question, Spec, Tokens
@@ -101,6 +102,8 @@ class TransformersPolicy:
         self._template = self._chat_template()
         self._writer: Writer | None = None
 
+    abilities: frozenset[Ability] = frozenset({"continue"})
+
     def identity(self) -> dict[str, Json]:
         """Weights, number format, prompt form and context."""
         return {
@@ -143,6 +146,10 @@ class TransformersPolicy:
                 written.update({(j.request, j.draft): e for j, e in zip(part, ends, strict=True)})
         return [self._reply(i, request, written) for i, request in enumerate(requests)]
 
+    def stream(self) -> BatchStream:
+        """Open a stream; see `Policy.stream`."""
+        return BatchStream(self.extend)
+
     def close(self) -> None:
         """Let the model go; it is loaded again if it is asked again."""
         self._writer = None
@@ -177,7 +184,7 @@ class TransformersPolicy:
     def _jobs(self, number: int, request: Extend) -> list[_Job]:
         """Return the drafts of a request that have room to grow."""
         sampling = request.sampling
-        rules = Rules(sampling.temperature, sampling.top_p, sampling.stop, request.delimiter)
+        rules = Rules(sampling.temperature, sampling.top_p, sampling.stop, _delimiter(request))
         prompt = self._prompt(request.question.prompt)
         jobs = []
         for i, draft in enumerate(request.drafts):
@@ -231,6 +238,10 @@ class TransformersPolicy:
         if self._system is not None and not used:
             raise ConfigError(f"policy {self.spec.target}: system= needs a chat template")
         return str(used) if used else None
+
+
+def _delimiter(request: Extend) -> str | None:
+    return request.cut.delimiters[0] if request.cut else None
 
 
 def _continued(draft: Draft, end: Written) -> Draft:

@@ -107,6 +107,9 @@ class FakePrm:
             replies.append(Judged(scores, Tokens(calls=len(scores))))
         return replies
 
+    def remember(self, on: bool) -> None:
+        """Nothing to gain from it."""
+
     def close(self) -> None:
         """Nothing to give back."""
 

@@ -82,6 +82,14 @@ class Prm(Protocol):
         """
         ...
 
+    def remember(self, on: bool) -> None:
+        """Keep what it reads from now on, to continue a draft where it was read before; or forget.
+
+        It changes speed, `prefill_computed` and last bits of floating-point numbers only. PRMs
+        that cannot profit ignore it.
+        """
+        ...
+
     def close(self) -> None:
         """Give back memory and processes; calling it twice is allowed."""
         ...

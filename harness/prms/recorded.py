@@ -95,6 +95,9 @@ class RecordedPrm:
         """
         return [self._judge(request) for request in requests]
 
+    def remember(self, on: bool) -> None:
+        """Nothing to gain from it."""
+
     def close(self) -> None:
         """Forget the scores."""
         self._scores, self._places = array("d"), {}

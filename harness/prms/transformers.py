@@ -121,6 +121,9 @@ class TransformersPrm:
             )
         ]
 
+    def remember(self, on: bool) -> None:
+        """Nothing to gain from it."""
+
     def close(self) -> None:
         """Let the model go; it is loaded again if it is asked again."""
         self._forward = None

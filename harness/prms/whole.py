@@ -87,6 +87,10 @@ class WholePrm:
         ]
         return self._inner.judge(joined)
 
+    def remember(self, on: bool) -> None:
+        """As the PRM inside does."""
+        self._inner.remember(on)
+
     def close(self) -> None:
         """Close the inner PRM."""
         self._inner.close()

@@ -9,7 +9,7 @@ import pytest
 
 from harness.errors import ConfigError, DataError, InfrastructureError
 from harness.policies.fake import FakePolicy
-from harness.types import Draft, Extend, Json, Question, Sampling, Spec
+from harness.types import Cut, Draft, Extend, Json, Question, Sampling, Spec
 
 
 def open_(path: Path, **options: Json) -> FakePolicy:
@@ -18,7 +18,12 @@ def open_(path: Path, **options: Json) -> FakePolicy:
 
 
 def write(policy: FakePolicy, *drafts: Draft, delimiter: str | None = None, **s: object) -> list:
-    request = Extend(Question("t", "p", "prompt"), drafts, Sampling(**s), delimiter)
+    request = Extend(
+        Question("t", "p", "prompt"),
+        drafts,
+        Sampling(**s),
+        Cut((delimiter,)) if delimiter else None,
+    )
     return list(policy.extend([request])[0].drafts)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from harness.errors import ConfigError, DataError
 from harness.policies.pool import PoolPolicy
-from harness.types import Draft, Extend, Question, Sampling, Spec
+from harness.types import Cut, Draft, Extend, Question, Sampling, Spec
 
 
 def pool(path: Path, *rows: Any) -> PoolPolicy:
@@ -128,7 +128,7 @@ def test_a_recording_cannot_be_continued(tmp_path: Path) -> None:
     request = ask(1)
     for changed in (
         Extend(request.question, (Draft(("a",)),), request.sampling),
-        Extend(request.question, request.drafts, request.sampling, "\n"),
+        Extend(request.question, request.drafts, request.sampling, Cut(("\n",))),
     ):
         with pytest.raises(DataError, match="cannot continue drafts step by step"):
             opened.extend([changed])

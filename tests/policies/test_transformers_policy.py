@@ -11,7 +11,7 @@ from scipy.stats import chisquare
 
 from harness.errors import ConfigError, DataError
 from harness.policies.transformers import TransformersPolicy
-from harness.types import Draft, Extend, Json, Question, Sampling, Spec
+from harness.types import Cut, Draft, Extend, Json, Question, Sampling, Spec
 
 torch = pytest.importorskip("torch")
 import transformers  # noqa: E402
@@ -164,7 +164,9 @@ def test_stop_strings_are_cut_and_delimiters_kept(tiny: Path) -> None:
     cut = policy.extend([ask(temperature=0, max_tokens=40, stop=(stop,))])[0].drafts[0]
     assert (cut.text, cut.finish) == (whole[: whole.find(stop)], "stop")
     request = ask(temperature=0, max_tokens=40)
-    step = policy.extend([Extend(request.question, request.drafts, request.sampling, stop)])[0]
+    step = policy.extend(
+        [Extend(request.question, request.drafts, request.sampling, Cut((stop,)))]
+    )[0]
     at = whole.find(stop) + len(stop)
     assert (step.drafts[0].text, step.drafts[0].finish) == (whole[:at], None)
 
@@ -176,7 +178,7 @@ def test_steps_one_by_one_make_the_whole_greedy_text(tiny: Path) -> None:
     mark = whole.text[3]
     draft = Draft()
     while draft.finish is None:
-        reply = policy.extend([Extend(request.question, (draft,), request.sampling, mark)])
+        reply = policy.extend([Extend(request.question, (draft,), request.sampling, Cut((mark,)))])
         draft = reply[0].drafts[0]
     assert len(draft.steps) > 1
     assert (draft.text, draft.tokens) == (whole.text, whole.tokens)
