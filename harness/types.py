@@ -313,8 +313,8 @@ class Grade:
 class Usage:
     """What a search has spent so far. Adds up; only the driver makes it."""
 
-    policy: Tokens = Tokens()
-    prm: Tokens = Tokens()
+    policy: Tokens = field(default_factory=Tokens)
+    prm: Tokens = field(default_factory=Tokens)
     flops: float = 0.0
     """Of policy and PRM, with every token of a path computed once; NaN if a model's shape is
     unknown. See `harness.search.ledger`."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.cost import Architecture, architecture, of_model
+from harness.adapters.shape import architecture, of_model
+from harness.cost import Architecture
 
 SHAPE = Architecture(matrices=1000, active=600, head=50, layers=3, attention_width=8)
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.adapters import shape
 from harness.cost import Architecture
-from harness.cost import architecture as shape
 from harness.digest import digest, file_digest
 from harness.errors import ConfigError, DataError, MissingDependency, nearest
 from harness.types import Json
@@ -144,7 +144,7 @@ def architecture(config: Any, target: str, head: str = "lm") -> Architecture | N
         DataError: transformers knows no such model for this use.
     """
     try:
-        return shape(config, head)
+        return shape.architecture(config, head)
     except ValueError as error:
         why = str(error).strip().splitlines()[0]
         raise DataError(f"{target} is no model of this kind: {why}") from error
