@@ -29,6 +29,42 @@ class SamplingConfig(BaseModel):
     max_tokens: int | None = Field(default=None, ge=1)
 
 
+class SearchConfig(BaseModel):
+    """How searches are run: methods that a PRM steers while the policy writes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    budgets: tuple[int, ...] = Field(default=(4, 16), min_length=1)
+    """Candidates that a search may come up with; methods whose smaller budgets are not part of the
+    largest are run once for each."""
+    prms: tuple[str, ...] | None = None
+    """Names of the PRMs that steer. None: all of the run."""
+    limit: int | None = Field(default=None, ge=1)
+    """A seeded random subset of each task's problems: searches cost more than pools."""
+    replicas: int = Field(default=1, ge=1)
+    """Independent repetitions with seeds of their own."""
+    cut: str | None = None
+    """Where a step that the policy writes ends: ``delimiter:TEXT``, ``sentences``, ``tokens:K``,
+    ``confidence:P``. None: at the task's own delimiter. How the PRM reads is the task's matter."""
+    policy_tokens: int | None = Field(default=None, ge=1)
+    """A search ends when its policy has decoded so many tokens."""
+    flops: float | None = Field(default=None, gt=0)
+    """The same for operations, the PRM's included."""
+    seconds: float | None = Field(default=None, gt=0)
+    """The same for seconds since the search began. Results then depend on the machine."""
+    latency: int = Field(default=0, ge=0)
+    """Problems on which every method is timed alone, one problem at a time."""
+    concurrency: int = Field(default=64, ge=1, exclude=True)
+    """Searches under way at once; changes speed only."""
+
+    @field_validator("budgets")
+    @classmethod
+    def _positive(cls, budgets: tuple[int, ...]) -> tuple[int, ...]:
+        if min(budgets) < 1:
+            raise ValueError("budgets are whole numbers from 1 up")
+        return tuple(sorted(set(budgets)))
+
+
 class Sweep(BaseModel):
     """A sweep: every policy on every task, judged by every PRM, under every method and budget."""
 
@@ -53,6 +89,7 @@ class Sweep(BaseModel):
     aggregations: tuple[str, ...] | None = None
     """From step scores to a solution's score. None: all that the PRM's semantics allow."""
     sampling: SamplingConfig = SamplingConfig()
+    search: SearchConfig = SearchConfig()
     threshold: float = 0.5
     """First-wrong-step: a step scored below it is called wrong (``first_error``)."""
     tune_threshold_on: str | None = None
@@ -69,6 +106,11 @@ class Sweep(BaseModel):
         if budgets is not None and (not budgets or min(budgets) < 1):
             raise ValueError("budgets are whole numbers from 1 up")
         return None if budgets is None else tuple(sorted(set(budgets)))
+
+    @field_validator("methods")
+    @classmethod
+    def _spaceless(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(method.replace(" ", "") for method in methods)
 
     @property
     def digest(self) -> str:
@@ -122,20 +164,26 @@ def naming(place: str | None) -> Iterator[None]:
         raise ConfigError(f"{place}: {error}") from error
 
 
-def load_sweep(source: str | None, overrides: Mapping[str, Any]) -> Sweep:
+def load_sweep(source: str | None, overrides: Mapping[str, Any], full: bool = False) -> Sweep:
     """Return the sweep of a preset name or YAML file (or neither) with `overrides` on top.
+
+    A file may have a section ``full`` of dotted keys: what a larger version of it changes.
 
     Args:
         source: a preset's name, or the path of a YAML file.
         overrides: dotted key → value, as `parse_setting` makes them.
+        full: take the larger version.
 
     Raises:
         ConfigError: an unknown preset, file or key, a broken YAML, a value of the wrong kind.
     """
     where, text = ("command line", "") if source is None else _source(source)
     data, lines = _read(where, text)
-    for key, value in overrides.items():
-        _set(data, key, value)
+    larger = data.pop("full", None)
+    if full and not isinstance(larger, dict):
+        raise ConfigError(f"{where}: there is no larger version of it (no section 'full')")
+    for key, value in {**(larger if full else {}), **overrides}.items():
+        _set(data, str(key), value)
     try:
         return Sweep.model_validate(data)
     except ValidationError as error:
@@ -234,7 +282,8 @@ def _explain(
     elif path[:1] in lines:
         where = f"{where}:{lines[path[:1]]}"
     if first["type"] == "extra_forbidden":
-        model = SamplingConfig if path[0] == "sampling" and len(path) > 1 else Sweep
+        inner: dict[str, type[BaseModel]] = {"sampling": SamplingConfig, "search": SearchConfig}
+        model = inner.get(path[0], Sweep) if len(path) > 1 else Sweep
         return ConfigError(
             f"{where}: unknown key {dotted!r}; {nearest(path[-1], model.model_fields)}"
         )

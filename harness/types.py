@@ -271,6 +271,21 @@ class Agreed:
     """Programs run to find out."""
 
 
+Reply: TypeAlias = Extended | Judged | Agreed
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a journal: the reply to a search's `number`-th request."""
+
+    problem: str
+    replica: int
+    number: int
+    reply: Reply
+    seconds: float
+    """Since the search began."""
+
+
 # --- pools and grades ----------------------------------------------------------------------------
 
 

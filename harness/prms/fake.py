@@ -85,6 +85,11 @@ class FakePrm:
             )
         self._truth = truth
 
+    @property
+    def live(self) -> bool:
+        """The truth of a draft is known only when it was graded, so only ``constant`` is."""
+        return self.spec.target == "constant"
+
     def identity(self) -> dict[str, Json]:
         """The kind and its numbers."""
         return {

@@ -51,6 +51,11 @@ class Prm(Protocol):
         ...
 
     @property
+    def live(self) -> bool:
+        """Whether it can score any draft, as steering a search needs; a recording cannot."""
+        ...
+
+    @property
     def architecture(self) -> Architecture | None:
         """What a token costs; None where it is unknown."""
         ...

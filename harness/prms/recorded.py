@@ -50,6 +50,7 @@ class RecordedPrm:
 
     unit_rows = 4096
     architecture: Architecture | None = None
+    live = False
 
     def __init__(self, spec: Spec) -> None:
         options = Options(spec, "PRM")

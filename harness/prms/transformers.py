@@ -44,6 +44,7 @@ class TransformersPrm:
     """
 
     covers: Covers = "steps"
+    live = True
     unit_rows = 2048
 
     def __init__(self, spec: Spec) -> None:

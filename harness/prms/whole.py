@@ -65,6 +65,11 @@ class WholePrm:
         """The inner PRM's."""
         return self._inner.unit_rows
 
+    @property
+    def live(self) -> bool:
+        """The inner PRM's."""
+        return self._inner.live
+
     def identity(self) -> dict[str, Json]:
         """The inner PRM's, and that it sees whole solutions."""
         return {**self._inner.identity(), "steps": "whole"}

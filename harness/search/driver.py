@@ -25,7 +25,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
 
 from harness.digest import canonical
 from harness.errors import InfrastructureError
@@ -40,33 +39,21 @@ from harness.types import (
     Budget,
     Choice,
     Draft,
+    Entry,
     Extend,
     Extended,
     Found,
     Judge,
     Judged,
     Mark,
+    Reply,
     Usage,
 )
 
 logger = logging.getLogger(__name__)
 
-Reply: TypeAlias = Extended | Judged | Agreed
-
 _DEAD = 3
 """Searches that fail one after the other, none succeeding between, before the engine is dead."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of a journal: the reply to a search's `number`-th request."""
-
-    problem: str
-    replica: int
-    number: int
-    reply: Reply
-    seconds: float
-    """Since the search began."""
 
 
 @dataclass(frozen=True, slots=True)
