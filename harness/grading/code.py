@@ -118,6 +118,24 @@ class CodeGrader:
             for i, own in enumerate(codes)
         ]
 
+    def agreement(self, pool: Sequence[tuple[Problem, Sequence[str]]]) -> list[list[int]]:
+        """Return the class of equal behaviour of every text of each problem, -1 for none; programs
+        run on public inputs alone. Raises as `grade` does."""
+        codes = [[_program(problem, text) for text in texts] for problem, texts in pool]
+        distinct = {
+            (i, code): problem
+            for i, (problem, _) in enumerate(pool)
+            for code in codes[i]
+            if code is not None
+        }
+        items = ((problem, code) for (_, code), problem in distinct.items())
+        behave = self._run(items, lambda tests, code: tests.behaviour(code))
+        found = dict(zip(distinct, behave, strict=True))
+        return [
+            _numbered([None if code is None else found[i, code] for code in own])
+            for i, own in enumerate(codes)
+        ]
+
     def results(
         self, items: Iterable[tuple[Problem, str]], *, both: bool = False
     ) -> Iterator[CodeResult]:
@@ -217,16 +235,18 @@ def _grade(result: CodeResult, answer: str | None = None, number: int = NO_CLASS
 
 def _classed(found: Sequence[_Both | None]) -> list[Grade]:
     """Number the behaviours of one problem by first appearance."""
-    numbers: dict[str, int] = {}
+    numbers = _numbered([None if item is None else item[1] for item in found])
     grades = []
-    for item in found:
+    for item, number in zip(found, numbers, strict=True):
         if item is None:
             grades.append(_NO_CODE)
-            continue
-        result, behaviour = item
-        if behaviour is None:
-            grades.append(_grade(result))
         else:
-            number = numbers.setdefault(behaviour.key, len(numbers))
-            grades.append(_grade(result, behaviour.shown, number))
+            result, behaviour = item
+            grades.append(_grade(result, behaviour.shown if behaviour else None, number))
     return grades
+
+
+def _numbered(found: Sequence[Behaviour | None]) -> list[int]:
+    """Number distinct behaviours by first appearance; -1 for none."""
+    numbers: dict[str, int] = {}
+    return [NO_CLASS if one is None else numbers.setdefault(one.key, len(numbers)) for one in found]

@@ -42,6 +42,11 @@ class Grader(Protocol):
         """Grade one solution text per problem, in order, each by itself: no answer classes."""
         ...
 
+    def agreement(self, pool: Sequence[tuple[Problem, Sequence[str]]]) -> list[list[int]]:
+        """Return the answer class of every text of each problem, -1 for none, by what a solver may
+        see: the reference is not used."""
+        ...
+
     def grade_pool(self, pool: Sequence[tuple[Problem, Sequence[str]]]) -> list[list[Grade]]:
         """Grade every candidate text of each problem; each grade has its `answer_class`."""
         ...

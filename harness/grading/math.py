@@ -91,6 +91,11 @@ class MathGrader:
             for pair in zip(grades, numbers, strict=True)
         ]
 
+    def agreement(self, pool: Sequence[tuple[Problem, Sequence[str]]]) -> list[list[int]]:
+        """Return the answer class of every text of each problem, -1 for none; no gold answer is
+        looked at."""
+        return self.classes([self.answers(texts) for _, texts in pool])
+
     def grade_one(self, problem: Problem, text: str) -> Grade:
         """Grade a single solution text: `grade` of one item."""
         return self.grade([(problem, text)])[0]

@@ -13,12 +13,15 @@ from harness.digest import SHORT, digest
 from harness.errors import writing
 from harness.files import exclusive
 from harness.grading import grader_for
+from harness.policies.policy import Policy
+from harness.prms.prm import Prm
 from harness.provenance import append_entry, provenance
 from harness.runner.generate import generate
 from harness.runner.grade import grade
 from harness.runner.plan import Plan, PoolPlan, ScorePlan
 from harness.runner.progress import Progress
 from harness.runner.score import score
+from harness.runner.search import run_searches
 from harness.runner.truth import RunTruth
 from harness.sandbox.choice import SandboxChoice
 from harness.store.format import PoolFolder, RunFolder
@@ -109,7 +112,9 @@ def _work(
 ) -> None:
     """Do the stages, one engine in memory at a time."""
     logger.info("launch: %s", shlex.join(arguments))
-    models = [p.policy for p in plan.pools if p.policy] + [s.prm for s in plan.scores]
+    models: list[Policy | Prm] = [p.policy for p in plan.pools if p.policy]
+    models += [s.prm for s in plan.scores]
+    models += [s.policy for s in plan.searches]
     described = {id(model): model.describe() for model in models}
     append_entry(run.provenance, provenance(arguments, list(described.values())))
     for policy, pools in itertools.groupby(plan.pools, key=lambda pool: pool.policy):
@@ -133,6 +138,7 @@ def _work(
     grade_pools(plan.pools, run, progress, workers, sandbox)
     truth.learn(run, [pool.source for pool in plan.pools if not pool.greedy])
     score_pools(plan.scores, run, progress)
+    run_searches(plan.searches, run, progress, workers, sandbox)
 
 
 def check_sandbox(kinds: Iterable[Kind], sandbox: SandboxChoice | None) -> None:
@@ -201,7 +207,8 @@ def sweep_file(plan: Plan) -> SweepFile:
         for pool in plan.pools
     )
     identity = digest({"config": config, "pools": [pool.digest for pool in pools]})
-    return SweepFile(config, plan.groups, pools, score_entries(plan.scores), identity)
+    searches = tuple(search.entry for search in plan.searches)
+    return SweepFile(config, plan.groups, pools, score_entries(plan.scores), identity, searches)
 
 
 def score_entries(scores: Sequence[ScorePlan]) -> tuple[ScoreEntry, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from harness.errors import DataError
@@ -13,8 +13,9 @@ from harness.runner.progress import Progress
 from harness.runner.score import drafts_by_problem
 from harness.runner.units import finished, owed, units
 from harness.store.format import PoolFolder, grade_record
-from harness.store.log import Header, LogWriter
-from harness.types import Problem, Tokens
+from harness.store.log import Header, LogWriter, ledger_path, read_ledger
+from harness.store.searches import SearchFolder
+from harness.types import Json, Problem, Tokens
 
 _UNIT = 2048
 """Candidates graded together: enough to keep every worker busy, little to lose."""
@@ -57,3 +58,55 @@ def grade(
             log.append(name, records, time.perf_counter() - start, usage)
             progress.advance(len(unit) * samples)
         progress.finish()
+
+
+def grade_search(
+    folder: SearchFolder,
+    problems: Sequence[Problem],
+    grader: Grader,
+    progress: Progress,
+) -> None:
+    """Grade all that a search found; grades of other attempts than these are made again."""
+    header, _ = read_ledger(folder.attempts)
+    found: dict[str, list[str]] = {problem.id: [] for problem in problems}
+    for (problem, _), attempt in sorted(folder.read_attempts().items(), key=lambda item: item[0]):
+        found[problem].extend(one.draft.text for one in attempt.found)
+    counts = {problem: len(texts) for problem, texts in found.items()}
+    identity: dict[str, Json] = {
+        "search": header.digest,
+        "grader": grader.identity(),
+        "found": dict(counts),
+    }
+    fresh = Header("grades", identity, header.facts)
+    path = folder.pool.grades
+    if ledger_path(path).exists() and read_ledger(path)[0].digest != fresh.digest:
+        path.unlink(missing_ok=True)
+        ledger_path(path).unlink()
+    with LogWriter(path, fresh) as log:
+        known = finished(log.finished)
+        label = f"grade · {header.facts['method']} · {header.facts['task']}"
+        progress.start(label, sum(counts.values()), sum(counts[p] for p in known), "candidates")
+        for unit in _units([p for p in problems if p.id not in known], counts):
+            start = time.perf_counter()
+            graded = grader.grade_pool([(problem, found[problem.id]) for problem in unit])
+            records = [
+                grade_record(problem.id, index, one)
+                for problem, grades in zip(unit, graded, strict=True)
+                for index, one in enumerate(grades)
+            ]
+            usage = {problem.id: Tokens() for problem in unit}
+            log.append(unit[0].id, records, time.perf_counter() - start, usage)
+            progress.advance(len(records))
+        progress.finish()
+
+
+def _units(problems: Sequence[Problem], counts: Mapping[str, int]) -> Iterator[list[Problem]]:
+    """Cut the problems in runs of about as many candidates as keep the grader's workers busy."""
+    unit: list[Problem] = []
+    for problem in problems:
+        unit.append(problem)
+        if sum(counts[p.id] for p in unit) >= _UNIT:
+            yield unit
+            unit = []
+    if unit:
+        yield unit

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 from harness.config import Sweep, naming
 from harness.digest import digest
-from harness.errors import ConfigError, nearest, unknown
+from harness.errors import ConfigError, nearest
 from harness.prms.aggregate import check as check_aggregation
 from harness.problems import Task, load
-from harness.search.methods import METHODS
+from harness.runner.searches import SearchPlan, search_plans
+from harness.search.methods import MethodSpec, parse_method
 from harness.store.format import GIVEN
 from harness.store.log import Header
 from harness.types import Json, Kind, Problem, Sampling
@@ -101,6 +102,7 @@ class Plan:
     """Groups of tasks that were asked for, with their members."""
     pools: tuple[PoolPlan, ...]
     scores: tuple[ScorePlan, ...]
+    searches: tuple[SearchPlan, ...] = ()
 
 
 def make_plan(
@@ -124,9 +126,7 @@ def make_plan(
         DataError: a data set that is not there or of another revision.
     """
     known = places or {}
-    for method in sweep.methods:
-        if method not in METHODS:
-            raise unknown("method", method, METHODS, known.get(("methods", method), ""))
+    methods = [parse_method(text, known.get(("methods", text), "")) for text in sweep.methods]
     groups, tasks = _load_tasks(sweep, data_dir, known)
     policies, prms = [], []
     for text in sweep.policies:
@@ -135,13 +135,14 @@ def make_plan(
     for text in sweep.prms:
         with naming(known.get(("prms", text))):
             prms.append(open_prm(text))
-    _check(sweep, tasks, policies, prms)
-    pools = [pool for task in tasks for pool in _pools(sweep, task, policies)]
+    _check(sweep, methods, tasks, policies, prms)
+    pools = [pool for task in tasks for pool in _pools(sweep, methods, task, policies)]
     sources = [pool.source for pool in pools if not pool.greedy]
     for prm in prms:
         check_prm(prm, sources, sweep.aggregations or ())
     scores = [score_plan(source, prm) for prm in prms for source in sources]
-    return Plan(sweep, groups, tuple(pools), tuple(scores))
+    searches = search_plans(sweep, methods, tasks, policies, prms)
+    return Plan(sweep, groups, tuple(pools), tuple(scores), tuple(searches))
 
 
 def _load_tasks(
@@ -166,7 +167,11 @@ def _load_tasks(
 
 
 def _check(
-    sweep: Sweep, tasks: Sequence[Task], policies: Sequence[Policy], prms: Sequence[Prm]
+    sweep: Sweep,
+    methods: Sequence[MethodSpec],
+    tasks: Sequence[Task],
+    policies: Sequence[Policy],
+    prms: Sequence[Prm],
 ) -> None:
     """Refuse parts that do not go together, before any work is done."""
     for what, models in (("policies", policies), ("PRMs", prms)):
@@ -187,10 +192,16 @@ def _check(
             f"tune_threshold_on: {chosen!r} is no task of kind steps of this run; "
             f"{nearest(chosen, judged)}"
         )
-    for name in sweep.methods:
-        method = METHODS[name]
+    names = [spec.name for spec in methods]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(f"two methods are called {twice[0]!r}; give one another name: name=OTHER")
+    for spec in methods:
+        method = spec.method
         if method.steps and len(asked) < len(tasks) and not prms:
-            raise ConfigError(f"method {name} needs a PRM; give --prm NAME (run-benchmark ls prms)")
+            raise ConfigError(
+                f"method {method.name} needs a PRM; give --prm NAME (run-benchmark ls prms)"
+            )
 
 
 def check_prm(prm: Prm, sources: Sequence[PoolSource], aggregations: Sequence[str]) -> None:
@@ -216,7 +227,9 @@ def check_prm(prm: Prm, sources: Sequence[PoolSource], aggregations: Sequence[st
         check_aggregation(aggregation, prm.semantics)
 
 
-def _pools(sweep: Sweep, task: Task, policies: Sequence[Policy]) -> list[PoolPlan]:
+def _pools(
+    sweep: Sweep, methods: Sequence[MethodSpec], task: Task, policies: Sequence[Policy]
+) -> list[PoolPlan]:
     """Return the pools that a task needs."""
     if task.kind == "steps":
         problems = digest([problem.digest for problem in task.problems])
@@ -225,8 +238,9 @@ def _pools(sweep: Sweep, task: Task, policies: Sequence[Policy]) -> list[PoolPla
         return [PoolPlan(task, None, Sampling(), 1, header)]
     plans = []
     for policy in policies:
-        sampled = [m for m in sweep.methods if m != "greedy" and not METHODS[m].steps]
-        if "greedy" in sweep.methods and policy.max_samples is None:
+        pooled = [spec.method for spec in methods if spec.method.pooled]
+        sampled = [method for method in pooled if method.name != "greedy" and not method.steps]
+        if any(method.name == "greedy" for method in pooled) and policy.max_samples is None:
             plans.append(_pool(sweep, task, policy, samples=1, greedy=True))
         if sampled:
             plans.append(_pool(sweep, task, policy, _samples(sweep, policy), greedy=False))

@@ -17,6 +17,7 @@ from harness.errors import ConfigError, DataError
 from harness.files import write_json
 from harness.store.format import PoolFolder, RunFolder
 from harness.store.log import SCHEMA_VERSION, ledger_path, read_ledger
+from harness.store.searches import SearchFolder
 from harness.types import Json, Kind
 
 
@@ -53,6 +54,36 @@ class ScoreEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchEntry:
+    """One search of the run."""
+
+    task: str
+    task_version: str
+    kind: Kind
+    domain: str
+    policy: str
+    prm: str | None
+    method: str
+    """Its name in tables."""
+    base: str
+    """The method's own name, as `ls methods` has it."""
+    curve: str
+    """See `harness.search.methods.Curve`."""
+    aggregation: str | None
+    n: int
+    replicas: int
+    alone: bool
+    """Timed, one problem at a time."""
+    n_total: int
+    digest: str
+
+    def folder(self, run: RunFolder) -> SearchFolder:
+        """Return where it is."""
+        name = self.method + ("-alone" if self.alone else "")
+        return SearchFolder.of(run, self.task, self.policy, self.prm, name, self.digest)
+
+
+@dataclass(frozen=True, slots=True)
 class SweepFile:
     """The content of sweep.json."""
 
@@ -63,6 +94,7 @@ class SweepFile:
     scores: tuple[ScoreEntry, ...]
     digest: str
     """Identity of the run as first asked for: settings and pools."""
+    searches: tuple[SearchEntry, ...] = ()
 
     def pool(self, digest: str) -> PoolEntry:
         """Return the pool with a digest."""
@@ -110,6 +142,7 @@ def write_sweep(run: RunFolder, sweep: SweepFile) -> None:
         "groups": {name: list(members) for name, members in sweep.groups.items()},
         "pools": [asdict(pool) for pool in sweep.pools],
         "scores": [asdict(entry) for entry in sweep.scores],
+        "searches": [asdict(entry) for entry in sweep.searches],
     }
     write_json(run.sweep, value)
 
@@ -135,6 +168,7 @@ def read_sweep(run: RunFolder) -> SweepFile:
             pools=tuple(PoolEntry(**entry) for entry in value["pools"]),
             scores=tuple(ScoreEntry(**entry) for entry in value["scores"]),
             digest=value["digest"],
+            searches=tuple(SearchEntry(**entry) for entry in value.get("searches", ())),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{run.sweep}: not a sweep file ({error!r})") from error
