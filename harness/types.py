@@ -520,3 +520,9 @@ class ResultRow:
     truncated_share: float | None
     """Share of candidates cut at max_tokens."""
     run_digest: str
+    policy_prompt_tokens: float | None = None
+    """Prompt tokens of the policy as if nothing were shared between drafts."""
+    policy_prompt_computed: float | None = None
+    """Those that went through it in fact: measured, and larger after an interruption."""
+    prm_tokens_computed: float | None = None
+    """PRM tokens that went through the model in fact: measured, as before."""

@@ -25,7 +25,8 @@ Prms = Annotated[
     typer.Option("--prm", help="adapter:target,key=value or a name of ls prms; repeatable."),
 ]
 Methods = Annotated[
-    list[str], typer.Option("--method", "-m", help="Methods (ls methods), comma-separated.")
+    list[str],
+    typer.Option("--method", "-m", help="Methods (ls methods), e.g. majority,beam,width=4."),
 ]
 Budgets = Annotated[
     list[str],
@@ -52,6 +53,7 @@ Include = Annotated[
     list[str],
     typer.Option("--include-path", "--include_path", help="A folder of further tasks."),
 ]
+Full = Annotated[bool, typer.Option("--full", help="The preset's larger version.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 SandboxName = Annotated[
     str,
@@ -94,6 +96,7 @@ def overrides(
     """
     from harness.config import parse_setting
     from harness.errors import ConfigError
+    from harness.search.methods import split_methods
 
     found = dict(parse_setting(text) for text in settings)
     numbers = names(budgets)
@@ -104,7 +107,7 @@ def overrides(
         "tasks": names(tasks),
         "policies": list(policies),
         "prms": list(prms),
-        "methods": names(methods),
+        "methods": [name for text in methods for name in split_methods(text)],
         "budgets": [int(number) for number in numbers],
         "include": list(include),
     }

@@ -23,6 +23,7 @@ def plan(
     data_dir: options.DataDir = None,
     include_path: options.Include = [],  # noqa: B006
     setting: options.Settings = [],  # noqa: B006
+    full: options.Full = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Count problems, candidates, tokens and FLOPs before a run; takes the options of `run`.
@@ -51,7 +52,7 @@ def plan(
         settings=setting,
     )
     made = make_plan(
-        load_sweep(preset, given),
+        load_sweep(preset, given, full),
         data_folder(data_dir),
         open_policy,
         RunTruth().open_prm,

@@ -22,6 +22,7 @@ def run(
     data_dir: options.DataDir = None,
     include_path: options.Include = [],  # noqa: B006
     setting: options.Settings = [],  # noqa: B006
+    full: options.Full = False,
     sandbox: options.SandboxName = "auto",
     sandbox_url: options.SandboxUrl = None,
     unsafe_local_code: options.UnsafeLocalCode = False,
@@ -60,7 +61,7 @@ def run(
         include=include_path,
         settings=setting,
     )
-    sweep = load_sweep(preset, given)
+    sweep = load_sweep(preset, given, full)
     truth = RunTruth()
     plan = make_plan(sweep, data_folder(data_dir), open_policy, truth.open_prm, places(preset))
     folder = out or default_out(plan)

@@ -15,7 +15,8 @@ import numpy as np
 from harness.prms.aggregate import vote_weight
 from harness.runner.arrays import Floats, PoolArrays, ScoreArrays, load_pool, load_scores
 from harness.runner.first_error import first_error_rows
-from harness.search.methods import METHODS
+from harness.runner.outcomes import search_rows
+from harness.search.methods import METHODS, parse_method
 from harness.stats import best_of_n, compare, estimate, pass_at_n, vote
 from harness.store.format import RunFolder
 from harness.store.sweepfile import SweepFile, read_sweep
@@ -52,7 +53,8 @@ def evaluate(run: RunFolder) -> Results:
         DataError: something is missing or torn.
     """
     sweep = read_sweep(run)
-    methods = [name for name in METHODS if name in sweep.config["methods"]]
+    asked = {parse_method(text).method.name for text in sweep.config["methods"]}
+    methods = [name for name in METHODS if name in asked]
     rows: list[ResultRow] = []
     duels: list[Duel] = []
     for entry in sweep.pools:
@@ -73,7 +75,8 @@ def evaluate(run: RunFolder) -> Results:
         duels.extend(_duels(curves, budgets[-1]))
     if "first_error" in methods:
         rows.extend(first_error_rows(run, sweep))
-    return Results(tuple(rows), tuple(duels))
+    searched, _ = search_rows(run, sweep)
+    return Results((*rows, *searched), tuple(duels))
 
 
 def budgets_of(sweep: SweepFile, samples: int) -> list[int]:

@@ -76,6 +76,8 @@ def _search(
                     concurrency=1 if plan.alone else plan.config.concurrency,
                     journal=book.note,
                 )
+                if plan.alone:  # what loads or compiles at first use is nobody's latency
+                    list(Driver(plan.policy, plan.prm, agree).run(_jobs(plan, owed[:1], {})))
                 for attempt in driver.run(_jobs(plan, owed, recorded)):
                     book.finish(attempt)
                 book.commit()
@@ -132,7 +134,7 @@ class _Book:
         self._attempts, self._journal, self._progress = attempts, journal, progress
         self._entries: list[Record] = []
         self._done: list[Attempt] = []
-        self._last = self._began = time.perf_counter()
+        self._last = self._began = self._charged = time.perf_counter()
         self._decoded = 0
 
     def note(self, entries: Sequence[Entry]) -> None:
@@ -150,8 +152,7 @@ class _Book:
 
     def commit(self) -> None:
         """Put everything kept on the disk: replies first, so that no attempt lacks its own."""
-        now = time.perf_counter()
-        seconds, self._last = now - self._last, now
+        now = self._last = time.perf_counter()
         if self._entries:
             self._journal.append(str(len(self._journal.finished)), self._entries)
             self._entries = []
@@ -161,6 +162,7 @@ class _Book:
                 for one in self._done
             }
             records = list(map(attempt_record, self._done))
+            seconds, self._charged = now - self._charged, now
             self._attempts.append(str(len(self._attempts.finished)), records, seconds, usage)
             self._done = []
 

@@ -1,0 +1,342 @@
+"""From the attempts of searches to result rows: accuracy and cost where each search stood.
+
+An attempt's marks say what it had found when, and at what cost. At a budget of n candidates stands
+the last mark with at most n found (`anytime`), the end of a run of its own (`runs`), or the mean
+over seeded subsets of its independent parts (`groups`), at that share of the cost. An attempt that
+found nothing is wrong; one that the infrastructure failed or whose answer is ungraded is left out.
+
+Costs are means per problem. Seconds of searches that ran side by side are throughput seconds: the
+measured time of the whole search, shared among problems and marks by the tokens that went through
+the models. Latency is measured on attempts that ran alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats as scipy_stats
+
+from harness.errors import DataError
+from harness.search.methods import METHODS
+from harness.stats import estimate
+from harness.store.format import RunFolder
+from harness.store.log import read_ledger
+from harness.store.sweepfile import SearchEntry, SweepFile
+from harness.types import Attempt, Choice, Estimate, Grade, ResultRow, Usage
+
+Floats = NDArray[np.float64]
+
+SUBSETS = 64
+"""Subsets of independent parts drawn per problem and budget."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where one attempt stands at one budget. NaN is unknown."""
+
+    correct: float
+    """Expected correctness of its answer; NaN if that is ungraded."""
+    share: float
+    """Of the attempt's whole cost."""
+    usage: Usage
+    executions: float
+
+
+@dataclass(frozen=True)
+class SearchCurve:
+    """One search over its problems: (replicas, problems, budgets) correctness and costs."""
+
+    entry: SearchEntry
+    problems: tuple[str, ...]
+    budgets: tuple[int, ...]
+    correct: Floats
+    """(R, P, B); NaN where an attempt is left out."""
+    usage: Mapping[str, Floats]
+    """(R, P, B) per kind of cost, by the names of `ResultRow`."""
+    ungraded: int
+    truncated: float | None
+
+
+def load_curve(run: RunFolder, entry: SearchEntry, seed: int) -> SearchCurve:
+    """Read a search's attempts and grades.
+
+    Raises:
+        DataError: attempts or grades are missing; the run was interrupted.
+    """
+    folder = entry.folder(run)
+    problems = folder.pool.read_problems()
+    attempts = folder.read_attempts()
+    _, units = read_ledger(folder.attempts)
+    if len(attempts) < len(problems) * entry.replicas:
+        raise DataError(
+            f"{folder.attempts}: {len(attempts)} of {len(problems) * entry.replicas} searches are "
+            "done; the run was interrupted: give its command again"
+        )
+    grades: dict[str, list[Grade]] = {}
+    if not entry.alone:
+        for name, _, grade in folder.read_grades():
+            grades.setdefault(name, []).append(grade)
+    budgets = budgets_of(entry)
+    shape = entry.replicas, len(problems), len(budgets)
+    correct = np.full(shape, np.nan)
+    usage = {name: np.full(shape, np.nan) for name in _COSTS}
+    for column, problem in enumerate(problems):
+        rest = grades.get(problem.id, [])
+        for replica in range(entry.replicas):
+            attempt = attempts[problem.id, replica]
+            own, rest = rest[: len(attempt.found)], rest[len(attempt.found) :]
+            if attempt.failure:
+                continue
+            for place, budget in enumerate(budgets):
+                rng = np.random.default_rng([seed, column, replica, budget])
+                standing = stand(entry, attempt, own, budget, rng)
+                correct[replica, column, place] = standing.correct
+                for name, value in _costs(standing).items():
+                    usage[name][replica, column, place] = value
+    if not entry.alone:
+        usage["seconds_per_problem"] = _throughput(sum(u.seconds for u in units), usage)
+    found = [one for attempt in attempts.values() for one in attempt.found]
+    return SearchCurve(
+        entry,
+        tuple(problem.id for problem in problems),
+        budgets,
+        correct,
+        usage,
+        sum(grade.verdict == "ungraded" for own in grades.values() for grade in own),
+        sum(one.draft.finish == "length" for one in found) / len(found) if found else None,
+    )
+
+
+_COSTS = (
+    "policy_tokens",
+    "policy_prompt_tokens",
+    "policy_prompt_computed",
+    "prm_tokens",
+    "prm_tokens_computed",
+    "flops",
+    "executions",
+    "seconds_per_problem",
+)
+
+
+def _costs(standing: Standing) -> dict[str, float]:
+    usage, share = standing.usage, standing.share
+    return {
+        "policy_tokens": share * usage.policy.decode,
+        "policy_prompt_tokens": share * usage.policy.prefill_logical,
+        "policy_prompt_computed": share * usage.policy.prefill_computed,
+        "prm_tokens": share * (usage.prm.prefill_logical + usage.prm.decode),
+        "prm_tokens_computed": share * (usage.prm.prefill_computed + usage.prm.decode),
+        "flops": share * usage.flops,
+        "executions": share * usage.executions + standing.executions,
+        "seconds_per_problem": share * usage.seconds,
+    }
+
+
+def _throughput(seconds: float, usage: Mapping[str, Floats]) -> Floats:
+    """Share the measured seconds of a whole search by the tokens that went through the models."""
+    work = sum(
+        usage[name] for name in ("policy_tokens", "policy_prompt_computed", "prm_tokens_computed")
+    )
+    assert isinstance(work, np.ndarray)
+    total = np.nansum(work[..., -1])
+    shared: Floats = work * (seconds / total) if total else np.full(work.shape, np.nan)
+    return shared
+
+
+def budgets_of(entry: SearchEntry) -> tuple[int, ...]:
+    """Return the budgets at which a search can be looked at."""
+    if entry.alone or entry.curve == "runs":
+        return (entry.n,)
+    return tuple(sorted({*(2**i for i in range(entry.n.bit_length()) if 2**i <= entry.n), entry.n}))
+
+
+def stand(
+    entry: SearchEntry,
+    attempt: Attempt,
+    grades: Sequence[Grade],
+    budget: int,
+    rng: np.random.Generator,
+) -> Standing:
+    """Return where an attempt stands at a budget of candidates."""
+    code = entry.kind.startswith("code")
+    if entry.alone:
+        return Standing(math.nan, 1.0, attempt.usage, 0.0)
+    if entry.curve == "groups" and budget < entry.n:
+        return _part(entry, attempt, grades, budget, rng)
+    mark = None
+    if entry.curve == "anytime" and budget < entry.n:
+        mark = next((m for m in reversed(attempt.marks) if m.found <= budget), None)
+        if mark is None:
+            first = attempt.marks[0].usage if attempt.marks else attempt.usage
+            return Standing(0.0, 1.0, first, 0.0)
+    last = mark or (attempt.marks[-1] if attempt.marks else None)
+    if last is None:
+        return Standing(0.0, 1.0, attempt.usage, 0.0)
+    ballot = last.ballot or tuple((i, attempt.found[i].weight) for i in range(last.found))
+    value = elect(ballot, grades, attempt.choice)
+    runs = len(ballot) if code and attempt.choice != "best" else 0
+    return Standing(value, 1.0, mark.usage if mark else attempt.usage, float(runs))
+
+
+def _part(
+    entry: SearchEntry,
+    attempt: Attempt,
+    grades: Sequence[Grade],
+    budget: int,
+    rng: np.random.Generator,
+) -> Standing:
+    """Return the mean standing of seeded subsets of the independent parts of a search."""
+    groups = sorted({one.group for one in attempt.found})
+    whole = max(1, len(groups))
+    keep = round(whole * budget / entry.n)
+    if keep < 1:
+        return Standing(math.nan, math.nan, attempt.usage, 0.0)
+    draws = 1 if keep >= whole else SUBSETS
+    values = []
+    for _ in range(draws):
+        chosen = set(rng.permutation(len(groups))[:keep].tolist())
+        ballot = [
+            (i, one.weight)
+            for i, one in enumerate(attempt.found)
+            if groups.index(one.group) in chosen
+        ]
+        values.append(elect(ballot, grades, attempt.choice))
+    known = [value for value in values if not math.isnan(value)]
+    correct = float(np.mean(known)) if known else math.nan
+    return Standing(correct, keep / whole, attempt.usage, 0.0)
+
+
+def elect(ballot: Sequence[tuple[int, float]], grades: Sequence[Grade], choice: Choice) -> float:
+    """Return the expected correctness of what a ballot elects; ties are shared.
+
+    Args:
+        ballot: (candidate, weight) pairs; nobody elects nothing, which is wrong.
+        grades: of all candidates.
+        choice: ``best`` takes the candidate of the highest weight, else the class of answers of the
+            largest sum; candidates without an answer do not vote.
+
+    Returns:
+        NaN where only ungraded candidates win.
+    """
+    if choice == "best":
+        sums = {i: weight for i, weight in ballot}
+        worth = {i: [grades[i].value] for i in sums}
+    else:
+        sums, worth = {}, {}
+        for i, weight in ballot:
+            number = grades[i].answer_class
+            if number >= 0:
+                sums[number] = sums.get(number, 0.0) + (1.0 if choice == "majority" else weight)
+                worth.setdefault(number, []).append(grades[i].value)
+    if not sums:
+        return 0.0 if all(grades[i].verdict != "ungraded" for i, _ in ballot) else math.nan
+    top = max(sums.values())
+    floor = top - 1e-12 * abs(top) if math.isfinite(top) else top
+    winners = [float(np.mean(worth[key])) for key, value in sums.items() if value >= floor]
+    known = [value for value in winners if not math.isnan(value)]
+    return float(np.mean(known)) if known else math.nan
+
+
+def search_rows(run: RunFolder, sweep: SweepFile) -> tuple[list[ResultRow], list[SearchCurve]]:
+    """Return the result rows of every search of a run, and its curves."""
+    rows: list[ResultRow] = []
+    curves: list[SearchCurve] = []
+    seed = int(sweep.config["seed"])
+    for entry in sweep.searches:
+        curve = load_curve(run, entry, seed)
+        curves.append(curve)
+        rows.extend(_rows(sweep, curve))
+    return rows, curves
+
+
+def _rows(sweep: SweepFile, curve: SearchCurve) -> Iterator[ResultRow]:
+    entry = curve.entry
+    for place, budget in enumerate(curve.budgets):
+        row = _row(sweep, curve, budget)
+        correct = curve.correct[:, :, place]
+        costs = {name: _mean(values[:, :, place]) for name, values in curve.usage.items()}
+        row = replace(row, **{**costs, "executions": round(costs["executions"] or 0)})  # type: ignore[arg-type]
+        if entry.alone:
+            seconds = curve.usage["seconds_per_problem"][0, :, place]
+            yield _with(row, mean_seconds(seconds))
+            continue
+        per_problem = _over_replicas(correct)
+        yield _with(row, estimate(per_problem))
+
+
+def _over_replicas(values: Floats) -> Floats:
+    """Return the mean over replicas, (P,), of those that are known."""
+    known = ~np.isnan(values)
+    count = known.sum(axis=0)
+    total = np.where(known, values, 0.0).sum(axis=0)
+    mean = np.full(len(count), np.nan)
+    np.divide(total, count, out=mean, where=count > 0)
+    return mean
+
+
+def mean_seconds(seconds: Floats) -> Estimate:
+    """Return the mean of measured seconds with Student's t interval: a latency has no upper
+    bound, so the intervals of accuracies do not fit."""
+    kept = seconds[~np.isnan(seconds)]
+    n = len(kept)
+    mean = float(kept.mean()) if n else math.nan
+    if n < 2:
+        return Estimate(mean, math.nan, math.nan, n, n, "none")
+    half = float(scipy_stats.t.ppf(0.975, n - 1) * kept.std(ddof=1) / math.sqrt(n))
+    return Estimate(mean, max(0.0, mean - half), mean + half, n, n, "t")
+
+
+def _mean(values: Floats) -> float | None:
+    kept = values[~np.isnan(values)]
+    return float(kept.mean()) if kept.size else None
+
+
+def _row(sweep: SweepFile, curve: SearchCurve, budget: int) -> ResultRow:
+    entry = curve.entry
+    return ResultRow(
+        task=entry.task,
+        task_version=entry.task_version,
+        domain=entry.domain,
+        policy=entry.policy,
+        prm=entry.prm,
+        method=entry.method,
+        aggregation=entry.aggregation,
+        headline=True,
+        budget=budget,
+        metric="latency_seconds" if entry.alone else METHODS[entry.base].metric,
+        value=math.nan,
+        ci_low=None,
+        ci_high=None,
+        ci_method=None,
+        n_problems=0,
+        n_total=entry.n_total,
+        n_ungraded=curve.ungraded,
+        replicas=entry.replicas,
+        policy_tokens=None,
+        prm_tokens=None,
+        flops=None,
+        seconds_per_problem=None,
+        seconds_kind="latency" if entry.alone else "throughput",
+        executions=0,
+        truncated_share=curve.truncated,
+        run_digest=sweep.digest,
+    )
+
+
+def _with(row: ResultRow, found: Estimate) -> ResultRow:
+    def known(value: float) -> float | None:
+        return None if math.isnan(value) else value
+
+    return replace(
+        row,
+        value=found.value,
+        ci_low=known(found.low),
+        ci_high=known(found.high),
+        ci_method=found.method,
+        n_problems=found.n,
+    )
