@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.config import Sweep, changed_keys, load_sweep, parse_setting, preset_names
+from harness.config import (
+    SearchConfig,
+    Sweep,
+    changed_keys,
+    load_sweep,
+    parse_setting,
+    preset_names,
+)
 from harness.errors import ConfigError
 
 
@@ -85,6 +92,7 @@ def test_every_setting_is_part_of_the_identity() -> None:
         "budgets": (1,),
         "aggregations": ("min",),
         "sampling": {"temperature": 0.1},
+        "search": {"replicas": 2},
         "threshold": 0.4,
         "tune_threshold_on": "a",
         "seed": 1,
@@ -94,6 +102,37 @@ def test_every_setting_is_part_of_the_identity() -> None:
     assert set(Sweep.model_fields) == set(others)
     digests = {Sweep(**{"tasks": ("a",), key: value}).digest for key, value in others.items()}
     assert len({base.digest, *digests}) == 1 + len(others)
+
+
+def test_every_setting_of_searches_is_part_of_the_identity_but_the_speed() -> None:
+    others = {
+        "budgets": (2,),
+        "prms": ("p",),
+        "limit": 5,
+        "replicas": 2,
+        "cut": "tokens:5",
+        "policy_tokens": 9,
+        "flops": 1e9,
+        "seconds": 3.0,
+        "latency": 1,
+    }
+    assert set(SearchConfig.model_fields) == {*others, "concurrency"}
+    base = Sweep(tasks=("a",))
+    made = [Sweep(tasks=("a",), search={key: value}).digest for key, value in others.items()]
+    assert len({base.digest, *made}) == 1 + len(others)
+    assert Sweep(tasks=("a",), search={"concurrency": 2}).digest == base.digest
+
+
+def test_the_larger_version_of_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_text("tasks: [a]\nlimit: 5\nfull:\n  limit: 50\n  search.budgets: [2, 8]\n")
+    assert load_sweep(str(file), {}).limit == 5
+    larger = load_sweep(str(file), {}, full=True)
+    assert (larger.limit, larger.search.budgets) == (50, (2, 8))
+    assert load_sweep(str(file), {"limit": 7}, full=True).limit == 7
+    file.write_text("tasks: [a]\n")
+    with pytest.raises(ConfigError, match="no larger version"):
+        load_sweep(str(file), {}, full=True)
 
 
 def test_changed_keys_are_listed() -> None:

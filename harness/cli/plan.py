@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import typer
 
 from harness.cli import options
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from harness.runner.estimate import StageCost
 
 
 def plan(
@@ -26,10 +33,11 @@ def plan(
     full: options.Full = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Count problems, candidates, tokens and FLOPs before a run; takes the options of `run`.
+    """Count drafts, tokens and FLOPs before a run; takes the options of `run`.
 
-    Upper bounds hold if every candidate reaches max_tokens. Where the run folder holds finished
-    work, what is left is expected to cost the same per candidate. Unknown is said, never zero.
+    All numbers but "done" are of what is left. Upper bounds hold if every candidate reaches
+    max_tokens; a search has none unless it has a budget of tokens. Where the run folder holds
+    finished work, what is left is expected to cost the same. Unknown is said, never zero.
     """
     from harness.config import load_sweep, places
     from harness.paths import data_folder
@@ -64,19 +72,34 @@ def plan(
         typer.echo(json.dumps([asdict(stage) for stage in stages], indent=2))
         return
     from rich.console import Console
+
+    console = Console()
+    for task in dict.fromkeys(stage.task for stage in stages):
+        console.print(_table(task, [stage for stage in stages if stage.task == task]))
+    typer.echo("?: not known before something was measured or loaded")
+    typer.echo(f"run folder: {folder.root}")
+
+
+def _table(task: str, stages: Sequence[StageCost]) -> Table:
+    """Return one task's stages; long names fold, numbers do not."""
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("stage", "task", "by", "problems", "drafts", "done"):
-        table.add_column(column, justify="left" if column in {"stage", "task", "by"} else "right")
-    for column in ("tokens left ≤", "expected", "FLOPs left ≤", "seconds"):
-        table.add_column(column, justify="right")
+    table = Table(
+        title=f"task {task}",
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        header_style="bold",
+    )
+    table.add_column("stage", no_wrap=True)
+    table.add_column("by")
+    for column in ("drafts", "done", "tokens ≤", "expected", "FLOPs ≤", "seconds"):
+        table.add_column(column, justify="right", no_wrap=True)
     for s in stages:
         table.add_row(
             s.stage,
-            s.task,
             s.by,
-            f"{s.problems:,}",
             f"{s.drafts:,}",
             f"{s.done:,}",
             _number(s.tokens_max),
@@ -84,13 +107,11 @@ def plan(
             _number(s.flops_max),
             _number(s.seconds_expected),
         )
-    console = Console()
-    console.print(table)
-    typer.echo(f"run folder: {folder.root}")
+    return table
 
 
 def _number(value: float | None) -> str:
-    """Return a short number; what is not known is said."""
+    """Return a short number; a question mark for what is not known."""
     if value is None:
-        return "unknown"
-    return f"{value:,.0f}" if value < 1e7 else f"{value:.1e}"
+        return "?"
+    return f"{value:,.0f}" if value < 1e6 else f"{value:.1e}"

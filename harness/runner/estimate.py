@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.errors import DataError
 from harness.runner.plan import Plan, PoolPlan, ScorePlan
+from harness.runner.searches import SearchPlan
 from harness.runner.units import finished
 from harness.store.format import RunFolder
 from harness.store.log import Unit, ledger_path, read_ledger
@@ -38,7 +39,8 @@ class StageCost:
 def estimate(plan: Plan, run: RunFolder) -> list[StageCost]:
     """Return one line per stage of a plan; reads ledgers, loads no model."""
     costs = [_generation(pool, run) for pool in plan.pools if pool.policy is not None]
-    return costs + [_scoring(entry, run) for entry in plan.scores]
+    costs += [_scoring(entry, run) for entry in plan.scores]
+    return costs + [_search(search, run) for search in plan.searches]
 
 
 def _generation(pool: PoolPlan, run: RunFolder) -> StageCost:
@@ -89,6 +91,28 @@ def _scoring(entry: ScorePlan, run: RunFolder) -> StageCost:
         None if left else 0,
         0.0 if not left else _scaled(_total(units).prefill_logical, done, left),
         None if left else 0.0,
+        0.0 if not left else _scaled(sum(u.seconds for u in units), done, left),
+    )
+
+
+def _search(plan: SearchPlan, run: RunFolder) -> StageCost:
+    """A search has no bound of its own on tokens: how far it goes is decided by scores."""
+    folder = plan.entry.folder(run)
+    units = _units(folder.attempts)
+    attempts = len(plan.problems) * plan.replicas
+    done = len(finished({u.name: u for u in units}))
+    left = attempts - done
+    limit = plan.config.policy_tokens
+    return StageCost(
+        "time" if plan.alone else "search",
+        plan.task.name,
+        f"{plan.spec.name} n={plan.n}" + (f" · {plan.prm_name}" if plan.prm_name else ""),
+        len(plan.problems),
+        attempts * plan.n,
+        done * plan.n,
+        0 if not left else None if limit is None else left * limit,
+        0.0 if not left else _scaled(_total(units).decode, done, left),
+        0.0 if not left else None if plan.config.flops is None else left * plan.config.flops,
         0.0 if not left else _scaled(sum(u.seconds for u in units), done, left),
     )
 
