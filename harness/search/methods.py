@@ -21,10 +21,21 @@ from pydantic import ValidationError
 
 from harness.errors import ConfigError, nearest, unknown
 from harness.policies.policy import Ability
-from harness.search import best_of_n
+from harness.search import (
+    adaptive,
+    beam,
+    best_of_n,
+    dvts,
+    mcts,
+    particle,
+    rebase,
+    step_beam,
+    value_guided,
+)
 from harness.search.moves import Search
 from harness.search.options import Options
 from harness.search.setting import Setting
+from harness.types import Semantics
 
 Curve = Literal["runs", "anytime", "groups"]
 """Where accuracy at a smaller budget comes from: a run of its own · the same search, stopped
@@ -65,6 +76,27 @@ class MethodSpec:
     method: Method
     options: Options
 
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        """What it needs of a policy, its options included."""
+        return self.method.abilities | self.options.needs()
+
+    def check(self, n: int, semantics: Semantics | None) -> None:
+        """Refuse a budget that is too small, or a PRM whose scores do not mean what it needs.
+
+        Raises:
+            ConfigError: says what would do.
+        """
+        if n < self.options.smallest():
+            raise ConfigError(
+                f"method {self.name}: a budget of {n} is too small; it needs "
+                f"{self.options.smallest()} candidates at least"
+            )
+        try:
+            self.options.check(semantics)
+        except ConfigError as error:
+            raise ConfigError(f"method {self.name}: {error}") from error
+
     def search(self, setting: Setting) -> Search:
         """Start a search."""
         if self.method.search is None:
@@ -100,7 +132,8 @@ def parse_method(text: str, where: str = "") -> MethodSpec:
                 f"{place}method {name}: no option {key!r}; "
                 f"{nearest(key, ['name', *method.options.model_fields])}"
             ) from error
-        raise ConfigError(f"{place}method {name}: {key}: {first['msg']}") from error
+        said = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"{place}method {name}: {f'{key}: ' if key else ''}{said}") from error
     return MethodSpec(title, method, options)
 
 
@@ -162,6 +195,160 @@ _ALL = (
         False,
         "Chen et al. 2021, arXiv 2107.03374",
         "Whether any of N candidates is correct: the ceiling of every choice; at N=1 the mean.",
+    ),
+    Method(
+        "adaptive_best_of_n",
+        "Adaptive best of N",
+        True,
+        "accuracy",
+        False,
+        "Aggarwal et al. 2023, arXiv 2305.11860",
+        "Best of N, or a vote, that stops drawing once the answers agree.",
+        adaptive.adaptive_best_of_n,
+        pooled=False,
+        options=adaptive.AdaptiveOptions,
+        curve="anytime",
+        deviations="The source votes; here the option choice decides. It draws one candidate at a "
+        "time, as here by default; batch= draws more between two looks.",
+    ),
+    Method(
+        "beam",
+        "Beam search",
+        True,
+        "accuracy",
+        False,
+        "search-and-learn (Beeching et al. 2024); OpenR, arXiv 2410.09671; PAV, arXiv 2410.08146",
+        "Partial solutions side by side; the best by the PRM go on.",
+        beam.beam,
+        pooled=False,
+        options=beam.BeamOptions,
+        deviations="search_and_learn: stops at the n-th finished candidate (the source goes on and "
+        "drops the rest); finished beams are not repeated to make n; lookahead is scored (there it "
+        "costs tokens and changes nothing). openr: a budget of n keeps n // width beams, so that a "
+        "round costs n steps in all variants, and the first step has n children; drafts cut at "
+        "max_tokens are candidates (there they are dropped and retried uncounted). cumulative: "
+        "keeps beams as openr does, since the paper does not say. rank=advantage: the PRM that "
+        "chooses is also the prover (two models in the source).",
+    ),
+    Method(
+        "dvts",
+        "Diverse verifier tree search",
+        True,
+        "accuracy",
+        False,
+        "Beeching et al. 2024 (search-and-learn)",
+        "Independent subtrees, each following its best step.",
+        dvts.dvts,
+        pooled=False,
+        options=dvts.DvtsOptions,
+        curve="groups",
+        deviations="Only finished candidates are reported (the source lets cut-off siblings of the "
+        "last step vote); n need not be a multiple of width.",
+    ),
+    Method(
+        "rebase",
+        "REBASE",
+        True,
+        "accuracy",
+        False,
+        "Wu et al. 2024, arXiv 2408.00724",
+        "A tree whose leaves share the next steps by the softmax of their rewards.",
+        rebase.rebase,
+        pooled=False,
+        options=rebase.RebaseOptions,
+        deviations="A candidate is finished when the policy ends it, not when an answer phrase "
+        "appears; steps and solutions have the task's limits, not 256 and 1024 tokens.",
+    ),
+    Method(
+        "mcts",
+        "Monte-Carlo tree search",
+        True,
+        "accuracy",
+        False,
+        "arXiv 2506.00027; rStar, arXiv 2408.06195; AlphaMath, arXiv 2405.03553; OpenR, arXiv "
+        "2410.09671; ReST-MCTS*, arXiv 2406.03816",
+        "Select a leaf, expand it, value it, back the value up.",
+        mcts.mcts,
+        pooled=False,
+        options=mcts.MctsOptions,
+        curve="anytime",
+        deviations="A new node is valued at its first visit and expanded at its second, for all "
+        "rules (AlphaZero does both at once; scores of siblings come in one call here, so the "
+        "first visit is free). uct takes unvisited nodes in the order written (rStar: at random). "
+        "puct: unvisited nodes have the PRM's score for Q, as in OpenR (AlphaMath: 0). rest with "
+        "value=mix: the roll-out is one sampled solution (source: the best of three greedy ones of "
+        "two steps), and no self-critic ends a search. The budget is in candidates, not "
+        "iterations. Rewards and advantages go through the sigmoid before they are backed up.",
+    ),
+    Method(
+        "step_beam",
+        "Step-level beam search",
+        True,
+        "accuracy",
+        False,
+        "Chen et al. 2024, arXiv 2405.03553 (AlphaMath)",
+        "SBS(B1, B2): B1 beams, B2 steps for each; the best B1 of all go on.",
+        step_beam.step_beam,
+        pooled=False,
+        options=step_beam.StepBeamOptions,
+        deviations="B2 = n // B1, so that a round costs n steps; the first step has n children.",
+    ),
+    Method(
+        "guided_greedy",
+        "Guided greedy search",
+        True,
+        "accuracy",
+        False,
+        "Zhang et al. 2025, arXiv 2501.07301 (Qwen2.5-Math-PRM)",
+        "One beam: n candidates for each step, the best goes on.",
+        step_beam.guided_greedy,
+        pooled=False,
+        options=step_beam.GuidedGreedyOptions,
+        deviations="Equal steps are scored once.",
+    ),
+    Method(
+        "particle",
+        "Particle filtering",
+        True,
+        "accuracy",
+        False,
+        "Puri et al. 2025, arXiv 2502.01618",
+        "Partial solutions are resampled at each step by what the PRM says of them.",
+        particle.particle,
+        pooled=False,
+        options=particle.ParticleOptions,
+        curve="anytime",
+        deviations="No draw after the last step, which would only add noise; probabilities are "
+        "clamped to [1e-6, 1 - 1e-6] (its_hub: 1e-7).",
+    ),
+    Method(
+        "particle_gibbs",
+        "Particle Gibbs",
+        True,
+        "accuracy",
+        False,
+        "Puri et al. 2025, arXiv 2502.01618",
+        "Particle filters one after the other, each beside a particle of the one before.",
+        particle.particle_gibbs,
+        pooled=False,
+        options=particle.GibbsOptions,
+        curve="anytime",
+        deviations="As particle; one particle is kept, without ancestor sampling or annealing.",
+    ),
+    Method(
+        "value_guided",
+        "Value-guided decoding",
+        True,
+        "accuracy",
+        False,
+        "Liu et al. 2025, arXiv 2502.13943 (AdaptiveStep, TVD)",
+        "Greedy decoding; where the policy is unsure the PRM chooses among n tokens.",
+        value_guided.value_guided,
+        pooled=False,
+        options=value_guided.ValueGuidedOptions,
+        abilities=frozenset({"continue", "logprobs"}),
+        deviations="Writes until the policy is unsure instead of token by token (the same text); "
+        "the PRM reads the text as it stands, without a tag of its own appended by the method.",
     ),
     Method(
         "first_error",

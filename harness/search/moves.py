@@ -8,7 +8,7 @@ their replies; it knows no engine, clock, budget or file. A helper is used as
 yields    gets back                                helper
 ========  =======================================  ==============================================
 Extend    Extended: longer drafts                  `extend`, `alternatives`
-Judge     Judged: step scores                      `judge`
+Judge     Judged: step scores                      `judge`, `look_ahead`
 Agree     Agreed: classes of equal answers         `agree`
 Report    None                                     `report`
 ========  =======================================  ==============================================
@@ -70,6 +70,11 @@ class Scored:
     score: float
     """Aggregated; `UNSCORED` without scores."""
 
+    @property
+    def last(self) -> float | None:
+        """The last step's own score."""
+        return self.scores.values[-1] if self.scores is not None else None
+
 
 def extend(
     setting: Setting,
@@ -101,9 +106,13 @@ def extend(
     return reply.drafts
 
 
-def alternatives(setting: Setting, draft: Draft, count: int) -> Move[tuple[Draft, ...]]:
+def alternatives(
+    setting: Setting, draft: Draft, count: int, *, logprobs: bool = False
+) -> Move[tuple[Draft, ...]]:
     """Continue one draft with each of its `count` most probable next tokens, best first."""
-    request = Extend(setting.question, (draft,), setting.sampling, alternatives=count)
+    request = Extend(
+        setting.question, (draft,), setting.sampling, alternatives=count, logprobs=logprobs
+    )
     reply: Extended = yield request
     return reply.drafts
 
@@ -117,6 +126,22 @@ def judge(setting: Setting, drafts: Sequence[Draft]) -> Move[tuple[Scored, ...]]
         Scored(draft, scores, UNSCORED if scores is None else setting.aggregate(scores))
         for draft, scores in zip(drafts, reply.scores, strict=True)
     )
+
+
+def look_ahead(setting: Setting, drafts: Sequence[Draft], steps: int) -> Move[tuple[Scored, ...]]:
+    """Score drafts by where `steps` further greedy steps lead them; those steps do not stay.
+
+    Finished drafts, and all drafts if `steps` is 0, are scored as they are. Source: Snell et al.
+    2024, arXiv 2408.03314, section 5.2.
+    """
+    seen = list(drafts)
+    for _ in range(steps):
+        going = [i for i, draft in enumerate(seen) if draft.finish is None]
+        longer = yield from extend(setting, [seen[i] for i in going], temperature=0.0)
+        for i, draft in zip(going, longer, strict=True):
+            seen[i] = draft
+    scored = yield from judge(setting, seen)
+    return tuple(replace(one, draft=draft) for one, draft in zip(scored, drafts, strict=True))
 
 
 def agree(setting: Setting, drafts: Sequence[Draft]) -> Move[tuple[int, ...]]:
