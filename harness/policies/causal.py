@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from inspect import signature
 from typing import Any
 
+import numpy as np
 import torch
 
+from harness.adapters import kv
 from harness.errors import ConfigError
-from harness.policies import kv
 
 
 def ends(model: Any, tokenizer: Any) -> tuple[int, ...]:
@@ -22,7 +23,7 @@ def ends(model: Any, tokenizer: Any) -> tuple[int, ...]:
 
 
 def windows(config: Any, max_length: int) -> dict[str, int | None]:
-    """Return how far back the layers look, by layer type; see `kv.Table`."""
+    """Return how far back the layers look, by layer type; see `harness.adapters.kv.Table`."""
     types = set(getattr(config, "layer_types", None) or ())
     window = getattr(config, "sliding_window", None)
     if not getattr(config, "use_sliding_window", True) or (window or 0) >= max_length:
@@ -41,22 +42,19 @@ def check_batching(model: Any, seen: Mapping[str, int | None], target: str) -> N
     Architectures differ in how they take positions and masks; one that takes them otherwise than
     thought here would write nonsense without any error.
     """
-    device = model.device
     if "position_ids" not in signature(model.forward).parameters:
         raise ConfigError(f"policy {target}: {type(model).__name__} is not supported here")
     size = model.config.get_text_config().vocab_size
-    ids = (torch.arange(14, device=device).reshape(2, 7) * 7919 + 11) % size
+    ids = (np.arange(14).reshape(2, 7) * 7919 + 11) % size
     model.set_attn_implementation("eager")  # the library's own masks belong to its own attention
-    plain = torch.stack([model(input_ids=row[None]).logits[0, -1] for row in (ids[0], ids[1, 2:])])
+    alone = [torch.from_numpy(row[None]).to(model.device) for row in (ids[0], ids[1, 2:])]
+    plain = torch.stack([model(input_ids=row).logits[0, -1] for row in alone])
     model.set_attn_implementation(kv.ATTENTION)
-    real = torch.ones_like(ids, dtype=torch.bool)
-    real[1, :2] = False
-    table = kv.Table(2, device, model.dtype, seen)
-    table.feed(model, ids[:, :4], real[:, :4])
-    table.take(torch.tensor([0, 1, 1], device=device))
-    wide = ids[[0, 1, 1]]
-    table.feed(model, wide[:, 4:6])
-    batched = table.feed(model, wide[:, 6:])[:2]
+    table = kv.Table(model, seen)
+    table.feed(ids[:, :4], np.array([4, 2]))
+    table.feed(ids[:, 4:6])
+    table.move(np.array([1, 0]), np.array([0, 1]), 2)
+    batched = table.feed(ids[[1, 0], 6:])[[1, 0], -1]
     tolerance = 1e-3 if model.dtype == torch.float32 else 0.1
     if (batched - plain).abs().max() > tolerance * plain.abs().max():
         raise ConfigError(

@@ -1,214 +1,224 @@
 """Writing many drafts at once: the loop between a causal language model and its tokens.
 
-A batch is a table of key-value columns. Prompts of different lengths are padded on the left, so all
-rows write the same column at every step; positions count real tokens only, and a mask hides the
-padding. A prompt is read once and its rows are then copied for its drafts; a text that a draft
-already has is read on top of that. Rows that have ended leave the table once they are an eighth of
-it: waiting costs their share of the arithmetic, leaving costs a copy of the table.
+Drafts come and go between two tokens. One that ends leaves its row in the table of keys and values
+at once, and what it read and wrote is remembered if it can go on. Every draft enters with its last
+token unread, and reads it together with everybody else's next one: a continuation of what is
+remembered costs no pass of its own. What is not remembered is read before it enters; such passes
+hold everybody up, so they wait until they bring an eighth of the rows at work, but no longer than
+eight tokens.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from harness.policies.kv import Table
-from harness.policies.randomness import Uniforms
-from harness.policies.sampling import choose, logprobs
-from harness.policies.stops import Decoder, Ending, ending
-from harness.types import Finish
+from harness.adapters.kv import Table
+from harness.adapters.memory import Memory, read
+from harness.adapters.prefixes import Ids
+from harness.policies.ends import Ends
+from harness.policies.rows import Done, Ints, Rows, Rules, Task
+from harness.policies.sampling import choose, logprobs, most_probable
 
-_SHRINK = 1 / 8
-"""Share of ended rows at which they leave the table."""
+_SHARE = 8
+"""One part in so many of the rows at work is worth a pass of reading."""
 
-_COLUMNS = 64
-"""Tokens per draft that room is made for at first."""
+_PATIENCE = 8
+"""Tokens that a draft waits at most for others to be read with, while there is room for it."""
 
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One draft to continue."""
-
-    prompt: tuple[int, ...]
-    text: tuple[int, ...]
-    """Tokens of what the draft already holds; empty for a new one."""
-    limit: int
-    """Tokens that may be decoded; at least 1."""
-    generator: np.random.Generator
+_HOLES = 16
+"""Holes are closed when they are one row in so many: a hole costs its share of the arithmetic,
+closing it a copy of a row, and the next draft may fill it for nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """How every draft of a batch is sampled and where it ends."""
-
-    temperature: float
-    top_p: float
-    stop: tuple[str, ...]
-    delimiter: str | None
-
-    @property
-    def strings(self) -> tuple[str, ...]:
-        """All strings that end a draft."""
-        return self.stop if self.delimiter is None else (*self.stop, self.delimiter)
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What was written for one draft."""
-
-    text: str
-    finish: Finish | None
-    tokens: int
-    """Tokens decoded, an end token and a cut stop string included."""
-    logprobs: tuple[float, ...] | None
-    computed: int
-    """Tokens of prompt and text that this draft, the first to need them, sent through the model."""
-
-
-@dataclass(frozen=True)
 class Writer:
-    """A model, ready to write."""
+    """A model that is writing."""
 
-    model: Any
-    decoder: Decoder
-    ends: tuple[int, ...]
-    """Tokens that end a text."""
-    windows: dict[str, int | None]
-    keep_logprobs: bool = False
+    def __init__(
+        self,
+        model: Any,
+        ends: Ends,
+        windows: Mapping[str, int | None],
+        rows: int,
+        memory: Memory,
+        reading: int,
+    ) -> None:
+        """Args: model and its ways, most rows at once, memory, most tokens of a pass of reading."""
+        self._model, self._ends, self._windows = model, ends, windows
+        self._limit, self._memory, self._reading = rows, memory, reading
+        self._table = Table(model, windows)
+        self._rows = Rows()
+        self._rules: dict[Rules, int] = {}
+        self._watch: NDArray[np.bool_] = np.empty((0, 0), bool)
+        """(rules, vocabulary): tokens after which a draft may have ended."""
+        self._floor: NDArray[np.float32] = np.empty(0, np.float32)
+        """(rules,): log-probability below which a token ends the step before it."""
+        self._known: deque[Task] = deque()
+        self._unread: deque[Task] = deque()
+        self._held_up = 0
+
+    def submit(self, task: Task) -> None:
+        """Let a draft wait for a row."""
+        body = task.body
+        known = len(self._memory.find(body)) == len(body)
+        (self._known if known else self._unread).append(task)
 
     @torch.inference_mode()
-    def write(self, tasks: Sequence[Task], rules: Rules) -> list[Written]:
-        """Continue every task to its end; replies come in order.
+    def work(self) -> list[Done]:
+        """Write one token in every row; return what has ended by it."""
+        if entering := self._entering():
+            self._enter(entering)
+        rows = self._rows
+        if len(rows.holes) * _HOLES > len(rows.tasks):
+            sources, targets = rows.close_holes()
+            self._table.move(sources, targets, len(rows.tasks))
+        done = []
+        if rows.open:
+            self._table.lengths[rows.holes] = 0
+            ids = rows.pending[: len(rows.tasks), None]
+            logits = self._table.feed(ids, logits_to_keep=1)[:, -1]
+            at_work = rows.at_work()
+            if len(at_work) < len(logits):
+                logits = logits[torch.from_numpy(at_work).to(logits.device)]
+            done = self._write(at_work, logits)
+        self._memory.trim()
+        return done
 
-        Args:
-            tasks: Either all new or all with a text.
-            rules: The same for all.
-        """
-        table, logits, computed = self._read(tasks)
-        batch = _Batch(tasks, self._watched(rules, logits.shape[1]))
-        while True:
-            noise = torch.from_numpy(batch.uniforms.next()).to(logits.device)
-            chosen = choose(logits, rules.temperature, rules.top_p, noise)
-            chances = logprobs(logits, chosen).cpu().numpy() if self.keep_logprobs else None
-            for at in batch.add(chosen.cpu().numpy(), chances):
-                self._close(batch, at, rules, computed)
-            if not batch.open.any():
-                return [end for end in batch.written if end is not None]
-            if (keep := batch.shrink()) is not None:
-                kept = torch.from_numpy(keep).to(logits.device)
-                table.take(kept)
-                chosen = chosen[kept]
-            logits = table.feed(self.model, chosen[:, None])
+    def _entering(self) -> list[Task]:
+        """Return who enters now: those who need no reading, and the others if they are due."""
+        room = self._limit - self._rows.open
+        entering = []
+        if size := min(room, len(self._unread)):
+            self._held_up += 1
+            working = self._rows.open + min(room, len(self._known))
+            if size * _SHARE >= working or self._held_up > _PATIENCE:
+                entering = [self._unread.popleft() for _ in range(size)]
+                self._held_up = 0
+        more = min(room - len(entering), len(self._known))
+        return entering + [self._known.popleft() for _ in range(more)]
 
-    def _read(self, tasks: Sequence[Task]) -> tuple[Table, torch.Tensor, list[int]]:
-        """Read prompts and texts, each different one once; return the table of all tasks.
+    def _enter(self, tasks: Sequence[Task]) -> None:
+        """Read what is not remembered of some tasks, and give them rows."""
+        spent = self._read(tasks)
+        known = {task.body: self._memory.find(task.body) for task in tasks}
+        rows = [
+            self._rows.put(task, self._number(task.rules), 1 + tokens)
+            for task, tokens in zip(tasks, spent, strict=True)
+        ]
+        self._memory.load(self._table, np.array(rows), [known[task.body] for task in tasks])
 
-        Also the logits after each task's last token, and the tokens that each task, being the
-        first to need them, sent through the model.
-        """
-        prompts = list(dict.fromkeys(task.prompt for task in tasks))
-        firsts: dict[object, int] = {}
-        computed = [0] * len(tasks)
+    def _read(self, tasks: Sequence[Task]) -> list[int]:
+        """Read and remember; return the tokens that each task, the first to need them, cost."""
+        first: dict[Ids, int] = {}
         for i, task in enumerate(tasks):
-            if firsts.setdefault(task.prompt, i) == i:
-                computed[i] += len(task.prompt)
-            if firsts.setdefault((task.prompt, task.text), i) == i:
-                computed[i] += len(task.text)
-        device = self.model.device
-        table = Table(len(prompts), device, self.model.dtype, self.windows)
-        logits = table.feed(self.model, *_padded(prompts, device))
-        place = {prompt: row for row, prompt in enumerate(prompts)}
-        rows = [place[task.prompt] for task in tasks]
-        if tasks[0].text:
-            pairs = list(dict.fromkeys((task.prompt, task.text) for task in tasks))
-            table.take(torch.tensor([place[prompt] for prompt, _ in pairs], device=device))
-            logits = table.feed(self.model, *_padded([text for _, text in pairs], device))
-            where = {pair: row for row, pair in enumerate(pairs)}
-            rows = [where[task.prompt, task.text] for task in tasks]
-        index = torch.tensor(rows, device=device)
-        table.take(index)
-        return table, logits[index], computed
+            first.setdefault(task.body, i)
+        unread = [
+            tasks[i].prompt
+            for body, i in first.items()
+            if len(self._memory.find(body)) < len(tasks[i].prompt)
+        ]
+        # Different texts after one prompt: the prompt is read once, in a pass before theirs.
+        shared = {prompt for prompt, texts in Counter(unread).items() if texts > 1}
+        prompts: dict[Ids, int] = {}
+        for i, task in enumerate(tasks):
+            if task.prompt in shared:
+                prompts.setdefault(task.prompt, i)
+        spent = [0] * len(tasks)
+        for wanted in (prompts, first):
+            found = {sequence: self._memory.find(sequence) for sequence in wanted}
+            missing = [s for s, slots in found.items() if len(slots) < len(s)]
+            known = [found[s] for s in missing]
+            for part, _, _ in read(
+                self._model,
+                self._windows,
+                self._memory,
+                missing,
+                known,
+                self._reading,
+                logits_to_keep=1,
+            ):
+                for i in part:
+                    spent[wanted[missing[i]]] += len(missing[i]) - len(known[i])
+        return spent
 
-    def _watched(self, rules: Rules, size: int) -> NDArray[np.bool_]:
-        """Return the tokens after which a draft may have ended: (vocabulary,)."""
-        watch: NDArray[np.bool_] = np.zeros(size, bool)
-        if rules.strings:
-            watch |= self.decoder.enders(rules.strings, size)
-        watch[list(self.ends)] = True
-        return watch
-
-    def _close(self, batch: _Batch, at: int, rules: Rules, computed: list[int]) -> None:
-        """End the draft in place `at` of the batch, if its last token did end it."""
-        row = int(batch.rows[at])
-        tokens: list[int] = batch.tokens[row, : batch.step].tolist()
-        ended = tokens[-1] in self.ends
-        text = self.decoder.text(tokens[:-1] if ended else tokens)
-        found = ending(text, rules.stop, rules.delimiter)
-        if found is None and ended:
-            found = Ending(text, "stop")
-        if found is None and batch.limits[row] <= batch.step:
-            found = Ending(text, "length")
-        if found is not None:
-            chances = tuple(batch.chances[row, : batch.step].tolist())
-            kept = chances if self.keep_logprobs else None
-            done = Written(found.text, found.finish, batch.step, kept, computed[row])
-            batch.written[row], batch.open[at] = done, False
-
-
-class _Batch:
-    """The drafts of one batch while they are written.
-
-    `rows` numbers the drafts that are still in the table; `open` tells which of those go on.
-    """
-
-    def __init__(self, tasks: Sequence[Task], watch: NDArray[np.bool_]) -> None:
-        self.written: list[Written | None] = [None] * len(tasks)
-        self.limits = np.array([task.limit for task in tasks])
-        self.tokens: NDArray[np.int64] = np.zeros((len(tasks), _COLUMNS), np.int64)
-        self.chances: NDArray[np.float32] = np.zeros((len(tasks), _COLUMNS), np.float32)
-        self.uniforms = Uniforms([task.generator for task in tasks])
-        self.rows = np.arange(len(tasks))
-        self.open: NDArray[np.bool_] = np.ones(len(tasks), bool)
-        self.step = 0
-        self._watch = watch
-
-    def add(
-        self, chosen: NDArray[np.int64], chances: NDArray[np.float32] | None
-    ) -> NDArray[np.int64]:
-        """Note one more token per row; return the places of rows that may have ended by it."""
-        if self.step == self.tokens.shape[1]:
-            self.tokens = np.pad(self.tokens, ((0, 0), (0, self.step)))
-            self.chances = np.pad(self.chances, ((0, 0), (0, self.step)))
-        self.tokens[self.rows, self.step] = chosen
+    def _write(self, rows: Ints, logits: torch.Tensor) -> list[Done]:
+        """Choose a token for each of some rows; return what has ended by it."""
+        state, rule = self._rows, self._rows.rule[rows]
+        chosen = self._choose(logits, rule, state.uniforms.next(rows))
+        wanted = [rules.logprobs or rules.confidence for rules in self._rules]
+        chances = logprobs(logits, chosen).cpu().numpy() if any(wanted) else None
+        tokens = chosen.cpu().numpy()
+        state.note(rows, tokens, chances)
+        count = state.count[rows]
+        refused = np.zeros(len(rows), bool)
         if chances is not None:
-            self.chances[self.rows, self.step] = chances
-        self.step += 1
-        full = self.limits[self.rows] <= self.step
-        return np.flatnonzero(self.open & (self._watch[chosen] | full))
+            refused = (chances < self._floor[rule]) & (count > 1)
+        look = self._watch[rule, tokens] | (count >= state.look[rows]) | refused
+        done, going = [], []
+        for i in np.flatnonzero(look):
+            row = int(rows[i])
+            if (end := self._end(row, logits[i], bool(refused[i]))) is not None:
+                done.append(end)
+                going.append((row, any(step.finish is None for step in end.written)))
+        self._leave(going)
+        return done
 
-    def shrink(self) -> NDArray[np.int64] | None:
-        """Drop the ended rows once they are many; return the places kept, None if none went."""
-        if self.open.sum() > (1 - _SHRINK) * len(self.open):
-            return None
-        keep = np.flatnonzero(self.open)
-        self.rows, self.open = self.rows[keep], self.open[keep]
-        self.uniforms.keep(keep)
-        return keep
+    def _choose(
+        self, logits: torch.Tensor, rule: Ints, noise: NDArray[np.float64]
+    ) -> torch.Tensor:
+        """Choose a token per row, all rows together that are sampled alike."""
+        rules = list(self._rules)
+        alike: dict[tuple[float, float], list[int]] = {}
+        for number in np.unique(rule).tolist():
+            key = (rules[number].temperature, rules[number].top_p)
+            alike.setdefault(key, []).append(number)
+        uniforms = torch.from_numpy(noise).to(logits.device)
+        if len(alike) == 1:
+            return choose(logits, *next(iter(alike)), uniforms)
+        chosen = torch.empty(len(rule), dtype=torch.long, device=logits.device)
+        for (temperature, top_p), numbers in alike.items():
+            at = torch.from_numpy(np.flatnonzero(np.isin(rule, numbers))).to(logits.device)
+            chosen[at] = choose(logits[at], temperature, top_p, uniforms[at])
+        return chosen
 
+    def _end(self, row: int, logits: torch.Tensor, refused: bool) -> Done | None:
+        """Return what came of a row's task, if its last token has ended it."""
+        task, count = self._rows.task(row), int(self._rows.count[row])
+        read, rules = self._rows.read[row], task.rules
+        if rules.alternatives:
+            best, chances = most_probable(logits, rules.alternatives)
+            steps = [
+                self._ends.end(task, [token], [chance])
+                for token, chance in zip(best.tolist(), chances.tolist(), strict=True)
+            ]
+            return Done(task.key, tuple(step for step in steps if step), read, 1)
+        tokens = self._rows.tokens[row, :count].tolist()
+        chances = self._rows.chances[row, :count].tolist()
+        step = self._ends.end(task, tokens[:-1], chances[:-1], cut=True) if refused else None
+        step = step or self._ends.end(task, tokens, chances)
+        return None if step is None else Done(task.key, (step,), read, count)
 
-def _padded(
-    rows: Sequence[tuple[int, ...]], device: torch.device
-) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Return rows of tokens padded on the left, and which are real (None: all)."""
-    width = max(len(row) for row in rows)
-    ids = torch.zeros(len(rows), width, dtype=torch.long)
-    real = torch.zeros(len(rows), width, dtype=torch.bool)
-    for i, row in enumerate(rows):
-        ids[i, width - len(row) :] = torch.tensor(row)
-        real[i, width - len(row) :] = True
-    return ids.to(device), None if bool(real.all()) else real.to(device)
+    def _leave(self, going: Sequence[tuple[int, bool]]) -> None:
+        """Give rows free, and remember those that may be continued."""
+        kept = [row for row, remember in going if remember]
+        if kept and self._memory.budget:
+            lengths = self._table.lengths
+            sequences = [self._rows.sequence(row)[: lengths[row]] for row in kept]
+            self._memory.save(self._table, kept, sequences)
+        for row, _ in going:
+            self._rows.leave(row)
+
+    def _number(self, rules: Rules) -> int:
+        """Return the number of some rules."""
+        if rules not in self._rules:
+            self._rules[rules] = len(self._rules)
+            watch = self._ends.watched(rules)[None]
+            self._watch = np.concatenate([self._watch.reshape(-1, watch.shape[1]), watch])
+            floor = np.log(rules.confidence or 0.0, dtype=np.float32) if rules.confidence else -np.inf
+            self._floor = np.append(self._floor, np.float32(floor))
+        return self._rules[rules]

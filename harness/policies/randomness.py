@@ -30,22 +30,37 @@ def generator(request: Extend, index: int) -> np.random.Generator:
 
 
 class Uniforms:
-    """The uniform numbers of a batch of drafts, token by token."""
+    """The uniform numbers of the rows of a table, each from a generator of its own."""
 
-    def __init__(self, generators: Sequence[np.random.Generator]) -> None:
-        self._generators = list(generators)
-        self._block: NDArray[np.float64] = np.empty((len(generators), 0))
-        self._used = 0
+    def __init__(self) -> None:
+        self._generators: list[np.random.Generator] = []
+        self._blocks: NDArray[np.float64] = np.empty((0, BLOCK))
+        self._used: NDArray[np.int64] = np.empty(0, np.int64)
 
-    def next(self) -> NDArray[np.float64]:
-        """Return the next number of each draft: (drafts,) in [0, 1)."""
-        if self._used == self._block.shape[1]:
-            self._block = np.stack([g.random(BLOCK) for g in self._generators])
-            self._used = 0
-        self._used += 1
-        return self._block[:, self._used - 1]
+    def put(self, row: int, generator: np.random.Generator) -> None:
+        """Let a row, old or next to the last, go on with this generator."""
+        if row == len(self._generators):
+            self._generators.append(generator)
+        self._generators[row] = generator
+        if row >= len(self._used):
+            more = max(row + 1 - len(self._used), len(self._used))
+            self._blocks = np.pad(self._blocks, ((0, more), (0, 0)))
+            self._used = np.pad(self._used, (0, more))
+        self._used[row] = BLOCK
 
-    def keep(self, rows: NDArray[np.int64]) -> None:
-        """Go on with these drafts alone."""
-        self._generators = [self._generators[row] for row in rows]
-        self._block = self._block[rows]
+    def move(self, sources: NDArray[np.int64], targets: NDArray[np.int64], rows: int) -> None:
+        """Copy rows to the places of others, and go on with the first `rows`."""
+        for source, target in zip(sources.tolist(), targets.tolist(), strict=True):
+            self._generators[target] = self._generators[source]
+        del self._generators[rows:]
+        self._blocks[targets] = self._blocks[sources]
+        self._used[targets] = self._used[sources]
+
+    def next(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the next number of each of these rows: (rows,) in [0, 1)."""
+        for row in rows[self._used[rows] == BLOCK].tolist():
+            self._generators[row].random(out=self._blocks[row])
+            self._used[row] = 0
+        found = self._blocks[rows, self._used[rows]]
+        self._used[rows] += 1
+        return found

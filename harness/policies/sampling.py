@@ -44,6 +44,15 @@ def logprobs(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
     return logits.float().log_softmax(-1).gather(1, tokens[:, None])[:, 0]
 
 
+def most_probable(logits: torch.Tensor, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the most probable tokens of one row and their log-probabilities: (size,) each.
+
+    The most probable first (ties: the lower token); fewer only if the vocabulary is smaller.
+    """
+    order = logits.sort(descending=True, stable=True).indices[:size]
+    return order, logits.float().log_softmax(-1)[order]
+
+
 def _invert(
     logits: torch.Tensor, temperature: float, top_p: float, uniforms: torch.Tensor
 ) -> torch.Tensor:

@@ -28,20 +28,31 @@ class Ending:
     finish: Finish | None
 
 
-def ending(text: str, stops: tuple[str, ...], delimiter: str | None) -> Ending | None:
-    """Return the end of `text` at the string that is complete first, None if there is none.
+def ending(
+    text: str, stops: tuple[str, ...], delimiters: tuple[str, ...], before: str = ""
+) -> Ending | None:
+    """Return the end of a step at the string that is complete first, None if there is none.
 
     A stop string is cut off, a delimiter stays. Of two strings that end together the stop string
-    counts, and of two stop strings the longer.
+    counts, and of two stop strings the longer. A stop string may begin in earlier steps, `before`,
+    and what of it is there stays there; a delimiter lies within its step.
     """
     ends: list[tuple[int, int, Ending]] = []
     for stop in stops:
-        if (at := text.find(stop)) >= 0:
-            ends.append((at + len(stop), at, Ending(text[:at], "stop")))
-    if delimiter is not None and (at := text.find(delimiter)) >= 0:
-        end = at + len(delimiter)
-        ends.append((end, end, Ending(text[:end], None)))
+        head = before[max(0, len(before) + 1 - len(stop)) :]
+        if (at := (head + text).find(stop)) >= 0:
+            at -= len(head)
+            ends.append((at + len(stop), at, Ending(text[: max(0, at)], "stop")))
+    for delimiter in delimiters:
+        if (at := text.find(delimiter)) >= 0:
+            end = at + len(delimiter)
+            ends.append((end, end, Ending(text[:end], None)))
     return min(ends, key=lambda item: item[:2])[2] if ends else None
+
+
+def whole(text: str) -> bool:
+    """Return whether no character is cut in its middle at the end."""
+    return not text.endswith(_PARTIAL)
 
 
 class Decoder:
