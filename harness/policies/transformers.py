@@ -170,6 +170,4 @@ class TransformersPolicy:
         loaded = self._open
         reading = _READING.get(self._device.type, _READING["other"])
         memory = Memory(self._cache)
-        return Writer(
-            loaded.model, loaded.ends, loaded.windows, self.unit_rows, memory, reading
-        )
+        return Writer(loaded.model, loaded.ends, loaded.windows, self.unit_rows, memory, reading)

@@ -183,7 +183,7 @@ def _plans(
 ) -> Iterator[SearchPlan]:
     method = spec.method
     if not alone or not method.pooled:
-        for ability in sorted(method.abilities - policy.abilities):
+        for ability in sorted(spec.abilities - policy.abilities):
             raise ConfigError(
                 f"method {method.name} needs a policy that can {_NEEDS[ability]}; "
                 f"{policy.spec.name} ({policy.spec.adapter}) cannot: leave the method out or "
@@ -199,6 +199,7 @@ def _plans(
     for prm in prms if method.needs_prm else (None,):
         _check_prm(spec, prm)
         for n in budgets:
+            spec.check(n, prm.semantics if prm else None)
             yield _plan(sweep, task, policy, prm, spec, n, alone=alone)
 
 
