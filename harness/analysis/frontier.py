@@ -212,8 +212,8 @@ def _pareto(tracks: Sequence[Track]) -> list[Bools]:
 def _moved(track: Track, drawn: Resamples) -> tuple[Floats, Floats]:
     """Return (S, K) mean costs and accuracies in every resample."""
     if track.spread is not None and drawn.replicas is not None:
-        return drawn.means(track.cost), drawn.replicated_means(track.spread)
-    return drawn.means(track.cost), drawn.means(track.value)
+        return drawn.known_means(track.cost), drawn.replicated_means(track.spread)
+    return drawn.known_means(track.cost), drawn.means(track.value)
 
 
 def _band(track: Track, values: Floats) -> tuple[Floats, Floats]:

@@ -24,7 +24,7 @@ _SAME = 1e-9
 
 @dataclass(frozen=True)
 class Track:
-    """One curve on the panel's axis and problems, by rising cost; nothing is unknown."""
+    """One curve on the panel's axis and problems, by rising cost."""
 
     curve: Curve
     budgets: tuple[int, ...]
@@ -32,7 +32,7 @@ class Track:
     value: Floats
     """(P, K)"""
     cost: Floats
-    """(P, K)"""
+    """(P, K); NaN where a latency was not measured."""
     spread: Floats | None
     """(R, P, K), where the curve has replicas and all are known."""
 
@@ -43,8 +43,8 @@ class Track:
 
     @property
     def costs(self) -> Floats:
-        """(K,) mean costs."""
-        return np.asarray(self.cost.mean(axis=0), np.float64)
+        """(K,) mean costs, of the problems on which they are known."""
+        return np.asarray(np.nanmean(self.cost, axis=0), np.float64)
 
     @property
     def range(self) -> tuple[float, float]:
@@ -70,7 +70,9 @@ class Track:
         if n < 2:
             return np.broadcast_to(here, (n, len(costs))).copy()
         value = (self.value.sum(axis=0) - self.value) / (n - 1)
-        cost = (self.cost.sum(axis=0) - self.cost) / (n - 1)
+        known = ~np.isnan(self.cost)
+        count = known.sum(axis=0) - known
+        cost = (np.nansum(self.cost, axis=0) - np.where(known, self.cost, 0.0)) / count
         without = _read(cost, value, costs)
         without[:, ~self.covers(costs)] = np.nan
         return np.asarray(here + (n - 1) * (without.mean(axis=0) - without), np.float64)
@@ -105,8 +107,9 @@ def panel(group: Group, axis: Axis) -> Panel:
     """Bring the curves of a group onto one axis.
 
     A curve without this axis, or without one graded problem, is left out; a budget of which the
-    cost is unknown on some problem too. A problem is kept if every remaining curve knows it at
-    every remaining budget.
+    cost is unknown on some problem too. Latency alone is measured on a part of the problems, drawn
+    at random: two of them are enough, and their mean stands for all. A problem is kept if the
+    answer of every remaining curve to it is graded at every remaining budget.
     """
     curves = [c for c in group.curves if axis in c.costs and not np.isnan(c.values).all()]
     asked = max((len(curve.problems) for curve in group.curves), default=0)
@@ -153,8 +156,11 @@ def _track(
     cost = curve.costs[axis][rows]
     if not len(rows):
         return None
-    means = cost.mean(axis=0)
-    known = [c for c in columns if np.isfinite(means[c]) and means[c] > 0]
+    measured = (~np.isnan(cost)).sum(axis=0)
+    needed = min(2, len(rows)) if axis == "latency_seconds" else len(rows)
+    total = np.nansum(cost, axis=0)
+    means = np.divide(total, measured, out=np.zeros(len(total)), where=measured >= needed)
+    known = [c for c in columns if means[c] > 0]
     known.sort(key=lambda c: (means[c], curve.budgets[c]))
     kept = [
         c

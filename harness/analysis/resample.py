@@ -48,6 +48,19 @@ class Resamples:
         """Return (S, K) means over problems of (P, K) values, none of them NaN."""
         return np.asarray(self.problems @ values / values.shape[0], np.float64)
 
+    def known_means(self, values: Floats) -> Floats:
+        """Return (S, K) means of (P, K) values over the problems of which they are known.
+
+        A resample that holds none of these has the plain mean.
+        """
+        known = ~np.isnan(values)
+        if known.all():
+            return self.means(values)
+        total = self.problems @ np.where(known, values, 0.0)
+        count = self.problems @ known.astype(float)
+        plain = np.broadcast_to(np.nanmean(values, axis=0), total.shape).copy()
+        return np.divide(total, count, out=plain, where=count > 0)
+
     def replicated_means(self, spread: Floats) -> Floats:
         """Return (S, K) means of (R, P, K) values over problems and replicas."""
         if self.replicas is None:

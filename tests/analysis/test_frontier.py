@@ -157,6 +157,21 @@ def test_unknown_costs_and_equal_costs() -> None:
     assert panel(group, "flops").tracks == ()
 
 
+def test_latency_is_the_mean_of_the_problems_it_was_measured_on() -> None:
+    values = answers({"a": [0.4, 0.5, 0.6], "b": [0.3, 0.5, 0.7]}, 40, 1)
+    cost = np.full((40, 3), math.nan)
+    cost[::4] = np.arange(10)[:, None] + np.array([10.0, 20, 40])
+    part = [curve(name, v, cost, axes=["latency_seconds", "flops"]) for name, v in values.items()]
+    (group,) = groups(part)
+    assert frontier(group, "flops") is None
+    found = frontier(group, "latency_seconds")
+    assert found is not None and len(found.panel.problems) == 40
+    assert found.lines[0].costs.tolist() == [14.5, 24.5, 44.5]
+    gap = found.panel.tracks[0].influence(np.array([24.5]))
+    assert gap.mean() == pytest.approx(values["a"][:, 1].mean())
+    assert not np.isnan([line.low for line in found.lines]).any()
+
+
 def test_groups_keep_methods_without_prm_beside_each_prm() -> None:
     value = np.zeros((3, 1))
     curves = [

@@ -155,7 +155,7 @@ def test_the_published_numbers() -> None:
     assert power.smallest_for(2421) == pytest.approx(0.018, abs=1e-5)
     assert power.of(power.smallest) == pytest.approx(0.80, abs=1e-9)
     assert power.sentence() == (
-        "500 problems can separate differences above 3.9 points "
+        "500 problems can separate differences above 4.0 points "
         "(80 % power, two-sided 5 %, one comparison, 10.0 % discordant)."
     )
 
