@@ -59,7 +59,8 @@ class Resamples:
         total = self.problems @ np.where(known, values, 0.0)
         count = self.problems @ known.astype(float)
         plain = np.broadcast_to(np.nanmean(values, axis=0), total.shape).copy()
-        return np.divide(total, count, out=plain, where=count > 0)
+        np.divide(total, count, out=plain, where=count > 0)
+        return plain
 
     def replicated_means(self, spread: Floats) -> Floats:
         """Return (S, K) means of (R, P, K) values over problems and replicas."""
