@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from harness.analysis.curve import Axis, Curve
 from harness.prms.aggregate import vote_weight
 from harness.runner.arrays import Floats, PoolArrays, ScoreArrays, load_pool, load_scores
 from harness.runner.first_error import first_error_rows
@@ -34,6 +35,8 @@ class Results:
     rows: tuple[ResultRow, ...]
     duels: tuple[Duel, ...]
     """Every PRM's choice against the majority vote, paired, at the largest budget."""
+    curves: tuple[Curve, ...] = ()
+    """Accuracy and cost per problem of every method that answers, by its declared aggregation."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,13 @@ class _Curve:
     values: Floats
     """(P, B)"""
     cost: _Cost
+
+    def per_problem(self, problems: Sequence[str], budgets: Sequence[int]) -> Curve:
+        """Return it as the analysis of costs reads it."""
+        row = self.row
+        place = (row.task, row.policy or "", row.prm, row.method, row.aggregation)
+        costs = self.cost.per_problem(budgets)
+        return Curve(*place, tuple(problems), tuple(budgets), self.values, costs)
 
 
 def evaluate(run: RunFolder) -> Results:
@@ -57,12 +67,15 @@ def evaluate(run: RunFolder) -> Results:
     methods = [name for name in METHODS if name in asked]
     rows: list[ResultRow] = []
     duels: list[Duel] = []
+    answering: list[Curve] = []
     for entry in sweep.pools:
         if entry.kind == "steps":
             continue
         pool = load_pool(run, entry)
         if entry.greedy:
-            rows.extend(_rows(_greedy(sweep, pool), [1]))
+            greedy = _greedy(sweep, pool)
+            rows.extend(_rows(greedy, [1]))
+            answering.extend(_answering([greedy], pool, [1]))
             continue
         scored = [
             load_scores(run, sweep, found, pool)
@@ -73,10 +86,21 @@ def evaluate(run: RunFolder) -> Results:
         curves = list(_curves(sweep, pool, scored, budgets, methods))
         rows.extend(row for curve in curves for row in _rows(curve, budgets))
         duels.extend(_duels(curves, budgets[-1]))
+        answering.extend(_answering(curves, pool, budgets))
     if "first_error" in methods:
         rows.extend(first_error_rows(run, sweep))
     searched, _ = search_rows(run, sweep)
-    return Results((*rows, *searched), tuple(duels))
+    return Results((*rows, *searched), tuple(duels), tuple(answering))
+
+
+def _answering(
+    curves: Sequence[_Curve], pool: PoolArrays, budgets: Sequence[int]
+) -> Iterator[Curve]:
+    """Yield the curves that a report compares by cost: no ceiling, and no other aggregation."""
+    names = [problem.id for problem in pool.problems]
+    for curve in curves:
+        if curve.row.headline and curve.row.metric == "accuracy":
+            yield curve.per_problem(names, budgets)
 
 
 def budgets_of(sweep: SweepFile, samples: int) -> list[int]:
@@ -128,6 +152,18 @@ class _Cost:
             seconds_kind=None if seconds is None else "throughput",
             executions=budget if self.code and row.method in _VOTES else 0,
         )
+
+    def per_problem(self, budgets: Sequence[int]) -> dict[Axis, Floats]:
+        """Return the (P, B) costs of each axis of which anything is known."""
+        share = np.array(budgets) / self.samples
+        policy, prm = (one[:, None] * share for one in (self.policy_tokens, self.prm_tokens))
+        costs: dict[Axis, Floats] = {
+            "policy_tokens": policy,
+            "total_tokens": policy + prm,
+            "flops": self.flops[:, None] * share + self.fixed_flops[:, None],
+            "throughput_seconds": self.seconds[:, None] * share,
+        }
+        return {axis: cost for axis, cost in costs.items() if not np.isnan(cost).all()}
 
 
 def _mean(values: Floats) -> float | None:

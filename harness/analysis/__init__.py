@@ -1,0 +1,32 @@
+"""Accuracy against cost: what the curves of a run say, whatever run it is. Pure functions.
+
+curve       the record: accuracy and cost of one way of answering as its budget grows
+panel       curves on one axis and the same problems, read at equal cost
+frontier    bands, Pareto frontier, tests at equal cost, who wins where, areas, gains
+claims      published claims: supported, contradicted or not separable
+power       what so many problems could have seen
+"""
+
+from harness.analysis.claims import CLAIMS, Claim, Finding, check
+from harness.analysis.curve import AXES, Axis, Curve, Group, groups
+from harness.analysis.frontier import Frontier, Gain, Line, Win, frontier, pareto
+from harness.analysis.power import Power
+
+__all__ = [
+    "AXES",
+    "CLAIMS",
+    "Axis",
+    "Claim",
+    "Curve",
+    "Finding",
+    "Frontier",
+    "Gain",
+    "Group",
+    "Line",
+    "Power",
+    "Win",
+    "check",
+    "frontier",
+    "groups",
+    "pareto",
+]
