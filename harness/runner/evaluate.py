@@ -15,6 +15,7 @@ import numpy as np
 from harness.analysis.curve import Axis, Curve
 from harness.prms.aggregate import vote_weight
 from harness.runner.arrays import Floats, PoolArrays, ScoreArrays, load_pool, load_scores
+from harness.runner.curves import all_curves
 from harness.runner.first_error import first_error_rows
 from harness.runner.outcomes import search_rows
 from harness.search.methods import METHODS, parse_method
@@ -89,8 +90,8 @@ def evaluate(run: RunFolder) -> Results:
         answering.extend(_answering(curves, pool, budgets))
     if "first_error" in methods:
         rows.extend(first_error_rows(run, sweep))
-    searched, _ = search_rows(run, sweep)
-    return Results((*rows, *searched), tuple(duels), tuple(answering))
+    searched, searches = search_rows(run, sweep)
+    return Results((*rows, *searched), tuple(duels), all_curves(answering, searches))
 
 
 def _answering(

@@ -97,6 +97,7 @@ def load_curve(run: RunFolder, entry: SearchEntry, seed: int) -> SearchCurve:
                 correct[replica, column, place] = standing.correct
                 for name, value in _costs(standing).items():
                     usage[name][replica, column, place] = value
+    _drop_partial(correct, usage, attempts, [problem.id for problem in problems])
     if not entry.alone:
         usage["seconds_per_problem"] = _throughput(sum(u.seconds for u in units), usage)
     found = [one for attempt in attempts.values() for one in attempt.found]
@@ -109,6 +110,24 @@ def load_curve(run: RunFolder, entry: SearchEntry, seed: int) -> SearchCurve:
         sum(grade.verdict == "ungraded" for own in grades.values() for grade in own),
         sum(one.draft.finish == "length" for one in found) / len(found) if found else None,
     )
+
+
+def _drop_partial(
+    correct: Floats,
+    usage: Mapping[str, Floats],
+    attempts: Mapping[tuple[str, int], Attempt],
+    problems: Sequence[str],
+) -> None:
+    """Leave out budgets at which some searches had no candidate yet, though they had later: a mean
+    over the quick ones would be a mean over the easy ones."""
+    for replica in range(correct.shape[0]):
+        for column, problem in enumerate(problems):
+            if attempts[problem, replica].failure:
+                continue
+            early = np.isnan(usage["policy_tokens"][replica, column])
+            correct[:, :, early] = np.nan
+            for values in usage.values():
+                values[:, :, early] = np.nan
 
 
 _COSTS = (
@@ -150,7 +169,7 @@ def _throughput(seconds: float, usage: Mapping[str, Floats]) -> Floats:
 
 def budgets_of(entry: SearchEntry) -> tuple[int, ...]:
     """Return the budgets at which a search can be looked at."""
-    if entry.alone or entry.curve == "runs":
+    if entry.curve == "runs" or (entry.alone and entry.curve == "groups"):
         return (entry.n,)
     return tuple(sorted({*(2**i for i in range(entry.n.bit_length()) if 2**i <= entry.n), entry.n}))
 
@@ -164,19 +183,18 @@ def stand(
 ) -> Standing:
     """Return where an attempt stands at a budget of candidates."""
     code = entry.kind.startswith("code")
-    if entry.alone:
-        return Standing(math.nan, 1.0, attempt.usage, 0.0)
     if entry.curve == "groups" and budget < entry.n:
         return _part(entry, attempt, grades, budget, rng)
     mark = None
     if entry.curve == "anytime" and budget < entry.n:
         mark = next((m for m in reversed(attempt.marks) if m.found <= budget), None)
-        if mark is None:
-            first = attempt.marks[0].usage if attempt.marks else attempt.usage
-            return Standing(0.0, 1.0, first, 0.0)
+        if mark is None and attempt.marks:
+            return Standing(math.nan, math.nan, attempt.usage, 0.0)
     last = mark or (attempt.marks[-1] if attempt.marks else None)
     if last is None:
         return Standing(0.0, 1.0, attempt.usage, 0.0)
+    if entry.alone:
+        return Standing(math.nan, 1.0, mark.usage if mark else attempt.usage, 0.0)
     ballot = last.ballot or tuple((i, attempt.found[i].weight) for i in range(last.found))
     value = elect(ballot, grades, attempt.choice)
     runs = len(ballot) if code and attempt.choice != "best" else 0
@@ -259,17 +277,19 @@ def _rows(sweep: SweepFile, curve: SearchCurve) -> Iterator[ResultRow]:
     for place, budget in enumerate(curve.budgets):
         row = _row(sweep, curve, budget)
         correct = curve.correct[:, :, place]
+        if np.isnan(curve.usage["policy_tokens"][:, :, place]).all():
+            continue
         costs = {name: _mean(values[:, :, place]) for name, values in curve.usage.items()}
         row = replace(row, **{**costs, "executions": round(costs["executions"] or 0)})  # type: ignore[arg-type]
         if entry.alone:
             seconds = curve.usage["seconds_per_problem"][0, :, place]
             yield _with(row, mean_seconds(seconds))
             continue
-        per_problem = _over_replicas(correct)
+        per_problem = over_replicas(correct)
         yield _with(row, estimate(per_problem))
 
 
-def _over_replicas(values: Floats) -> Floats:
+def over_replicas(values: Floats) -> Floats:
     """Return the mean over replicas, (P,), of those that are known."""
     known = ~np.isnan(values)
     count = known.sum(axis=0)
