@@ -2,7 +2,8 @@
 
 Each is a process of its own (`benchmarks.systems`) with the same number of workers; they take turns
 in every round, and the median of the rounds counts, so that a busy machine changes the times more
-than the ratios. A peer that is not installed, or data that are not there, leave their ratios out.
+than the ratios. Names of parts (``functions``, ``canonical`` …) run only these. A peer that is not
+installed, or data that are not there, leave their ratios out.
 """
 
 from __future__ import annotations
@@ -96,9 +97,10 @@ class System:
         if not said:
             sys.exit(f"{self.name}, {order}: {self.complaint()}")
         seconds, passed = float(said[0]), int(said[1])
-        # evalplus 0.3.1 fails every answer to HumanEval/32.
-        lost = int(self.name == "evalplus" and count == CANONICAL)
-        assert passed == count - lost, f"{self.name}, {order}: {passed} of {count} passed"
+        # evalplus 0.3.1 fails every answer to HumanEval/32, and on a busy machine others: its
+        # limits are by the clock.
+        allowed = 8 if self.name == "evalplus" and count == CANONICAL else 0
+        assert passed >= count - allowed, f"{self.name}, {order}: {passed} of {count} passed"
         return seconds
 
     def complaint(self) -> str:
@@ -170,13 +172,14 @@ def _ratio(order: str, name: str, ratio: float) -> str:
 
 
 def main() -> None:
-    workers = int(sys.argv[1]) if sys.argv[1:] else cores()
-    names = present()
+    orders = [order for order in WHO if order in sys.argv[1:] or not sys.argv[1:]]
+    workers = cores()
+    names = [name for name in present() if any(name in WHO[order] for order in orders)]
     with tempfile.TemporaryDirectory() as cache, ExitStack() as stack:
         systems = {name: stack.enter_context(System(name, workers, cache)) for name in names}
-        for order, who in WHO.items():
+        for order in orders:
             if HUMANEVAL.exists() or order not in ("canonical", "command"):
-                own = [systems[name] for name in who if name in systems]
+                own = [systems[name] for name in WHO[order] if name in systems]
                 show(order, measure(order, own), workers)
 
 
