@@ -4,18 +4,28 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+TOOLS := $(VENV)/.ready-tools
+PEERS := $(VENV)/peers
 
 .PHONY: setup benchmark test lint bench clean
 
-benchmark: setup ## the main job: real small models, all PRMs and methods, a table and a page
+benchmark: $(READY) ## the main job: real small models, all PRMs and methods, a table and a page
 	$(BIN)/run-benchmark run embedded
 
-setup: $(READY) ## make the environment
+setup: $(TOOLS) ## make the whole environment: tools, and evalplus to compare with
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet $(PIP_ARGS) -c constraints.txt -e '.[hf,dev]'
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) -c constraints.txt -e '.[hf]'
+	touch $@
+
+$(TOOLS): $(READY)
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) -c constraints.txt -e '.[hf,dev,code]'
+	touch $@
+
+$(PEERS): $(TOOLS) # LiveCodeBench's runner; on its own, as it wants other versions than we do
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --no-deps --upgrade --target $@ nvidia-livecodebench==26.3
 	touch $@
 
 test: setup ## everything, the slow tests too
@@ -27,7 +37,7 @@ lint: setup ## formatting, style, types, direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup ## speed and memory, as ratios in one run
+bench: $(PEERS) ## speed and memory, as ratios in one run
 	$(BIN)/python -m benchmarks
 
 clean: ## remove the environment and the runs

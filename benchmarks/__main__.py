@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-ALL = ("startup", "store", "estimators", "sandbox", "policy", "prm", "embedded")
+ALL = ("startup", "store", "estimators", "sandbox", "graders", "policy", "prm", "embedded")
 
 
 def main() -> None:

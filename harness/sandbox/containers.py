@@ -45,6 +45,9 @@ def command(engine: str, name: str, image: str = IMAGE) -> list[str]:
         f"--tmpfs=/tmp:rw,noexec,nosuid,nodev,size={plan.SCRATCH},mode=1777",
         "--workdir=/tmp",
         "--ulimit=core=0",
+        # Engines ask for more than the machine may give, and then nothing starts.
+        "--ulimit=nofile=256",
+        "--ulimit=nproc=4096",  # of the user on the whole machine; the container has its own above
         *(f"--env={key}={value}" for key, value in plan.ENVIRONMENT.items()),
         "--entrypoint=python3",
         image,

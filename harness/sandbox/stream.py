@@ -14,6 +14,7 @@ import marshal
 import os
 import struct
 import subprocess
+import tempfile
 import time
 from typing import Any
 
@@ -27,6 +28,8 @@ from harness.sandbox.worker import GRACE_SECONDS, START_SECONDS, Event, Gone, Re
 
 _LENGTH = struct.Struct("<Q")
 _numbers = itertools.count()
+COMPLAINT = 500
+"""Bytes of a command's standard error that are worth showing."""
 BOOT = """
 import importlib.abc, importlib.util, marshal, os, sys
 def take(size):
@@ -79,15 +82,18 @@ class StreamWorker:
         self._held = Held()
         self._ready = False
         self._received = bytearray()
+        # What the engine complains of; the code under test has no way to write there.
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the worker
         try:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
+                stderr=self._errors,
                 process_group=0,  # Ctrl-C is for the parent, which then ends its workers
             )
         except OSError as error:
+            self._errors.close()
             raise InfrastructureError(f"cannot start {command[0]}: {error}") from error
         self._send(marshal.dumps(sources(), 2))
         self._send(plan.marshalled_setup(preload, isolated, filtered=True))
@@ -118,7 +124,7 @@ class StreamWorker:
         """Read some of what the worker said; an event once it is whole."""
         chunk = os.read(self.fileno(), 2**20)
         if not chunk:
-            return Gone("the container ended")
+            return Gone(f"the container ended{self._complaint()}")
         self._received += chunk
         if not self._ready:
             return self._hear_ready()
@@ -148,6 +154,13 @@ class StreamWorker:
             return Gone("the container spoke out of turn")
         self._ready, self.deadline = True, float("inf")
         return Ready(self._layers, python)
+
+    def _complaint(self) -> str:
+        """Return the last line that the command wrote on standard error, if any."""
+        size = os.fstat(self._errors.fileno()).st_size
+        tail = os.pread(self._errors.fileno(), COMPLAINT, max(0, size - COMPLAINT))
+        lines = tail.decode("utf-8", "replace").strip().splitlines()
+        return f": {lines[-1]}" if lines else ""
 
     def _parts(self, count: int) -> list[bytes] | None:
         """Return so many messages once they are all there; too few if one is impossibly long."""
@@ -179,6 +192,7 @@ class StreamWorker:
                 subprocess.run(self._kill, capture_output=True, timeout=30, check=False)
             self._process.kill()
             self._process.wait()
+        self._errors.close()
 
 
 def name() -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.errors import InfrastructureError
 from harness.sandbox import plan, stream, values
 from harness.sandbox.containers import ENGINES, command, probe
 from harness.sandbox.inside.scratch import Scratch
@@ -78,6 +79,17 @@ def test_a_stream_that_ends_is_tried_again(pool: Pool) -> None:
     for pid in pool.pids:
         os.kill(pid, signal.SIGKILL)
     assert [e.stdout for e in pool.run([Program("print(2)", b"")] * 4)] == [b"2\n"] * 4
+
+
+def test_an_engine_that_starts_nothing_is_quoted() -> None:
+    def broken(preload: plan.Preload) -> StreamWorker:
+        return StreamWorker(preload, ["sh", "-c", "echo no such image >&2; exit 1"], (), [])
+
+    with (
+        Pool("broken", broken, 1) as pool,
+        pytest.raises(InfrastructureError, match="the container ended: no such image"),
+    ):
+        list(pool.run([Program("print(1)", b"")]))
 
 
 def test_a_machines_own_tmp_is_never_emptied() -> None:

@@ -1,0 +1,121 @@
+"""Hostile code in real containers of podman, on an image made of this machine's own Python.
+
+Nothing is pulled: no registry is needed. Without podman, or where it cannot start a container,
+these tests are skipped and say why.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import platform
+import re
+import subprocess
+import sysconfig
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.errors import InfrastructureError
+from harness.sandbox import plan, values
+from harness.sandbox.containers import open_pool, probe
+from harness.sandbox.job import Calls, Execution, Inputs, Program
+from harness.sandbox.pool import Pool
+from tests.sandbox.attacks import ATTACKS, HONEST, Attack
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not probe("podman").works or platform.machine() != "x86_64", reason=probe("podman").why
+    ),
+]
+INPUTS = Inputs(((1,), (2,), (3,)), "tens")
+RIGHT = [values.encode(10), values.encode(20), values.encode(30)]
+
+
+def libraries(files: list[str]) -> set[str]:
+    """The shared libraries that these files load, as the dynamic linker finds them."""
+    said = subprocess.run(["ldd", *files], capture_output=True, text=True, check=False).stdout
+    return set(re.findall(r"(/\S+) \(0x", said))
+
+
+def archive() -> bytes:
+    """A root file system with this interpreter, its standard library and what they load."""
+    library = sysconfig.get_path("stdlib")
+    python = plan.interpreter()
+    modules = [str(path) for path in Path(library, "lib-dynload").glob("*.so")]
+    skipped = ("site-packages", "dist-packages", "test", "idlelib", "tkinter", "ensurepip")
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", dereference=True) as tar:
+        for path in (python, *sorted(libraries([python, *modules]))):
+            tar.add(path)
+        tar.add(library, filter=lambda m: None if m.name.rpartition("/")[2] in skipped else m)
+        if python != "/usr/bin/python3":
+            link = tarfile.TarInfo("usr/bin/python3")
+            link.type, link.linkname = tarfile.SYMTYPE, python
+            tar.addfile(link)
+        for name in ("tmp", "proc", "sys", "dev", "run", "etc"):
+            folder = tarfile.TarInfo(name)
+            folder.type, folder.mode = tarfile.DIRTYPE, 0o755
+            tar.addfile(folder)
+    return packed.getvalue()
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Pool]:
+    image = f"localhost/prm-harness-test-{os.getpid()}"
+    made = subprocess.run(["podman", "import", "-", image], input=archive(), capture_output=True)
+    if made.returncode:
+        pytest.skip(f"podman import: {made.stderr.decode()[-300:]}")
+    try:
+        with open_pool("podman", 1, image) as pool:
+            try:
+                list(pool.run([Program("print(1)", b"")]))
+            except InfrastructureError as error:
+                tried = ["podman", "run", "--rm", "--network=none", image, "python3", "-c", ""]
+                said = subprocess.run(tried, capture_output=True, text=True).stderr.strip()
+                if not said:
+                    raise
+                pytest.skip(f"podman starts no container here: {error}; {said[-300:]}")
+            yield pool
+    finally:
+        subprocess.run(["podman", "rmi", "--force", image], capture_output=True, check=False)
+
+
+def right(execution: Execution) -> bool:
+    return execution.end == "finished" and [r.data for r in execution.returned] == RIGHT
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda a: a.property.replace(" ", "_"))
+def test_contained_in_a_container(pool: Pool, attack: Attack) -> None:
+    job = Calls(attack.code, "f", INPUTS, attack.limits)
+    found, after = pool.run([job, Calls(HONEST, "f", INPUTS)])
+    assert found.end in attack.ends, found
+    assert right(after), after
+    assert attack.may_answer or not right(found)
+    if attack.property.endswith("is refused"):
+        assert {r.kind for r in found.returned} == {"raised"}, found
+
+
+def test_a_container_is_as_tight_as_it_says(pool: Pool) -> None:
+    code = (
+        "import os\nprint(os.getuid(), len(os.listdir('/sys/class/net')) if os.path.isdir("
+        "'/sys/class/net') else 1)\n"
+        "try: open('/x', 'w')\nexcept OSError as e: print(e.errno)\n"
+    )
+    (found,) = pool.run([Program(code, b"")])
+    assert found.stdout == b"65534 1\n30\n", found
+    assert pool.describe()["python"] == platform.python_version()
+
+
+def test_containers_are_gone_when_the_pool_is_closed(pool: Pool) -> None:
+    def running() -> str:
+        command = ["podman", "ps", "--quiet", "--filter", f"name=prm-sandbox-{os.getpid()}-"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    list(pool.run([Program("print(1)", b"")]))
+    assert running()
+    pool.close()
+    assert not running()
