@@ -168,9 +168,7 @@ class Writer:
         self._leave(going)
         return done
 
-    def _choose(
-        self, logits: torch.Tensor, rule: Ints, noise: NDArray[np.float64]
-    ) -> torch.Tensor:
+    def _choose(self, logits: torch.Tensor, rule: Ints, noise: NDArray[np.float64]) -> torch.Tensor:
         """Choose a token per row, all rows together that are sampled alike."""
         rules = list(self._rules)
         alike: dict[tuple[float, float], list[int]] = {}
@@ -219,6 +217,8 @@ class Writer:
             self._rules[rules] = len(self._rules)
             watch = self._ends.watched(rules)[None]
             self._watch = np.concatenate([self._watch.reshape(-1, watch.shape[1]), watch])
-            floor = np.log(rules.confidence or 0.0, dtype=np.float32) if rules.confidence else -np.inf
+            floor = (
+                np.log(rules.confidence or 0.0, dtype=np.float32) if rules.confidence else -np.inf
+            )
             self._floor = np.append(self._floor, np.float32(floor))
         return self._rules[rules]

@@ -47,8 +47,7 @@ class Ends:
         if found is None and task.limit <= size:
             found = Ending(text, "length")
         if found is None and (
-            rules.alternatives
-            or ((cut or (rules.tokens and rules.tokens <= size)) and whole(text))
+            rules.alternatives or ((cut or (rules.tokens and rules.tokens <= size)) and whole(text))
         ):
             found = Ending(text, None)
         if found is None:

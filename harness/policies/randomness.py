@@ -9,7 +9,6 @@ draft does not meet the numbers of its beginning again.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
