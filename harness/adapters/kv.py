@@ -54,10 +54,14 @@ class TableLayer(DynamicLayer):  # type: ignore[misc]  # the library has no type
     def make(self, key: torch.Tensor, value: torch.Tensor) -> None:
         """Make room for keys and values like these: (…, key heads, width)."""
         self.dtype, self.device = key.dtype, key.device
-        # Zeros, because padding may be multiplied (by 0), and what memory held before may be NaN.
+        # Zeros, because padding is multiplied (by 0), and what memory held before may be NaN.
         self.keys = key.new_zeros(*self._room.capacity, *key.shape[-2:])
         self.values = value.new_zeros(*self._room.capacity, *value.shape[-2:])
         self.is_initialized = True
+
+    def grow(self) -> None:
+        """Make more room for what is there."""
+        self.keys, self.values = (_grown(t, self._room.capacity) for t in (self.keys, self.values))
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any
@@ -199,10 +203,7 @@ class Table:
             width = max(columns + BLOCK, columns * 5 // 4)
         self._room.capacity = (rows, width)
         for layer in self._cache.layers:
-            old = layer.keys, layer.values
-            layer.make(*old)
-            for new, known in zip((layer.keys, layer.values), old, strict=True):
-                new[: known.shape[0], : known.shape[1]] = known
+            layer.grow()
 
 
 def grouped_attention(
@@ -227,10 +228,27 @@ def grouped_attention(
         )
         return done
     grouped = query.reshape(rows, key_heads, heads // key_heads, width)
+    if key_heads == 1 and query.device.type == "cpu" and query.dtype == torch.float32:
+        # Two small matrix products for each row spread better over processors than the kernel for
+        # long sequences: a tenth more tokens per second of the embedded policy at 512 rows.
+        scale = width**-0.5 if scaling is None else scaling
+        bias = query.new_zeros(()) if attention_mask is None else attention_mask[:, 0]
+        scores = torch.baddbmm(bias, grouped[:, 0], key[:, 0].transpose(1, 2), alpha=scale)
+        out = torch.bmm(scores.softmax(-1), value[:, 0])
+        return out.reshape(rows, 1, heads, value.shape[3]), None
     out = torch.nn.functional.scaled_dot_product_attention(
         grouped, key, value, attn_mask=attention_mask, scale=scaling
     )
     return out.reshape(rows, 1, heads, value.shape[3]), None
+
+
+def _grown(old: torch.Tensor, capacity: tuple[int, int]) -> torch.Tensor:
+    rows, columns = old.shape[:2]
+    new = old.new_empty(*capacity, *old.shape[2:])
+    new[:rows, :columns] = old
+    new[rows:].zero_()
+    new[:rows, columns:].zero_()
+    return new
 
 
 AttentionInterface.register(ATTENTION, grouped_attention)

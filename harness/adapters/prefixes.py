@@ -19,7 +19,7 @@ Slots = NDArray[np.int64]
 Ids = tuple[int, ...]
 
 _EXTRA = 1 / 8
-"""Share of the budget that is freed beyond need: finding what is oldest costs a walk of the tree."""
+"""Share of the budget freed beyond need: finding what is oldest costs a walk of the tree."""
 
 
 @dataclass(slots=True, eq=False)

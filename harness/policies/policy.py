@@ -117,7 +117,10 @@ class Policy(Protocol):
         tokens decoded, the end-of-text token and cut-off stop strings included.
 
         `Extended.tokens`: ``calls`` drafts, ``prefill_logical`` prompt tokens times drafts,
-        ``prefill_computed`` prompt tokens that went through the model, ``decode`` tokens written.
+        ``prefill_computed`` prompt tokens that went through the model, ``decode`` tokens written:
+        with one more for a draft whose step ended before a token that `Cut.confidence` refused (it
+        was computed, belongs to no draft, and is drawn anew when the draft is continued), and one
+        for all ``alternatives`` of a draft, which come from one pass.
 
         Raises:
             ValueError: a draft that is already finished.

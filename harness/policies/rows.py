@@ -1,4 +1,4 @@
-"""What is being written: drafts to continue, the rows they have in the table, and what came of it."""
+"""What is being written: drafts to continue, their rows in the table, and what came of them."""
 
 from __future__ import annotations
 

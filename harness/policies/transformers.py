@@ -6,10 +6,11 @@ What decides the text: the weights, the number format (``dtype``), the chat temp
 ``revision`` picks a commit on the hub, ``logprobs=true`` keeps the log-probability of every token
 (the model's own: before temperature and top_p).
 
-A prompt is read once for all its drafts. A draft that already has text is continued from the tokens
-of the prompt followed by the tokens of the text, each encoded by itself; what is remembered is found
-by these tokens, so it never changes which are read. See `harness.policies.stream` for requests,
-`harness.policies.decoding` for the loop and `harness.policies.randomness` for the random numbers.
+A prompt is read once for all its drafts (its last token by each). A draft that already has text is
+continued from the tokens of the prompt followed by the tokens of the text, each encoded by itself;
+what is remembered is found by these tokens, so it never changes which are read. See
+`harness.policies.stream` for requests, `harness.policies.decoding` for the loop and
+`harness.policies.randomness` for the random numbers.
 """
 
 from __future__ import annotations

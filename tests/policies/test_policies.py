@@ -99,3 +99,18 @@ def test_identity_is_content_and_names_no_path(policy: Policy) -> None:
 
 def test_the_questions_of_the_call_pass_the_check(policy: Policy) -> None:
     policy.check(QUESTIONS, 2)
+
+
+def test_a_stream_writes_what_a_call_writes(policy: Policy) -> None:
+    stream, replies = policy.stream(), {}
+    assert stream.collect() == []
+    for ticket, request in enumerate(_requests()):
+        stream.submit(ticket, request)
+    assert stream.rows == 4
+    while stream.rows:
+        replies.update(stream.collect())
+    drafts = [reply.drafts for reply in policy.extend(_requests())]
+    assert [replies[0].drafts, replies[1].drafts] == drafts
+    stream.submit(0, _requests()[0])
+    stream.close()
+    assert (stream.rows, stream.collect()) == (0, [])

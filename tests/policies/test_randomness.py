@@ -43,10 +43,15 @@ def test_rows_keep_their_own_numbers_when_others_leave() -> None:
     def made(n: int) -> list[np.random.Generator]:
         return [np.random.Generator(np.random.Philox(key=i)) for i in range(n)]
 
-    alone = [g.random(3 * BLOCK) for g in made(3)]
-    uniforms = Uniforms(made(3))
-    for step in range(BLOCK + 5):
-        assert uniforms.next().tolist() == [a[step] for a in alone]
-    uniforms.keep(np.array([0, 2]))
-    for step in range(BLOCK + 5, 3 * BLOCK):
-        assert uniforms.next().tolist() == [alone[0][step], alone[2][step]]
+    alone = [g.random(3 * BLOCK).tolist() for g in made(4)]
+    uniforms = Uniforms()
+    for row, one in enumerate(made(3)):
+        uniforms.put(row, one)
+    drawn = [uniforms.next(np.arange(3)).tolist() for _ in range(5)]
+    assert drawn == [list(numbers) for numbers in zip(*alone[:3], strict=True)][:5]
+    uniforms.put(1, made(4)[3])  # another draft takes the place of one that left
+    for step in range(5, BLOCK + 5):
+        assert uniforms.next(np.array([0, 1])).tolist() == [alone[0][step], alone[3][step - 5]]
+    uniforms.move(np.array([2]), np.array([0]), 2)
+    for step in range(5, 2 * BLOCK):
+        assert uniforms.next(np.array([0])).tolist() == [alone[2][step]]

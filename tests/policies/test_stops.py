@@ -10,21 +10,39 @@ pytest.importorskip("transformers")
 
 
 @pytest.mark.parametrize(
-    ("text", "stops", "delimiter", "expected"),
+    ("text", "stops", "delimiters", "expected"),
     [
-        ("abc", ("x",), "y", None),
-        ("ab\ncd", (), "\n", Ending("ab\n", None)),
-        ("ab\ncd", ("c",), "\n", Ending("ab\n", None)),
-        ("ab\ncd", ("b",), "\n", Ending("a", "stop")),
-        ("abc", ("bc", "c"), None, Ending("a", "stop")),
-        ("abc", ("abc", "b"), None, Ending("a", "stop")),
-        ("ab\n", ("b\n",), "\n", Ending("a", "stop")),
+        ("abc", ("x",), ("y",), None),
+        ("ab\ncd", (), ("\n",), Ending("ab\n", None)),
+        ("ab\ncd", ("c",), ("\n",), Ending("ab\n", None)),
+        ("ab\ncd", ("b",), ("\n",), Ending("a", "stop")),
+        ("abc", ("bc", "c"), (), Ending("a", "stop")),
+        ("abc", ("abc", "b"), (), Ending("a", "stop")),
+        ("ab\n", ("b\n",), ("\n",), Ending("a", "stop")),
+        ("a. b\n", (), ("\n", ". "), Ending("a. ", None)),
+        ("a\n\nb", (), ("\n\n", "\n"), Ending("a\n", None)),
     ],
 )
 def test_the_string_that_is_complete_first_ends_the_draft(
-    text: str, stops: tuple[str, ...], delimiter: str | None, expected: Ending | None
+    text: str, stops: tuple[str, ...], delimiters: tuple[str, ...], expected: Ending | None
 ) -> None:
-    assert ending(text, stops, delimiter) == expected
+    assert ending(text, stops, delimiters) == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "expected"),
+    [
+        ("a#", "#b", Ending("", "stop")),
+        ("a##", "b", None),
+        ("a#", "b##c", Ending("b", "stop")),
+        ("", "#", None),
+        ("a\n", "\nb", None),
+    ],
+)
+def test_a_stop_string_may_begin_in_an_earlier_step_and_a_delimiter_may_not(
+    before: str, text: str, expected: Ending | None
+) -> None:
+    assert ending(text, ("##",), ("\n\n",), before) == expected
 
 
 def _metaspace() -> object:
