@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-ALL = ("startup", "store", "estimators", "sandbox", "policy", "prm", "embedded")
+ALL = ("startup", "store", "estimators", "sandbox", "policy", "prm", "driver", "embedded")
 
 
 def main() -> None:
