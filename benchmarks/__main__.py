@@ -5,7 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 
-ALL = ("startup", "store", "estimators", "sandbox", "graders", "policy", "prm", "embedded")
+ALL = (
+    "startup",
+    "store",
+    "estimators",
+    "sandbox",
+    "graders",
+    "policy",
+    "prm",
+    "driver",
+    "embedded",
+)
 
 
 def main() -> None:

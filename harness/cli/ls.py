@@ -70,7 +70,15 @@ def listing(what: What, include: list[str]) -> list[tuple[str, dict[str, str]]]:
         from harness.search.methods import METHODS
 
         return [
-            (m.name, {"needs PRM": "yes" if m.needs_prm else "no", "source": m.source})
+            (
+                m.name,
+                {
+                    "needs PRM": "yes" if m.needs_prm else "no",
+                    "how": "on pools" if m.pooled else "search",
+                    "options": " ".join(m.options.model_fields),
+                    "source": m.source,
+                },
+            )
             for m in METHODS.values()
         ]
     if what is What.presets:

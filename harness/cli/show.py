@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import typer
 
 from harness.cli import options
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+    from harness.search.methods import Method
 
 
 class One(StrEnum):
@@ -48,17 +54,7 @@ def _text(what: One, name: str, include: list[str]) -> str:
 
         if name not in METHODS:
             raise unknown("method", name, METHODS)
-        method = METHODS[name]
-        return _facts(
-            {
-                "method": f"{method.name} ({method.title})",
-                "about": method.about,
-                "needs a PRM": "yes" if method.needs_prm else "no",
-                "works on": "tasks of kind steps" if method.steps else "candidate pools",
-                "main metric": method.metric,
-                "source": method.source,
-            }
-        )
+        return _method(METHODS[name])
     if what is One.prm:
         from harness.prms.catalog import entries
     else:
@@ -78,6 +74,54 @@ def _text(what: One, name: str, include: list[str]) -> str:
             "licence": entry.licence,
         }
     )
+
+
+def _method(method: Method) -> str:
+    """Return what there is to say of a method, its options included."""
+    works_on = "candidate pools" if method.pooled else "problems, by searching"
+    facts = {
+        "method": f"{method.name} ({method.title})",
+        "about": method.about,
+        "needs a PRM": "yes" if method.needs_prm else "no",
+        "works on": "tasks of kind steps" if method.steps else works_on,
+        "main metric": method.metric,
+        "source": method.source,
+    }
+    if not method.pooled:
+        facts["smaller budgets"] = _CURVES[method.curve]
+        facts["needs a policy that can"] = ", ".join(sorted(method.abilities))
+    if method.deviations:
+        facts["departs from it"] = method.deviations
+    lines = [_facts(facts)]
+    options = method.options.model_fields
+    if options:
+        lines.append(f"\noptions, as in {method.name},{next(iter(options))}=…")
+        rows = {
+            f"  {name}={_shown(field.default)}": _described(field)
+            for name, field in options.items()
+        }
+        lines.append(_facts(rows))
+    return "\n".join(lines)
+
+
+_CURVES = {
+    "runs": "each is a run of its own",
+    "anytime": "the largest, stopped earlier",
+    "groups": "parts of the largest",
+}
+
+
+def _shown(default: object) -> str:
+    return "none" if default is None else str(default)
+
+
+def _described(field: FieldInfo) -> str:
+    """Return an option's description, with its values where they have names."""
+    from typing import Literal, get_args, get_origin
+
+    names = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+    text = field.description or ""
+    return f"{text} [{' | '.join(map(str, names))}]" if names else text
 
 
 def _facts(facts: dict[str, str]) -> str:

@@ -115,6 +115,8 @@ def check_semantics(name: str) -> Semantics:
 
 def aggregate(name: str, values: Sequence[float]) -> float:
     """Return the score of one solution from its step scores; see `aggregate_many`."""
+    if name in _ALONE and values:
+        return float(_ALONE[name](values))
     return float(aggregate_many(name, np.asarray(values, float), np.array([0, len(values)]))[0])
 
 
@@ -244,6 +246,10 @@ _REDUCERS: MappingProxyType[str, Callable[[Floats, Ints, Ints], Floats]] = Mappi
         "softmin": _softmin,
     }
 )
+_ALONE: MappingProxyType[str, Callable[[Sequence[float]], float]] = MappingProxyType(
+    {"last": lambda values: values[-1], "min": min, "max": max}
+)
+"""The same for one solution without an array: a search asks for it draft by draft."""
 _PROBABILITIES = frozenset({"geometric_mean", "product", "mean_logit", "mean_odds"})
 
 AGGREGATIONS: tuple[str, ...] = tuple(_REDUCERS)

@@ -134,6 +134,8 @@ def look_ahead(setting: Setting, drafts: Sequence[Draft], steps: int) -> Move[tu
     Finished drafts, and all drafts if `steps` is 0, are scored as they are. Source: Snell et al.
     2024, arXiv 2408.03314, section 5.2.
     """
+    if not steps:
+        return (yield from judge(setting, drafts))
     seen = list(drafts)
     for _ in range(steps):
         going = [i for i, draft in enumerate(seen) if draft.finish is None]

@@ -249,7 +249,7 @@ def test_a_dead_engine_is_an_error(method: str) -> None:
 @pytest.mark.parametrize("method", STEERED)
 def test_a_better_prm_is_no_worse(method: str) -> None:
     levels = [
-        accuracy(Run(method, prm=WorldPrm(kind), policy=WorldPolicy(skill=0.7)))
+        accuracy(Run(method, prm=WorldPrm(kind), policy=WorldPolicy(skill=0.7)), QUESTIONS[:100])
         for kind in ("oracle", "noisy", "anti")
     ]
     oracle, noisy, anti = levels

@@ -13,6 +13,7 @@ import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from harness.cost import Architecture
 from harness.errors import InfrastructureError
@@ -55,6 +56,7 @@ Chances = Mapping[str, float]
 LETTERS = "abc"
 
 
+@lru_cache(200_000)
 def chance(*key: object) -> float:
     """Return a number in [0, 1) that follows from the key."""
     sha = hashlib.sha256(repr(key).encode()).digest()
