@@ -92,7 +92,7 @@ def draw(ax: Any, lines: Sequence[Line], axis: Axis, style: Style) -> None:
                 )
         else:
             _curve(ax, points, look)
-    _scale(ax, axis)
+    scale(ax, axis)
 
 
 def legend(figure: Any, lines: Sequence[Line], style: Style) -> None:
@@ -214,7 +214,8 @@ def _point(ax: Any, x: float, row: ResultRow, look: Look) -> None:
     )
 
 
-def _scale(ax: Any, axis: Axis) -> None:
+def scale(ax: Any, axis: Axis) -> None:
+    """Set up the horizontal axis: logarithmic, with round ticks and its label."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     ax.set_xscale("log", base=axis.base)

@@ -110,6 +110,11 @@ def style_of(rows: Iterable[ResultRow]) -> Style:
     return Style(prm_names(rows), tuple(dict.fromkeys(row.method for row in rows)))
 
 
+def marker_of(method: str) -> str:
+    """Return the marker of a method by its name alone."""
+    return _MARKERS.get(method) or _SPARE_MARKERS[sum(map(ord, method)) % len(_SPARE_MARKERS)]
+
+
 def label(method: str) -> str:
     """Return a method's name in words."""
     return _LABELS.get(method, method.replace("_", " "))
