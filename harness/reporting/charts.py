@@ -226,7 +226,7 @@ def scale(ax: Any, axis: Axis) -> None:
         return
     low, high = ax.get_xlim()
     # On two decades or less the powers of ten alone would leave an axis with one or two labels.
-    subs = (1, 2, 5) if high / low < 120 else (1,)
+    subs = (1, 2, 5) if high / low < 120 else (1, 3) if high / low < 3000 else (1,)
     ax.xaxis.set_major_locator(LogLocator(base=10, subs=subs, numticks=12))
     shown = _power if axis.name == "flops" else _short
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: shown(x)))
