@@ -39,7 +39,7 @@ TIGHT = 0.1
 WORTH = 0.01
 """A gain of one point: smaller ones are "no gain" for the claim that there is none."""
 
-TREES = ("mcts", "beam", "dvts", "rebase", "lookahead", "step_beam")
+TREES = ("mcts", "beam", "dvts", "rebase", "step_beam")
 """Methods that search a tree, by the names of `harness.search.methods`."""
 
 BEST, VOTE = "best_of_n", "majority"

@@ -30,7 +30,7 @@ GRID = 9
 the same few measured points."""
 
 SIGNIFICANT = 0.05
-_FINE = 65
+_FINE = 33
 """Points of the trapezoid rule for areas."""
 
 

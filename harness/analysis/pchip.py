@@ -53,7 +53,7 @@ class Pchip:
         right = np.maximum(knot, 1)
         rows = np.arange(len(self.x))
         low, high = self.x[rows, right - 1].copy(), self.x[rows, right].copy()
-        for _ in range(40):
+        for _ in range(24):
             middle = (low + high) / 2
             reached = self(middle[:, None])[:, 0] >= level
             low, high = np.where(reached, low, middle), np.where(reached, middle, high)

@@ -47,7 +47,8 @@ class Power:
         # Square the formula: n d² - 2 z_a sqrt(n psi) d + z_a² psi = z_b² (psi - d²).
         psi, z_b = self.discordance, _NORMAL.inv_cdf(POWER)
         a, b, c = n + z_b**2, _Z_ALPHA * math.sqrt(n * psi), (_Z_ALPHA**2 - z_b**2) * psi
-        return min(1.0, (b + math.sqrt(b * b - a * c)) / a)
+        square = b * b - a * c
+        return min(1.0, (b + math.sqrt(square)) / a) if square >= 0 else 1.0
 
     def of(self, difference: float) -> float:
         """The chance of finding a true `difference` of this size with `n` problems."""

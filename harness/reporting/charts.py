@@ -92,7 +92,7 @@ def draw(ax: Any, lines: Sequence[Line], axis: Axis, style: Style) -> None:
                 )
         else:
             _curve(ax, points, look)
-    _scale(ax, axis)
+    scale(ax, axis)
 
 
 def legend(figure: Any, lines: Sequence[Line], style: Style) -> None:
@@ -214,7 +214,8 @@ def _point(ax: Any, x: float, row: ResultRow, look: Look) -> None:
     )
 
 
-def _scale(ax: Any, axis: Axis) -> None:
+def scale(ax: Any, axis: Axis) -> None:
+    """Set up the horizontal axis: logarithmic, with round ticks and its label."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     ax.set_xscale("log", base=axis.base)
@@ -225,7 +226,7 @@ def _scale(ax: Any, axis: Axis) -> None:
         return
     low, high = ax.get_xlim()
     # On two decades or less the powers of ten alone would leave an axis with one or two labels.
-    subs = (1, 2, 5) if high / low < 120 else (1,)
+    subs = (1, 2, 5) if high / low < 120 else (1, 3) if high / low < 3000 else (1,)
     ax.xaxis.set_major_locator(LogLocator(base=10, subs=subs, numticks=12))
     shown = _power if axis.name == "flops" else _short
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: shown(x)))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 DPI = 150
 _ACROSS = 3
 """Panels side by side."""
-_SUPTITLE: dict[str, Any] = {"x": 0.01, "ha": "left", "fontsize": 10.5, "fontweight": "bold"}
+SUPTITLE: dict[str, Any] = {"x": 0.01, "ha": "left", "fontsize": 10.5, "fontweight": "bold"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def write_figures(
                 if any(charts.drawable(line, axis) for line in own):
                     name = _file_name(task, policy, axis.name)
                     canvas = _curves(own, (axis,), style, where)
-                    made.append(_write(canvas, folder, name, title, _alt(own, axis, title)))
+                    made.append(write_canvas(canvas, folder, name, title, _alt(own, axis, title)))
                 else:
                     missing.append(Missing(title, f"{axis.title} are unknown for this run."))
         if any(row.metric == FIRST_ERROR for row in rows):
@@ -122,7 +122,7 @@ def _curves(lines: Sequence[Line], axes: Sequence[Axis], style: Style, where: st
         for panel in panels[len(shown) :]:
             panel.set_visible(False)
         panels[0].set_ylabel("accuracy (%)")
-    canvas.suptitle(f"{charts.shortened(where, 70)} ({_problems(lines)})", **_SUPTITLE)
+    canvas.suptitle(f"{charts.shortened(where, 70)} ({_problems(lines)})", **SUPTITLE)
     charts.legend(canvas, lines, style)
     return canvas
 
@@ -136,7 +136,7 @@ def _overview(
     where = f"{group[0]}, policy {group[1]}" if group[1] else group[0]
     canvas = _curves(own, axes or (N_AXIS,), style, where)
     title = f"Overview: {where}"
-    return _write(canvas, folder, "overview", title, _alt(own, N_AXIS, title))
+    return write_canvas(canvas, folder, "overview", title, _alt(own, N_AXIS, title))
 
 
 def _first_error(rows: Sequence[ResultRow], style: Style, folder: Path) -> Figure:
@@ -159,12 +159,12 @@ def _first_error(rows: Sequence[ResultRow], style: Style, folder: Path) -> Figur
     panels[0].set(ylabel="F1 (%)", ylim=(0, 100))
     title = "F1 of the first wrong step"
     where = f"{title}: {groups[0]}" if len(groups) == 1 else title
-    canvas.suptitle(charts.shortened(where, 70), **_SUPTITLE)
+    canvas.suptitle(charts.shortened(where, 70), **SUPTITLE)
     charts.bar_legend(canvas, prms, style)
     facts = "; ".join(
         f"{row.task}, {row.method}, {row.prm}: {text.percent(row.value)}" for row in found
     )
-    return _write(canvas, folder, "first_error", where, f"{where}, in percent. {facts}.")
+    return write_canvas(canvas, folder, "first_error", where, f"{where}, in percent. {facts}.")
 
 
 def _problems(lines: Sequence[Line]) -> str:
@@ -186,7 +186,8 @@ def _alt(lines: Sequence[Line], axis: Axis, title: str) -> str:
     return f"{title}. Percent at the largest budget, with 95 % intervals: {ends}."
 
 
-def _write(canvas: Canvas, folder: Path, name: str, title: str, alt: str) -> Figure:
+def write_canvas(canvas: Canvas, folder: Path, name: str, title: str, alt: str) -> Figure:
+    """Write one figure as PNG and SVG."""
     # Laying out takes half of the time; once is enough for both files.
     canvas.draw_without_rendering()
     canvas.set_layout_engine("none")

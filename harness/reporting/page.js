@@ -50,6 +50,19 @@
     });
   }
 
+  // --- accuracy against cost: one axis at a time -----------------------------------------------
+
+  const pickAxis = document.getElementById("pick-axis");
+  if (pickAxis) {
+    const showAxis = () => {
+      for (const view of document.querySelectorAll(".axis")) {
+        view.hidden = view.dataset.axis !== pickAxis.value;
+      }
+    };
+    pickAxis.addEventListener("change", showAxis);
+    showAxis();
+  }
+
   // --- samples -------------------------------------------------------------------------------
 
   const viewer = document.getElementById("viewer");

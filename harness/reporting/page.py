@@ -14,12 +14,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.files import write_bytes
 from harness.reporting.figures import Figure, Missing
 from harness.reporting.payload import samples_json, visible
 from harness.reporting.sample import Sample
 from harness.reporting.table import Table
+
+if TYPE_CHECKING:
+    from harness.reporting.costs import ClaimText
 
 NAME = "index.html"
 
@@ -50,12 +54,36 @@ class Picture:
     uri: str
 
 
+@dataclass(frozen=True, slots=True)
+class CostView:
+    """One axis of the section on accuracy against cost."""
+
+    axis: str
+    title: str
+    """What the selector calls it."""
+    figure: Figure
+    table: Table
+
+
+@dataclass(frozen=True, slots=True)
+class CostSection:
+    """The section on accuracy against cost."""
+
+    views: tuple[CostView, ...]
+    winners: Table | None
+    claims: tuple[ClaimText, ...]
+
+
+NO_COSTS = CostSection((), None, ())
+
+
 def page_html(
     about: About,
     tables: Sequence[Table],
     figures: Sequence[Figure] = (),
     missing: Sequence[Missing] = (),
     samples: Sequence[Sample] = (),
+    costs: CostSection = NO_COSTS,
 ) -> str:
     """Return the whole page. The same arguments and figure files give the same text."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -74,6 +102,8 @@ def page_html(
         tables=tables,
         pictures=[_picture(figure) for figure in figures if figure.name != "overview"],
         missing=missing,
+        costs=costs,
+        cost_pictures=[_picture(view.figure) for view in costs.views],
         n_samples=len(samples),
         visible=visible,
         css=Markup(css),
@@ -92,13 +122,14 @@ def write_page(
     figures: Sequence[Figure] = (),
     missing: Sequence[Missing] = (),
     samples: Sequence[Sample] = (),
+    costs: CostSection = NO_COSTS,
 ) -> None:
     """Write the page to `path`, whole or not at all.
 
     Raises:
         InfrastructureError, DataError: as `harness.errors.writing`.
     """
-    html = page_html(about, tables, figures, missing, samples)
+    html = page_html(about, tables, figures, missing, samples, costs)
     write_bytes(path, html.encode("utf-8", "replace"))
 
 

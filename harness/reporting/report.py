@@ -3,7 +3,7 @@
 ::
 
     <folder>/index.html            everything, self-contained
-    <folder>/tables/*.md *.tex     one pair per table
+    <folder>/tables/*.md *.tex     one pair per table; claims.md, frontier.csv
     <folder>/figures/*.png *.svg   one pair per figure, and overview
 """
 
@@ -13,15 +13,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
+from harness.files import write_bytes
 from harness.reporting.figures import Figure, Missing, write_figures
 from harness.reporting.lines import one_run
-from harness.reporting.page import NAME, About, write_page
+from harness.reporting.page import NAME, NO_COSTS, About, CostSection, CostView, write_page
 from harness.reporting.render import write_tables
 from harness.reporting.sample import Sample
 from harness.reporting.table import Table
 from harness.reporting.tables import all_tables
 from harness.types import Duel, ResultRow
+
+if TYPE_CHECKING:
+    from harness.analysis import Curve
+    from harness.reporting.costs import ClaimText
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,7 @@ class Report:
     tables: tuple[Table, ...]
     figures: tuple[Figure, ...]
     missing: tuple[Missing, ...]
+    claims: tuple[ClaimText, ...] = ()
 
 
 def write_report(
@@ -41,6 +48,7 @@ def write_report(
     about: About,
     folder: Path,
     trained: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    curves: Sequence[Curve] = (),
 ) -> Report:
     """Write the whole report into `folder` and return what it holds.
 
@@ -55,6 +63,33 @@ def write_report(
     tables = all_tables(rows, duels, trained)
     write_tables(tables, folder / "tables")
     figures, missing = write_figures(rows, folder / "figures")
+    costs = _write_costs(curves, folder) if curves else NO_COSTS
     page = folder / NAME
-    write_page(page, about, tables, figures, missing, samples)
-    return Report(page, tables, figures, missing)
+    write_page(page, about, tables, figures, missing, samples, costs)
+    drawn = tuple(view.figure for view in costs.views)
+    more = tuple(view.table for view in costs.views)
+    winners = (costs.winners,) if costs.winners else ()
+    return Report(
+        page, (*tables, *winners, *more), (*figures, *drawn), missing, tuple(costs.claims)
+    )
+
+
+def _write_costs(curves: Sequence[Curve], folder: Path) -> CostSection:
+    """Analyse the curves and write their tables and figures."""
+    from harness.reporting import costs
+    from harness.reporting.frontier_figures import write_frontier_figures
+
+    found = costs.analyse(curves)
+    drawn = write_frontier_figures(found, folder / "figures")
+    views = []
+    for axis, figure in drawn.items():
+        table = costs.frontier_table(found, axis)
+        if table is not None:
+            views.append(CostView(axis, costs.ABOUT[axis], figure, table))
+    winners, claims = costs.winner_table(found), costs.claim_texts(found)
+    tables = [*([winners] if winners else []), *(view.table for view in views)]
+    write_tables(tables, folder / "tables")
+    write_bytes(folder / "tables" / "frontier.csv", costs.frontier_csv(found))
+    markdown = costs.claims_markdown(claims).encode("utf-8", "replace")
+    write_bytes(folder / "tables" / "claims.md", markdown)
+    return CostSection(tuple(views), winners, claims)

@@ -24,9 +24,33 @@ _LABELS = {
     "weighted_vote": "weighted vote",
     "best_of_n": "best of N",
     "pass_at_n": "pass@N (ceiling)",
+    "adaptive_best_of_n": "adaptive best of N",
+    "beam": "beam search",
+    "dvts": "DVTS",
+    "rebase": "REBASE",
+    "mcts": "MCTS",
+    "step_beam": "step beam",
+    "particle": "particles",
+    "particle_gibbs": "particle Gibbs",
 }
-_MARKERS = {"weighted_vote": "s", "best_of_n": "o", "majority": "D", "greedy": "*", "pass_at_n": ""}
-_SPARE_MARKERS = "^vP<>X"
+_MARKERS = {
+    "weighted_vote": "s",
+    "best_of_n": "o",
+    "majority": "D",
+    "greedy": "*",
+    "pass_at_n": "",
+    "beam": "^",
+    "dvts": "v",
+    "rebase": "P",
+    "mcts": "X",
+    "step_beam": "<",
+    "particle": "p",
+    "particle_gibbs": "h",
+    "adaptive_best_of_n": "8",
+    "guided_greedy": ">",
+    "value_guided": "d",
+}
+_SPARE_MARKERS = "^vP<>Xph8d"
 
 RC: dict[str, Any] = {
     "font.family": "DejaVu Sans",
@@ -110,6 +134,12 @@ def style_of(rows: Iterable[ResultRow]) -> Style:
     return Style(prm_names(rows), tuple(dict.fromkeys(row.method for row in rows)))
 
 
+def marker_of(method: str) -> str:
+    """Return the marker of a method by its name alone."""
+    return _MARKERS.get(method) or _SPARE_MARKERS[sum(map(ord, method)) % len(_SPARE_MARKERS)]
+
+
 def label(method: str) -> str:
-    """Return a method's name in words."""
-    return _LABELS.get(method, method.replace("_", " "))
+    """Return a method's name in words, with its options as they are."""
+    name, comma, options = method.partition(",")
+    return f"{_LABELS.get(name, name.replace('_', ' '))}{comma}{options}"

@@ -30,7 +30,13 @@ def make_report(run: RunFolder, progress: Progress) -> Report:
     shown = samples(run)
     progress.advance(1, "samples")
     report = write_report(
-        results.rows, results.duels, shown, _about(run), run.report, _trained(run)
+        results.rows,
+        results.duels,
+        shown,
+        _about(run),
+        run.report,
+        _trained(run),
+        results.curves,
     )
     progress.advance(1, "figures and page")
     progress.finish()

@@ -194,7 +194,7 @@ def test_groups_keep_methods_without_prm_beside_each_prm() -> None:
 def test_area_is_the_trapezoid_of_scipys_curve_over_the_common_range() -> None:
     found = analysed(made())
     assert found.common == pytest.approx((25.0, 80.0))
-    at = np.linspace(math.log(25), math.log(80), 65)
+    at = np.linspace(math.log(25), math.log(80), 33)
     for line in found.lines:
         heights = PchipInterpolator(np.log(line.costs), line.values)(at)
         assert line.area is not None

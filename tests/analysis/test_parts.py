@@ -177,4 +177,5 @@ def test_discordance_is_that_of_the_gaps_and_never_nothing() -> None:
     assert power_of(gaps).discordance == pytest.approx(12 / 102)
     assert power_of(np.zeros(98)).discordance == pytest.approx(0.02)
     assert math.isnan(power_of(np.empty((5, 0))).smallest)
+    assert Power(2, 0.5).smallest == 1.0
     assert "nothing can be separated" in power_of(np.empty((0, 1))).sentence()
