@@ -37,7 +37,9 @@ class _Room:
     rows = 0
     """Rows in use."""
     width = 0
-    """Columns in use."""
+    """Columns in use, with those that are being written."""
+    past = 0
+    """Columns before those, where all rows are alike; elsewhere a mask says more."""
     capacity = (0, 0)
     """Rows and columns that there is room for."""
     at: tuple[torch.Tensor, torch.Tensor]
@@ -77,8 +79,8 @@ class TableLayer(DynamicLayer):  # type: ignore[misc]  # the library has no type
         return keys, self.values[: room.rows, : room.width].transpose(1, 2)
 
     def get_seq_length(self) -> int:
-        """Columns in use."""
-        return self._room.width
+        """Columns that were there before this pass."""
+        return self._room.past
 
 
 class Table:
@@ -159,6 +161,7 @@ class Table:
         places = np.where(steps >= 0, columns, 0)
         device = self._model.device
         self._room.rows, self._room.width = rows, int(self.lengths.max())
+        self._room.past = int(begin.max())
         line = torch.arange(rows, device=device)[:, None]
         self._room.at = (line, torch.from_numpy(columns).to(device))
         seen = torch.from_numpy(places).to(device)

@@ -13,13 +13,14 @@ whose packed numbers differ from its plain ones is never packed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from harness.adapters.memory import plan
 from harness.cost import Architecture
 from harness.errors import ConfigError
 from harness.prms.packing import Pack, best_size, pack, pays
@@ -126,7 +127,7 @@ class Forward:
                 f"{type(self.model).__name__} looks ahead of the step that it scores; a causal "
                 "model is needed"
             )
-        if _windowed(self.model.config.get_text_config()):
+        if windowed(self.model.config.get_text_config()):
             return False
         try:
             values = self._read_pack(tree := pack(inputs, 99)[0])
@@ -144,26 +145,8 @@ class Forward:
         return bool((a - b).abs().max() <= tolerance * (1 + b.abs().max()))
 
 
-def plan(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
-    """Yield batches of places, longest inputs first, none above `tokens` with its padding.
-
-    An input longer than `tokens` gets a batch of its own. Inputs of like length share a batch, so
-    that little of it is padding.
-    """
-    batch: list[int] = []
-    width = 0
-    for place in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
-        width = max(width, lengths[place])
-        if batch and width * (len(batch) + 1) > tokens:
-            yield batch
-            batch, width = [], lengths[place]
-        batch.append(place)
-    if batch:
-        yield batch
-
-
-def _windowed(config: Any) -> bool:
-    """Whether some layers look back a limited way, which the mask of a pack does not say."""
+def windowed(config: Any) -> bool:
+    """Whether some layers look back a limited way, which our own masks do not say."""
     types = set(getattr(config, "layer_types", None) or ("full_attention",))
     window = getattr(config, "sliding_window", None)
     used = bool(window) and getattr(config, "use_sliding_window", True)

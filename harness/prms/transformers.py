@@ -3,11 +3,12 @@
 Any causal `AutoModelForTokenClassification` of one label (a scalar head) or two. What it reads and
 where is said by `harness.prms.recipe`. The options are the recipe's (``template``, ``separator``,
 ``head``, ``semantics``, ``aggregation``, ``max_length``, ``overflow=error|skip``) and the machine's
-(``dtype``, ``device``, ``revision``, ``batch``: tokens of a forward pass, padding included).
+(``dtype``, ``device``, ``revision``, ``batch``: tokens of a forward pass, padding included,
+``cache``: tokens that are remembered while `remember` is on).
 
 One forward pass per solution scores all its steps; beginnings that the solutions of a problem have
 in common, the prompt first of all, are computed once where that is cheaper, and equal drafts of a
-request are one. See `harness.prms.forward`.
+request are one. See `harness.prms.forward`, and `harness.prms.remembering` for drafts that grow.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ import transformers
 from numpy.typing import NDArray
 
 from harness.adapters import checkpoint
+from harness.adapters.memory import usual_tokens
 from harness.adapters.options import Options
 from harness.cost import Architecture
 from harness.errors import ConfigError, DataError, InfrastructureError
-from harness.prms.forward import Forward
+from harness.prms.forward import Forward, windowed
 from harness.prms.prm import Covers, check_fit
 from harness.prms.recipe import Encoded, Encoder, from_options
+from harness.prms.remembering import Remembering, works
 from harness.types import Draft, Json, Judge, Judged, Semantics, Spec, StepScores, Tokens
 
 _TOKENS = {"cpu": 2_048, "other": 32_768}
@@ -57,6 +60,7 @@ class TransformersPrm:
         )
         usual = _TOKENS.get(device.type, _TOKENS["other"])
         self._tokens = options.integer("batch", usual) or usual
+        cache = options.integer("cache", None, low=0)
         options.done()
         found = checkpoint.locate(spec.target, revision)
         self._content = found.identity
@@ -70,7 +74,10 @@ class TransformersPrm:
         self.architecture: Architecture | None = checkpoint.architecture(
             self._config, spec.target, head="value"
         )
+        self._cache = usual_tokens(self._config, dtype, device) if cache is None else cache
         self._forward: Forward | None = None
+        self._remember = False
+        self._remembering: Remembering | None = None
 
     @property
     def semantics(self) -> Semantics:
@@ -100,6 +107,7 @@ class TransformersPrm:
             "type": str(self._config.model_type),
             "device": str(self._device),
             "batch": self._tokens,
+            "cache": self._cache,
             "torch": torch.__version__,
             "transformers": transformers.__version__,
         }
@@ -110,8 +118,9 @@ class TransformersPrm:
         # Equal inputs of one request are one piece of work; requests do not share.
         unique = [list(dict.fromkeys(one for one in inputs if one)) for inputs in encoded]
         try:
-            read = self._open.read(unique) if any(unique) else [([], 0)] * len(unique)
+            read = self._reader.read(unique) if any(unique) else [([], 0)] * len(unique)
         except torch.OutOfMemoryError as error:
+            self._remembering = None
             raise InfrastructureError(
                 f"{self.spec.name}: out of memory; try batch={max(1, self._tokens // 2)}"
             ) from error
@@ -123,11 +132,29 @@ class TransformersPrm:
         ]
 
     def remember(self, on: bool) -> None:
-        """Nothing to gain from it."""
+        """Keep what is read, or forget; see `Prm.remember`.
+
+        A model with sliding windows, or one whose numbers come out otherwise when it goes on, reads
+        everything again.
+        """
+        self._remember, self._remembering = on, None
 
     def close(self) -> None:
         """Let the model go; it is loaded again if it is asked again."""
-        self._forward = None
+        self._forward = self._remembering = None
+
+    @property
+    def _reader(self) -> Forward | Remembering:
+        """What reads: from the start, or on from what is remembered."""
+        if not self._remember:
+            return self._open
+        if self._remembering is None:
+            model = self._open.model
+            if windowed(model.config.get_text_config()) or not works(model):
+                self._remember = False
+                return self._open
+            self._remembering = Remembering(model, self._tokens, self._cache)
+        return self._remembering
 
     @property
     def _open(self) -> Forward:

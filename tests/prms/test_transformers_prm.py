@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.adapters.memory import plan
 from harness.errors import ConfigError, DataError
-from harness.prms.forward import plan
 from harness.prms.recipe import Encoder, Recipe
 from harness.prms.transformers import TransformersPrm
 from harness.types import Draft, Json, Judge, Judged, Question, Spec
