@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 from transformers import AttentionInterface, Cache, DynamicLayer
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
+from harness.adapters.kernels import any_shape
+
 BLOCK = 64
 """Columns added at once."""
 
@@ -167,14 +169,15 @@ class Table:
         seen = torch.from_numpy(places).to(device)
         even = bool((self.lengths == self._room.width).all())
         masks = {name: self._view(seen, even, far) for name, far in self._windows.items()}
-        reply = self._model(
-            input_ids=torch.from_numpy(ids).to(device),
-            attention_mask=masks.get("", masks),
-            position_ids=seen,
-            past_key_values=self._cache,
-            use_cache=True,
-            **settings,
-        )
+        with any_shape(device):
+            reply = self._model(
+                input_ids=torch.from_numpy(ids).to(device),
+                attention_mask=masks.get("", masks),
+                position_ids=seen,
+                past_key_values=self._cache,
+                use_cache=True,
+                **settings,
+            )
         logits: torch.Tensor = reply.logits
         return logits
 

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from harness.adapters.kernels import any_shape
 from harness.adapters.memory import plan
 from harness.cost import Architecture
 from harness.errors import ConfigError
@@ -86,12 +87,13 @@ class Forward:
         device, dtype = self.model.device, self.model.dtype
         mask = torch.zeros(one.sees.shape, dtype=dtype)
         mask.masked_fill_(~torch.from_numpy(one.sees), torch.finfo(dtype).min)
-        logits = self.model(
-            input_ids=torch.from_numpy(one.ids)[None].to(device),
-            position_ids=torch.from_numpy(one.places)[None].to(device),
-            attention_mask=mask[None, None].to(device),
-            use_cache=False,
-        ).logits[0]
+        with any_shape(device):
+            logits = self.model(
+                input_ids=torch.from_numpy(one.ids)[None].to(device),
+                position_ids=torch.from_numpy(one.places)[None].to(device),
+                attention_mask=mask[None, None].to(device),
+                use_cache=False,
+            ).logits[0]
         values: Floats = logits.double().cpu().numpy()
         return values
 
@@ -108,7 +110,8 @@ class Forward:
         return np.split(values, np.cumsum(lengths)[:-1])
 
     def _plain(self, ids: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self.model(input_ids=ids, use_cache=False).logits
+        with any_shape(ids.device):
+            logits: torch.Tensor = self.model(input_ids=ids, use_cache=False).logits
         return logits
 
     @torch.inference_mode()
