@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.analysis import Axis, Frontier, Line
 from harness.reporting import charts, text
-from harness.reporting.costs import ABOUT, Costs, cost_text
+from harness.reporting.costs import TITLES, Costs, cost_text
 from harness.reporting.figures import DPI, SUPTITLE, Figure, write_canvas
 from harness.reporting.style import COLOURS, GREY, INK, RC, label, marker_of
 
@@ -53,7 +53,7 @@ def write_frontier_figures(costs: Costs, folder: Path) -> dict[Axis, Figure]:
         for axis in costs.axes:
             panels = costs.featured(axis)
             canvas = _canvas(panels, axis, colours)
-            title = f"Accuracy against {ABOUT[axis].partition(',')[0]}"
+            title = f"Accuracy against {TITLES[axis]}"
             made[axis] = write_canvas(canvas, folder, f"frontier-{axis}", title, _alt(panels, axis))
     return made
 
@@ -77,7 +77,7 @@ def _canvas(panels: Sequence[Frontier], axis: Axis, colours: dict[str, str]) -> 
         panel.set_visible(False)
     for row in grid:
         row[0].set_ylabel("accuracy (%)")
-    canvas.suptitle(f"Accuracy against {ABOUT[axis].partition(',')[0]}", **SUPTITLE)
+    canvas.suptitle(f"Accuracy against {TITLES[axis]}", **SUPTITLE)
     _legend(canvas, panels)
     return canvas
 
@@ -288,7 +288,8 @@ def _legend(canvas: Canvas, panels: Sequence[Frontier]) -> None:
     if dropped > 0:
         handles.append(Line2D([], [], ls="none"))
         names.append(f"{SERIES} methods shown, others in the table")
-    canvas.legend(handles, names, loc="outside lower left", ncols=len(names), handlelength=1.8)
+    columns = len(names) if len(panels) > 1 else 2
+    canvas.legend(handles, names, loc="outside lower left", ncols=columns, handlelength=1.8)
 
 
 def _colours(costs: Costs) -> dict[str, str]:

@@ -85,7 +85,7 @@ def _write_costs(curves: Sequence[Curve], folder: Path) -> CostSection:
     for axis, figure in drawn.items():
         table = costs.frontier_table(found, axis)
         if table is not None:
-            views.append(CostView(axis, costs.ABOUT[axis], figure, table))
+            views.append(CostView(axis, costs.TITLES[axis], figure, table))
     winners, claims = costs.winner_table(found), costs.claim_texts(found)
     tables = [*([winners] if winners else []), *(view.table for view in views)]
     write_tables(tables, folder / "tables")

@@ -46,9 +46,9 @@ _MARKERS = {
     "step_beam": "<",
     "particle": "p",
     "particle_gibbs": "h",
-    "adaptive_best_of_n": "8",
+    "adaptive_best_of_n": "d",
     "guided_greedy": ">",
-    "value_guided": "d",
+    "value_guided": "8",
 }
 _SPARE_MARKERS = "^vP<>Xph8d"
 
