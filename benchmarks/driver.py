@@ -2,7 +2,7 @@
 
 The instant engines answer at once with text made up beforehand, so all time is the driver's and
 the method's. The last part runs the embedded models: all problems together through the policy's
-stream, against one problem at a time.
+stream, against one problem at a time; methods named as arguments are run there alone.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from itertools import product
 
 from harness.cost import Architecture
 from harness.policies.batches import BatchStream
@@ -155,15 +156,15 @@ def embedded(methods: Sequence[str], problems: int = 64) -> None:
     task = load("chain_arithmetic", limit=problems)[0]
     questions = [problem.question for problem in task.problems]
     policy, prm = open_policy("embedded"), open_prm("prm-math-large")
-    sampling, cut, alone = Sampling(max_tokens=256), Cut(("\n",)), 8
+    sampling, cut, alone = Sampling(max_tokens=256), Cut(("\n",)), 6
 
     def read(draft: Draft) -> Draft:
         return Draft(tuple(task.steps.cut(draft.text)), draft.finish, draft.tokens)
 
-    for method in methods:
+    for method, n in product(methods, (4, N)):
         speeds: list[float] = []
         for some, concurrency in ((questions, problems), (questions[:alone], 1)):
-            todo = jobs(method, some, N, sampling, cut, prm.aggregation)
+            todo = jobs(method, some, n, sampling, cut, prm.aggregation)
             driver = Driver(policy, prm, same, read=read, concurrency=concurrency)
             if not speeds:
                 list(Driver(policy, prm, same, read=read).run(todo[:2]))  # loads the models
@@ -175,7 +176,7 @@ def embedded(methods: Sequence[str], problems: int = 64) -> None:
             own = timing.total - timing.policy - timing.prm - timing.agree
             parts = {"policy": timing.policy, "PRM": timing.prm, "driver": own}
             print(
-                f"{method:<20} {concurrency:>3} at once  {speeds[-1]:7.2f} problems/s  "
+                f"{method:<15} n = {n:<2} {concurrency:>3} at once  {speeds[-1]:7.2f} problems/s  "
                 f"{decoded / seconds:7,.0f} tokens/s  "
                 + "  ".join(
                     f"{name} {100 * spent / seconds:.1f} %" for name, spent in parts.items()
@@ -193,13 +194,13 @@ def main() -> None:
             f"{peak:5.2f} GB of at most 2  ({requests:,} requests)"
         )
         return
-    for method in METHODS:
+    for method in () if sys.argv[1:] else METHODS:
         ms, requests = overhead(method, 64, 64)
         print(
             f"{method:<20} 64 problems at once      {ms:6.3f} ms a request of at most 1  "
             f"({requests:,} requests, n = {N})"
         )
-    for method in ("beam", "mcts"):
+    for method in () if sys.argv[1:] else ("beam", "mcts"):
         # A process of its own, so that its peak memory is its own.
         subprocess.run([sys.executable, "-m", "benchmarks.driver", "crowd", method], check=True)
     embedded(sys.argv[1:] or EMBEDDED)

@@ -182,7 +182,9 @@ class Driver:
                 if isinstance(running.request, Extend):
                     ticket += 1
                     writing[ticket] = running
-                    stream.submit(ticket, self._seeded(running))
+                    seeded, start = self._seeded(running), self._clock()
+                    stream.submit(ticket, seeded)
+                    self.timing.policy += self._clock() - start
                 else:
                     queues[type(running.request)].append(running)
             if not (writing or queues[Judge] or queues[Agree]):

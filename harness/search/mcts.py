@@ -119,6 +119,7 @@ class _Mcts:
             yield from self._visits()
         if not self.found:
             yield from self._finish(most_visited_path(self.root)[-1])
+        yield from report(notes=self._notes())
 
     def _goes_on(self) -> bool:
         most = self.options.iterations * self.setting.n
