@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from transformers import AttentionInterface, Cache, DynamicLayer
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from harness.adapters.kernels import any_shape
+from harness.adapters.kernels import attention_kernels
 
 BLOCK = 64
 """Columns added at once."""
@@ -169,7 +169,7 @@ class Table:
         seen = torch.from_numpy(places).to(device)
         even = bool((self.lengths == self._room.width).all())
         masks = {name: self._view(seen, even, far) for name, far in self._windows.items()}
-        with any_shape(device):
+        with attention_kernels(self._model):
             reply = self._model(
                 input_ids=torch.from_numpy(ids).to(device),
                 attention_mask=masks.get("", masks),

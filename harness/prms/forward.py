@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from harness.adapters.kernels import any_shape
+from harness.adapters.kernels import attention_kernels
 from harness.adapters.memory import plan
 from harness.cost import Architecture
 from harness.errors import ConfigError
@@ -87,7 +87,7 @@ class Forward:
         device, dtype = self.model.device, self.model.dtype
         mask = torch.zeros(one.sees.shape, dtype=dtype)
         mask.masked_fill_(~torch.from_numpy(one.sees), torch.finfo(dtype).min)
-        with any_shape(device):
+        with attention_kernels(self.model):
             logits = self.model(
                 input_ids=torch.from_numpy(one.ids)[None].to(device),
                 position_ids=torch.from_numpy(one.places)[None].to(device),
@@ -110,7 +110,7 @@ class Forward:
         return np.split(values, np.cumsum(lengths)[:-1])
 
     def _plain(self, ids: torch.Tensor) -> torch.Tensor:
-        with any_shape(ids.device):
+        with attention_kernels(self.model):
             logits: torch.Tensor = self.model(input_ids=ids, use_cache=False).logits
         return logits
 
