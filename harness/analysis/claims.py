@@ -100,6 +100,10 @@ class Test:
         )
 
 
+_BESIDE = 4
+"""Tests that a sentence tells besides those that decide; a frontier's table has them all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What a run says of a claim, on one task with one PRM."""
@@ -124,10 +128,18 @@ class Finding:
     def sentence(self) -> str:
         """The finding in plain words."""
         where = f"{self.task}, {self.policy}" + (f", {self.prm}" if self.prm else "")
+        known = [test for test in self.tests if not math.isnan(test.difference.value)]
         parts = [f"{self.ruling.capitalize()} on {where}: "]
-        parts.append("; ".join(test.sentence() for test in self.tests) + ".")
-        if self.others:
-            parts.append(" Also: " + "; ".join(test.sentence() for test in self.others) + ".")
+        parts.append("; ".join(test.sentence() for test in known) or "no cost in common")
+        parts.append(".")
+        compared = {(test.a, test.b) for test in known}
+        apart = {f"{t.a} and {t.b}": None for t in self.tests if (t.a, t.b) not in compared}
+        if known and apart:
+            parts.append(f" No cost in common: {', '.join(apart)}.")
+        beside = [test for test in self.others if not math.isnan(test.difference.value)]
+        if beside:
+            parts.append(" Also: " + "; ".join(test.sentence() for test in beside[:_BESIDE]))
+            parts.append(f"; and {len(beside) - _BESIDE} more." if len(beside) > _BESIDE else ".")
         parts.append(f" {self._power()}")
         if self.note:
             parts.append(f" {self.note}")
@@ -135,12 +147,19 @@ class Finding:
 
     def _power(self) -> str:
         """What the deciding tests could have seen: the weakest of them."""
-        weakest = max((test.power for test in self.tests), key=lambda power: power.smallest)
+        weakest = max(
+            (test.power for test in self.tests),
+            key=lambda power: -1.0 if math.isnan(power.smallest) else power.smallest,
+        )
+        if math.isnan(weakest.smallest):
+            return weakest.sentence()
         text = (
             f"{weakest.n} problems can separate differences above "
             f"{100 * weakest.smallest:.1f} points"
         )
-        stated = [test for test in self.tests if test.stated]
+        stated = [
+            test for test in self.tests if test.stated and not math.isnan(test.power.discordance)
+        ]
         if stated:
             hardest = max(stated, key=lambda test: test.power.needed(test.stated or 1.0))
             size = hardest.stated or 1.0

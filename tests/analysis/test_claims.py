@@ -160,3 +160,18 @@ def test_costs_are_written_with_three_digits() -> None:
 def test_check_reads_any_run() -> None:
     assert check([]) == ()
     assert check([curve("greedy", np.zeros((3, 1)), [1], prm=None)]) == ()
+
+
+def test_methods_without_a_common_cost_are_named_and_no_number_is_made_up() -> None:
+    found = answers(HOLDS, 60, 0, alike=0.95)
+    far = [10 * cost for cost in COST]
+    curves = [
+        curve("best_of_n", found["best_of_n"], COST, axes=BOTH),
+        curve("beam", found["beam"][:, -1:], far[-1:], axes=BOTH),
+        curve("mcts", found["mcts"], COST, axes=BOTH),
+    ]
+    assert all("nan" not in finding.sentence() for finding in check(curves))
+    (trees,) = no_gain(curves)
+    assert "No cost in common: beam and best_of_n." in trees.sentence()
+    (alone,) = no_gain(curves[:2])
+    assert "no cost in common" in alone.sentence() and "nan" not in alone.sentence()

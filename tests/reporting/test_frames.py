@@ -30,6 +30,8 @@ def any_row() -> st.SearchStrategy[ResultRow]:
         **dict.fromkeys(("policy", "prm", "aggregation", "ci_method"), labels),
         **dict.fromkeys(("ci_low", "ci_high", "policy_tokens", "prm_tokens"), shares),
         **dict.fromkeys(("flops", "seconds_per_problem", "truncated_share"), shares),
+        **dict.fromkeys(("policy_prompt_tokens", "policy_prompt_computed"), shares),
+        "prm_tokens_computed": shares,
         "budget": counts,
         "seconds_kind": st.sampled_from(("latency", "throughput")),
     }
@@ -106,7 +108,7 @@ def test_same_rows_same_bytes(tmp_path: Path) -> None:
     ("damage", "message"),
     [
         (lambda t: t.replace("task_version,", "version,", 1), "lacks task_version; has unknown"),
-        (lambda t: t.replace(",majority,", ",majority,x,", 1), "line 2: 27 fields, expected 26"),
+        (lambda t: t.replace(",majority,", ",majority,x,", 1), "line 2: 30 fields, expected 29"),
         (
             lambda t: t.replace(",true,", ",yes,", 1),
             "headline is 'yes', expected true or false",
