@@ -14,6 +14,7 @@ ALL = (
     "policy",
     "prm",
     "driver",
+    "search_engine",
     "embedded",
 )
 
