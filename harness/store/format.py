@@ -11,6 +11,8 @@
         grades.jsonl      grades.ledger.jsonl         what the grader said
       scores/
         <task>-<policy>-<prm>-<digest8>.jsonl         what a PRM said, with its .ledger.jsonl
+      searches/
+        <task>-<policy>-<prm>-<method>-<digest8>/     what searches found: `harness.store.searches`
       results.csv results.parquet                     one row per number (`harness.types.ResultRow`)
       report/index.html report/figures/ report/tables/
       logs/run.log
