@@ -194,7 +194,7 @@ def _plans(
     budgets = sweep.search.budgets
     if method.name == "greedy":
         budgets = (1,)
-    elif alone or method.curve != "runs":
+    elif method.curve != "runs":
         budgets = budgets[-1:]
     for prm in prms if method.needs_prm else (None,):
         _check_prm(spec, prm)
