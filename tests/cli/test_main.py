@@ -36,7 +36,7 @@ def test_every_verb_explains_itself(cli, verb: str) -> None:  # type: ignore[no-
         (["ls", "taskz"], "'tasks'"),
         (["show", "task", "math501"], "unknown task 'math501'; did you mean 'math500'?"),
         (["show", "prm", "prm-math-larg"], "did you mean 'prm-math-large'?"),
-        (["show", "method", "beem"], "valid: best_of_n"),
+        (["show", "method", "beem"], "did you mean 'beam'"),
         (["show", "preset", "embeded"], "did you mean 'embedded'?"),
         (["run"], "no tasks; name a preset"),
         (["run", "gone.yaml"], "gone.yaml: No such file"),

@@ -249,7 +249,7 @@ def test_the_selector_shows_one_axis_at_a_time(report: Report) -> None:
         views = page.locator(".axis")
         assert views.count() == 2
         assert [views.nth(i).is_visible() for i in range(2)] == [False, True]
-        page.get_by_label("Cost", exact=True).select_option("policy_tokens")
+        page.locator("#pick-axis").select_option("policy_tokens")
         assert [views.nth(i).is_visible() for i in range(2)] == [True, False]
         assert page.evaluate("document.documentElement.scrollWidth") <= 1400
         browser.close()
