@@ -476,7 +476,7 @@ class Duel:
     comparison: Comparison
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResultRow:
     """One line of results.csv: one metric of one (task, policy, PRM, method, aggregation, budget).
 
@@ -486,38 +486,38 @@ class ResultRow:
     task: str
     task_version: str
     domain: str
-    policy: str | None
-    prm: str | None
+    policy: str | None = None
+    prm: str | None = None
     method: str
-    aggregation: str | None
-    headline: bool
+    aggregation: str | None = None
+    headline: bool = True
     """Declared before the run: the PRM's own aggregation, not the best one seen afterwards."""
-    budget: int | None
+    budget: int | None = None
     """Candidates per problem; None for kind ``steps``."""
     metric: str
     """accuracy, pass_at_n, f1, acc_error, acc_correct, threshold …"""
-    value: float
-    ci_low: float | None
-    ci_high: float | None
-    ci_method: str | None
-    n_problems: int
+    value: float = math.nan
+    ci_low: float | None = None
+    ci_high: float | None = None
+    ci_method: str | None = None
+    n_problems: int = 0
     n_total: int
     """Problems that the task has: larger than n_problems when only a part was run or covered."""
-    n_ungraded: int
+    n_ungraded: int = 0
     """Candidates without a grade; they are left out, never counted as wrong."""
-    replicas: int
-    policy_tokens: float | None
+    replicas: int = 1
+    policy_tokens: float | None = None
     """Tokens decoded by the policy."""
-    prm_tokens: float | None
+    prm_tokens: float | None = None
     """Tokens read (and generated) by the PRM, as if nothing were shared."""
-    flops: float | None
+    flops: float | None = None
     """Policy plus PRM, prompt tokens computed once per problem."""
-    seconds_per_problem: float | None
-    seconds_kind: SecondsKind | None
-    executions: int
+    seconds_per_problem: float | None = None
+    seconds_kind: SecondsKind | None = None
+    executions: int = 0
     """Programs run to choose, as if nothing were shared: a vote on code runs every candidate on
     public inputs. Grading chooses nothing and is not counted."""
-    truncated_share: float | None
+    truncated_share: float | None = None
     """Share of candidates cut at max_tokens."""
     run_digest: str
     policy_prompt_tokens: float | None = None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.errors import DataError
 from harness.runner.plan import Plan, PoolPlan, ScorePlan
-from harness.runner.searches import SearchPlan
+from harness.runner.search_plan import SearchPlan
 from harness.runner.units import finished
 from harness.store.format import RunFolder
 from harness.store.log import Unit, ledger_path, read_ledger

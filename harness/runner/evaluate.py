@@ -17,12 +17,12 @@ from harness.prms.aggregate import vote_weight
 from harness.runner.arrays import Floats, PoolArrays, ScoreArrays, load_pool, load_scores
 from harness.runner.curves import all_curves
 from harness.runner.first_error import first_error_rows
-from harness.runner.outcomes import search_rows
+from harness.runner.outcomes import known_mean, search_rows, with_estimate
 from harness.search.methods import METHODS, parse_method
 from harness.stats import best_of_n, compare, estimate, pass_at_n, vote
 from harness.store.format import RunFolder
 from harness.store.sweepfile import SweepFile, read_sweep
-from harness.types import Duel, Estimate, ResultRow
+from harness.types import Duel, ResultRow
 
 _VOTES = ("majority", "weighted_vote")
 VOTE_DRAWS = 200
@@ -146,10 +146,10 @@ class _Cost:
         share = budget / self.samples
         return replace(
             row,
-            policy_tokens=_mean(self.policy_tokens[keep] * share),
-            prm_tokens=_mean(self.prm_tokens[keep] * share) if judged else None,
-            flops=_mean(self.flops[keep] * share + self.fixed_flops[keep]),
-            seconds_per_problem=(seconds := _mean(self.seconds[keep] * share)),
+            policy_tokens=known_mean(self.policy_tokens[keep] * share),
+            prm_tokens=known_mean(self.prm_tokens[keep] * share) if judged else None,
+            flops=known_mean(self.flops[keep] * share + self.fixed_flops[keep]),
+            seconds_per_problem=(seconds := known_mean(self.seconds[keep] * share)),
             seconds_kind=None if seconds is None else "throughput",
             executions=budget if self.code and row.method in _VOTES else 0,
         )
@@ -165,11 +165,6 @@ class _Cost:
             "throughput_seconds": self.seconds[:, None] * share,
         }
         return {axis: cost for axis, cost in costs.items() if not np.isnan(cost).all()}
-
-
-def _mean(values: Floats) -> float | None:
-    """Return the mean; None if any is unknown or there is none."""
-    return None if not values.size or np.isnan(values).any() else float(values.mean())
 
 
 def _greedy(sweep: SweepFile, pool: PoolArrays) -> _Curve:
@@ -276,7 +271,7 @@ def _rows(curve: _Curve, budgets: Sequence[int]) -> Iterator[ResultRow]:
         if np.isnan(own).all():
             yield replace(row, budget=budget)
             continue
-        made = _with(row, estimate(own), budget)
+        made = with_estimate(replace(row, budget=budget), estimate(own))
         yield curve.cost.at(made, budget, own, judged=row.prm is not None)
 
 
@@ -288,39 +283,10 @@ def _row(sweep: SweepFile, pool: PoolArrays, method: str) -> ResultRow:
         task_version=entry.task_version,
         domain=entry.domain,
         policy=entry.policy,
-        prm=None,
         method=method,
-        aggregation=None,
-        headline=True,
-        budget=None,
         metric=METHODS[method].metric,
-        value=float("nan"),
-        ci_low=None,
-        ci_high=None,
-        ci_method=None,
-        n_problems=0,
         n_total=entry.n_total,
         n_ungraded=int(np.isnan(pool.correct).sum()),
-        replicas=1,
-        policy_tokens=None,
-        prm_tokens=None,
-        flops=None,
-        seconds_per_problem=None,
-        seconds_kind=None,
-        executions=0,
         truncated_share=float(pool.length.mean()),
         run_digest=sweep.digest,
-    )
-
-
-def _with(row: ResultRow, found: Estimate, budget: int) -> ResultRow:
-    """Return `row` with a value and its interval."""
-    return replace(
-        row,
-        budget=budget,
-        value=found.value,
-        ci_low=found.low,
-        ci_high=found.high,
-        ci_method=found.method,
-        n_problems=found.n,
     )

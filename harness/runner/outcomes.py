@@ -1,9 +1,7 @@
 """From the attempts of searches to result rows: accuracy and cost where each search stood.
 
-An attempt's marks say what it had found when, and at what cost. At a budget of n candidates stands
-the last mark with at most n found (`anytime`), the end of a run of its own (`runs`), or the mean
-over seeded subsets of its independent parts (`groups`), at that share of the cost. An attempt that
-found nothing is wrong; one that the infrastructure failed or whose answer is ungraded is left out.
+What an attempt says at a budget is worked out in `harness.runner.standing`; attempts that the
+infrastructure failed are left out.
 
 Costs are means per problem. Seconds of searches that ran side by side are throughput seconds: the
 measured time of the whole search, shared among problems and marks by the tokens that went through
@@ -21,29 +19,15 @@ from numpy.typing import NDArray
 from scipy import stats as scipy_stats
 
 from harness.errors import DataError
+from harness.runner.standing import Standing, budgets_of, stand
 from harness.search.methods import METHODS
 from harness.stats import estimate
 from harness.store.format import RunFolder
 from harness.store.log import read_ledger
 from harness.store.sweepfile import SearchEntry, SweepFile
-from harness.types import Attempt, Choice, Estimate, Grade, ResultRow, Usage
+from harness.types import Attempt, Estimate, Grade, ResultRow
 
 Floats = NDArray[np.float64]
-
-SUBSETS = 64
-"""Subsets of independent parts drawn per problem and budget."""
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Where one attempt stands at one budget. NaN is unknown."""
-
-    correct: float
-    """Expected correctness of its answer; NaN if that is ungraded."""
-    share: float
-    """Of the attempt's whole cost."""
-    usage: Usage
-    executions: float
 
 
 @dataclass(frozen=True)
@@ -167,99 +151,6 @@ def _throughput(seconds: float, usage: Mapping[str, Floats]) -> Floats:
     return shared
 
 
-def budgets_of(entry: SearchEntry) -> tuple[int, ...]:
-    """Return the budgets at which a search can be looked at."""
-    if entry.curve == "runs" or (entry.alone and entry.curve == "groups"):
-        return (entry.n,)
-    return tuple(sorted({*(2**i for i in range(entry.n.bit_length()) if 2**i <= entry.n), entry.n}))
-
-
-def stand(
-    entry: SearchEntry,
-    attempt: Attempt,
-    grades: Sequence[Grade],
-    budget: int,
-    rng: np.random.Generator,
-) -> Standing:
-    """Return where an attempt stands at a budget of candidates."""
-    code = entry.kind.startswith("code")
-    if entry.curve == "groups" and budget < entry.n:
-        return _part(entry, attempt, grades, budget, rng)
-    mark = None
-    if entry.curve == "anytime" and budget < entry.n:
-        mark = next((m for m in reversed(attempt.marks) if m.found <= budget), None)
-        if mark is None and attempt.marks:
-            return Standing(math.nan, math.nan, attempt.usage, 0.0)
-    last = mark or (attempt.marks[-1] if attempt.marks else None)
-    if last is None:
-        return Standing(0.0, 1.0, attempt.usage, 0.0)
-    if entry.alone:
-        return Standing(math.nan, 1.0, mark.usage if mark else attempt.usage, 0.0)
-    ballot = last.ballot or tuple((i, attempt.found[i].weight) for i in range(last.found))
-    value = elect(ballot, grades, attempt.choice)
-    runs = len(ballot) if code and attempt.choice != "best" else 0
-    return Standing(value, 1.0, mark.usage if mark else attempt.usage, float(runs))
-
-
-def _part(
-    entry: SearchEntry,
-    attempt: Attempt,
-    grades: Sequence[Grade],
-    budget: int,
-    rng: np.random.Generator,
-) -> Standing:
-    """Return the mean standing of seeded subsets of the independent parts of a search."""
-    groups = sorted({one.group for one in attempt.found})
-    whole = max(1, len(groups))
-    keep = round(whole * budget / entry.n)
-    if keep < 1:
-        return Standing(math.nan, math.nan, attempt.usage, 0.0)
-    draws = 1 if keep >= whole else SUBSETS
-    values = []
-    for _ in range(draws):
-        chosen = set(rng.permutation(len(groups))[:keep].tolist())
-        ballot = [
-            (i, one.weight)
-            for i, one in enumerate(attempt.found)
-            if groups.index(one.group) in chosen
-        ]
-        values.append(elect(ballot, grades, attempt.choice))
-    known = [value for value in values if not math.isnan(value)]
-    correct = float(np.mean(known)) if known else math.nan
-    return Standing(correct, keep / whole, attempt.usage, 0.0)
-
-
-def elect(ballot: Sequence[tuple[int, float]], grades: Sequence[Grade], choice: Choice) -> float:
-    """Return the expected correctness of what a ballot elects; ties are shared.
-
-    Args:
-        ballot: (candidate, weight) pairs; nobody elects nothing, which is wrong.
-        grades: of all candidates.
-        choice: ``best`` takes the candidate of the highest weight, else the class of answers of the
-            largest sum; candidates without an answer do not vote.
-
-    Returns:
-        NaN where only ungraded candidates win.
-    """
-    if choice == "best":
-        sums = {i: weight for i, weight in ballot}
-        worth = {i: [grades[i].value] for i in sums}
-    else:
-        sums, worth = {}, {}
-        for i, weight in ballot:
-            number = grades[i].answer_class
-            if number >= 0:
-                sums[number] = sums.get(number, 0.0) + (1.0 if choice == "majority" else weight)
-                worth.setdefault(number, []).append(grades[i].value)
-    if not sums:
-        return 0.0 if all(grades[i].verdict != "ungraded" for i, _ in ballot) else math.nan
-    top = max(sums.values())
-    floor = top - 1e-12 * abs(top) if math.isfinite(top) else top
-    winners = [float(np.mean(worth[key])) for key, value in sums.items() if value >= floor]
-    known = [value for value in winners if not math.isnan(value)]
-    return float(np.mean(known)) if known else math.nan
-
-
 def search_rows(run: RunFolder, sweep: SweepFile) -> tuple[list[ResultRow], list[SearchCurve]]:
     """Return the result rows of every search of a run, and its curves."""
     rows: list[ResultRow] = []
@@ -279,14 +170,19 @@ def _rows(sweep: SweepFile, curve: SearchCurve) -> Iterator[ResultRow]:
         correct = curve.correct[:, :, place]
         if np.isnan(curve.usage["policy_tokens"][:, :, place]).all():
             continue
-        costs = {name: _mean(values[:, :, place]) for name, values in curve.usage.items()}
+        used = ~np.isnan(curve.usage["policy_tokens"][:, :, place])
+        if not entry.alone:
+            used &= ~np.isnan(correct)
+        costs = {
+            name: known_mean(values[:, :, place][used]) for name, values in curve.usage.items()
+        }
         row = replace(row, **{**costs, "executions": round(costs["executions"] or 0)})  # type: ignore[arg-type]
         if entry.alone:
             seconds = curve.usage["seconds_per_problem"][0, :, place]
-            yield _with(row, mean_seconds(seconds))
+            yield with_estimate(row, mean_seconds(seconds))
             continue
         per_problem = over_replicas(correct)
-        yield _with(row, estimate(per_problem))
+        yield with_estimate(row, estimate(per_problem))
 
 
 def over_replicas(values: Floats) -> Floats:
@@ -311,9 +207,9 @@ def mean_seconds(seconds: Floats) -> Estimate:
     return Estimate(mean, max(0.0, mean - half), mean + half, n, n, "t")
 
 
-def _mean(values: Floats) -> float | None:
-    kept = values[~np.isnan(values)]
-    return float(kept.mean()) if kept.size else None
+def known_mean(values: Floats) -> float | None:
+    """Return the mean; None if any is unknown or there is none."""
+    return None if not values.size or np.isnan(values).any() else float(values.mean())
 
 
 def _row(sweep: SweepFile, curve: SearchCurve, budget: int) -> ResultRow:
@@ -326,29 +222,20 @@ def _row(sweep: SweepFile, curve: SearchCurve, budget: int) -> ResultRow:
         prm=entry.prm,
         method=entry.method,
         aggregation=entry.aggregation,
-        headline=True,
         budget=budget,
         metric="latency_seconds" if entry.alone else METHODS[entry.base].metric,
-        value=math.nan,
-        ci_low=None,
-        ci_high=None,
-        ci_method=None,
-        n_problems=0,
         n_total=entry.n_total,
         n_ungraded=curve.ungraded,
         replicas=entry.replicas,
-        policy_tokens=None,
-        prm_tokens=None,
-        flops=None,
-        seconds_per_problem=None,
         seconds_kind="latency" if entry.alone else "throughput",
-        executions=0,
         truncated_share=curve.truncated,
         run_digest=sweep.digest,
     )
 
 
-def _with(row: ResultRow, found: Estimate) -> ResultRow:
+def with_estimate(row: ResultRow, found: Estimate) -> ResultRow:
+    """Return `row` with a value and its interval; what is not known stays absent."""
+
     def known(value: float) -> float | None:
         return None if math.isnan(value) else value
 

@@ -17,7 +17,7 @@ from harness.digest import digest
 from harness.errors import ConfigError, nearest
 from harness.prms.aggregate import check as check_aggregation
 from harness.problems import Task, load
-from harness.runner.searches import SearchPlan, search_plans
+from harness.runner.search_plan import SearchPlan, search_plans
 from harness.search.methods import MethodSpec, parse_method
 from harness.store.format import GIVEN
 from harness.store.log import Header

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from harness.grading import Grader, grader_for
 from harness.runner.grade import grade_search
 from harness.runner.progress import Progress
-from harness.runner.searches import SearchPlan
+from harness.runner.search_plan import SearchPlan
 from harness.sandbox.choice import SandboxChoice
 from harness.search.driver import Driver, Job
 from harness.store.format import RunFolder

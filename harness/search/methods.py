@@ -35,7 +35,7 @@ from harness.search import (
 from harness.search.moves import Search
 from harness.search.options import Options
 from harness.search.setting import Setting
-from harness.types import Semantics
+from harness.types import Choice, Semantics
 
 Curve = Literal["runs", "anytime", "groups"]
 """Where accuracy at a smaller budget comes from: a run of its own · the same search, stopped
@@ -65,6 +65,8 @@ class Method:
     """What a search needs of a policy."""
     deviations: str = ""
     """Where it departs from its source, and why."""
+    choice: Choice = "best"
+    """How the answer is chosen from what was found, unless an option ``choice`` says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,12 @@ class MethodSpec:
     def abilities(self) -> frozenset[Ability]:
         """What it needs of a policy, its options included."""
         return self.method.abilities | self.options.needs()
+
+    @property
+    def choice(self) -> Choice:
+        """How the answer is chosen from what was found."""
+        chosen: Choice = getattr(self.options, "choice", self.method.choice)
+        return chosen
 
     def check(self, n: int, semantics: Semantics | None) -> None:
         """Refuse a budget that is too small, or a PRM whose scores do not mean what it needs.
@@ -156,6 +164,7 @@ _ALL = (
         "-",
         "One candidate at temperature 0; recorded pools hold none.",
         best_of_n.greedy,
+        choice="majority",
     ),
     Method(
         "majority",
@@ -166,6 +175,7 @@ _ALL = (
         "Wang et al. 2022, arXiv 2203.11171",
         "The answer of the largest class of equivalent answers; ties are shared in expectation.",
         best_of_n.majority,
+        choice="majority",
     ),
     Method(
         "weighted_vote",
@@ -176,6 +186,7 @@ _ALL = (
         "Li et al. 2022, arXiv 2206.02336",
         "The class of answers with the largest sum of PRM scores.",
         best_of_n.best_of_n,
+        choice="vote",
     ),
     Method(
         "best_of_n",

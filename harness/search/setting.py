@@ -23,8 +23,6 @@ class Setting:
     aggregate: Callable[[StepScores], float] = field(default=lambda scores: min(scores.values))
     """A draft's score from its step scores: the PRM's declared aggregation, or the option
     ``agg``."""
-    vote_weight: Callable[[float], float] = field(default=lambda score: max(score, 0.0))
-    """A draft's weight in a vote from its score."""
     semantics: Semantics = "p_correct"
     random: random.Random = field(default_factory=lambda: random.Random(0))
     """The method's own draws (resampling, ties); seeded by (seed, problem, replica)."""

@@ -8,7 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from harness.runner.outcomes import budgets_of, elect, mean_seconds, stand
+from harness.runner.outcomes import mean_seconds
+from harness.runner.standing import budgets_of, elect, stand
 from harness.store.sweepfile import SearchEntry
 from harness.types import Attempt, Choice, Draft, Found, Grade, Mark, Tokens, Usage
 

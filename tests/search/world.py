@@ -321,7 +321,6 @@ class Run:
             self.sampling,
             self.cut,
             aggregate=self.aggregate,
-            vote_weight=lambda score: max(score, 0.0),
             semantics=self.prm.semantics,
             random=random.Random(repr((self.seed, question.id))),
         )

@@ -16,7 +16,6 @@ from harness.config import SearchConfig, Sweep
 from harness.digest import digest
 from harness.errors import ConfigError, unknown
 from harness.prms.aggregate import aggregate, vote_weight
-from harness.prms.aggregate import check as check_aggregation
 from harness.problems import Task
 from harness.problems.load import subset
 from harness.search.methods import MethodSpec
@@ -68,7 +67,7 @@ class SearchPlan:
     @property
     def choice(self) -> Choice:
         """How the answer is chosen from what was found."""
-        return choice_of(self.spec)
+        return self.spec.choice
 
     @property
     def replicas(self) -> int:
@@ -110,7 +109,6 @@ class SearchPlan:
             sampling=self.sampling,
             cut=self.cut,
             aggregate=score,
-            vote_weight=self.vote_weight,
             semantics=prm.semantics if prm else "p_correct",
             random=random.Random(seed),
         )
@@ -122,15 +120,6 @@ class SearchPlan:
         if score == -float("inf"):
             return 0.0
         return float(vote_weight(score, self.prm.semantics))  # type: ignore[arg-type]
-
-
-def choice_of(spec: MethodSpec) -> Choice:
-    """Return how a method chooses from what it found: its option, or what its name says."""
-    if spec.method.name in ("majority", "greedy"):
-        return "majority"
-    if spec.method.name == "weighted_vote":
-        return "vote"
-    return getattr(spec.options, "choice", "best")
 
 
 def search_plans(
@@ -204,15 +193,12 @@ def _plans(
 
 
 def _check_prm(spec: MethodSpec, prm: Prm | None) -> None:
-    """Refuse a PRM that cannot steer, or an aggregation that its scores forbid."""
-    if prm is None:
-        return
-    if not prm.live or prm.covers == "prefix":
+    """Refuse a PRM that cannot steer."""
+    if prm is not None and (not prm.live or prm.covers == "prefix"):
         raise ConfigError(
             f"PRM {prm.spec.name} ({prm.spec.adapter}) holds scores of given drafts and cannot "
             f"steer {spec.method.name}; name those that can: --set search.prms=[NAME]"
         )
-    check_aggregation(str(_aggregation(spec, prm)), prm.semantics)
 
 
 def _aggregation(spec: MethodSpec, prm: Prm | None) -> str | None:
