@@ -95,15 +95,15 @@ class MethodSpec:
         Raises:
             ConfigError: says what would do.
         """
+        try:
+            self.options.check(semantics)
+        except ConfigError as error:
+            raise ConfigError(f"method {self.name}: {error}") from error
         if n < self.options.smallest():
             raise ConfigError(
                 f"method {self.name}: a budget of {n} is too small; it needs "
                 f"{self.options.smallest()} candidates at least"
             )
-        try:
-            self.options.check(semantics)
-        except ConfigError as error:
-            raise ConfigError(f"method {self.name}: {error}") from error
 
     def search(self, setting: Setting) -> Search:
         """Start a search."""

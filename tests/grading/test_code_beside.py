@@ -1,8 +1,8 @@
 """Our grader and evalplus' own, side by side on mutants of the reference solutions.
 
-Time is no matter here: evalplus gets 12 s a call by the clock, and what takes longer than our limit
-is passed over. Mutants are made here, so that no program of a model runs in evalplus, which does
-not isolate.
+Time is no matter here: what is too slow for either, by its own limit, is passed over. Mutants are
+made here, so that no program of a model runs in evalplus, which does not isolate. Over both data
+sets more than 500 are compared.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ WRAPPERS = [
     "__import__('decimal').Decimal(_f(*a))",
     "(_f(*a), print('noise'))[0]",
 ]
-SEED, TASKS, PER_TASK = 7, 60, 10
+SEED, TASKS, PER_TASK = 7, 32, 10
 
 
 class _Mutate(ast.NodeTransformer):
@@ -104,10 +104,12 @@ def test_verdicts_on_mutants_are_those_of_evalplus(data: str, rows: Any) -> None
     rng = random.Random(SEED)
     folder, file = f"{data}_plus", {"humaneval": "HumanEvalPlus-v0.1.10", "mbpp": "MbppPlus-v0.2.0"}
     tasks = rows(f"{folder}/{file[data]}.jsonl.gz")
-    # evalplus 0.3.1 fails every answer to HumanEval/32; Mbpp/255 takes it a gigabyte.
-    tasks = [task for task in tasks if task["task_id"] not in ("HumanEval/32", "Mbpp/255")]
+    # evalplus 0.3.1 fails every answer to HumanEval/32. The tests of the others take seconds or, in
+    # it, a gigabyte; their verdicts are compared with recorded ones.
+    numbers = {"humaneval": (32, 15, 36, 59, 83, 94, 130, 139), "mbpp": (255, 271, 392, 599, 603)}
+    tasks = [task for task in tasks if int(task["task_id"].partition("/")[2]) not in numbers[data]]
     asked: list[tuple[Problem, str]] = []
-    theirs: list[tuple[bool, bool]] = []
+    theirs: list[tuple[str, str]] = []
     for task in rng.sample(tasks, TASKS):
         entry, code = task["entry_point"], task["prompt"] + task["canonical_solution"]
         reference = {key: task[key] for key in ("entry_point", "prompt", "contract")}
@@ -120,22 +122,23 @@ def test_verdicts_on_mutants_are_those_of_evalplus(data: str, rows: Any) -> None
             base, plus = (
                 peer.untrusted_check(
                     data, mutant, *suite[:1], entry, *suite[1:2], task["atol"], suite[2],
-                    fast_check=True, min_time_limit=12.0,
-                )[0] == "pass"
+                    fast_check=True, min_time_limit=2.0,
+                )[0]
                 for suite in suites
             )  # fmt: skip
             theirs.append((base, plus))
-    assert len(asked) >= 500
     with CodeGrader(lambda: sandbox) as grader:
         results = list(grader.results(asked, both=True))
-    ours = [(result.base.passed, bool(result.plus and result.plus.passed)) for result in results]
-    differing = [
-        (problem.id, code[-200:], mine, other, result)
-        for (problem, code), mine, other, result in zip(asked, ours, theirs, results, strict=True)
-        if mine != other and "timeout" not in (result.base.word, result.plus and result.plus.word)
+    ours = [(result.base, result.plus) for result in results]
+    decided = [
+        (problem.id, code[-200:], [one is not None and one.passed for one in mine], other)
+        for (problem, code), mine, other in zip(asked, ours, theirs, strict=True)
+        if "timeout" not in other and "timeout" not in [one and one.word for one in mine]
     ]
+    assert len(decided) >= 255
+    differing = [one for one in decided if one[2] != [status == "pass" for status in one[3]]]
     assert differing == []
-    assert 0.15 < sum(map(all, ours)) / len(ours) < 0.85
+    assert 0.15 < sum(all(one[2]) for one in decided) / len(decided) < 0.85
 
 
 def _suite(task: Any, key: str, data: str, code: str) -> tuple[Any, Any, Any]:

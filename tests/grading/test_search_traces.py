@@ -22,6 +22,7 @@ from harness.grading.code import CodeGrader
 from harness.grading.samples import grade_samples
 from harness.sandbox.job import Program
 from harness.types import Problem
+from tests.grading.sandboxes import Kept
 from tests.grading.test_code_recorded import problems
 
 Rows = Callable[[str], list[Any]]
@@ -99,7 +100,7 @@ def test_programs_have_the_recorded_verdicts(run: str, rows: Rows, sandbox: Any)
     found = {task_of(row): row for row in recorded(rows, run) if row.get("solution")}
     asked = {name: row for name, row in found.items() if name in tasks}
     samples = [{"task_id": name, "solution": program(row)} for name, row in asked.items()]
-    with CodeGrader(lambda: _Kept(sandbox)) as grader:
+    with CodeGrader(lambda: Kept(sandbox)) as grader:
         graded = list(grade_samples(samples, [tasks[name] for name in asked], grader))
     ours = {result.task_id: result.base_status for result in graded}
     differing = {
@@ -149,22 +150,3 @@ def test_the_table_says_why() -> None:
             assert set(one) == {"sample", "kind", "recorded", "ours", "reason"}
             assert one["kind"] in TABLE["kinds"] and one["reason"]
             assert one["recorded"] == (one["ours"] == "fail")
-
-
-class _Kept:
-    """A sandbox that its user does not close."""
-
-    def __init__(self, sandbox: Any) -> None:
-        self._sandbox = sandbox
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._sandbox, name)
-
-    def __enter__(self) -> _Kept:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Leave it open for the next test."""

@@ -17,7 +17,7 @@ from itertools import product
 
 import pytest
 
-from harness.runner.outcomes import elect
+from harness.runner.standing import elect
 from harness.types import Attempt, Draft, Extend, Grade, Question, StepScores
 from tests.search.world import Run, WorldPolicy, WorldPrm, chance
 

@@ -20,7 +20,7 @@ from harness.errors import InfrastructureError
 from harness.policies.batches import BatchStream
 from harness.policies.policy import Ability, check_unfinished
 from harness.prms.prm import Covers
-from harness.runner.outcomes import elect
+from harness.runner.standing import elect
 from harness.search.driver import Driver, Job
 from harness.search.methods import MethodSpec, parse_method
 from harness.search.setting import Setting
