@@ -39,24 +39,33 @@ def of_calls(
     return Behaviour(_digest(parts), _shown([preview(r) for r in execution.returned[:SHOWN]]))
 
 
-def of_programs(
-    code: str, stdins: Sequence[bytes], limits: Limits, style: Literal["real", "livecodebench"]
-) -> Steps[Behaviour | None]:
+def of_programs(code: str, stdins: Sequence[bytes], limits: Limits) -> Steps[Behaviour | None]:
     """Return the behaviour of a whole program; None if it ends well on no input."""
     executions: list[Execution] = []
     for stdin in stdins:
-        execution = yield Program(code, stdin, limits, style)
+        execution = yield Program(code, stdin, limits)
         executions.append(execution)
         if execution.end == "compile_error":
             return None
-    if not any(execution.end == "finished" for execution in executions):
+    return of_outputs(
+        [
+            execution.stdout.decode("utf-8", "replace") if execution.end == "finished" else None
+            for execution in executions
+        ],
+        [execution.end for execution in executions],
+    )
+
+
+def of_outputs(outputs: Sequence[str | None], ends: Sequence[str]) -> Behaviour | None:
+    """Return the behaviour of what printed these texts; where it printed none (None), its end
+    counts. None if there is no text."""
+    if all(text is None for text in outputs):
         return None
-    texts = [execution.stdout.decode("utf-8", "replace") for execution in executions]
     parts = [
-        "\n".join(lines(text)).encode() if execution.end == "finished" else execution.end.encode()
-        for text, execution in zip(texts, executions, strict=True)
+        end.encode() if text is None else "\n".join(lines(text)).encode("utf-8", "surrogatepass")
+        for text, end in zip(outputs, ends, strict=True)
     ]
-    return Behaviour(_digest(parts), _shown([text.strip() for text in texts[:SHOWN]]))
+    return Behaviour(_digest(parts), _shown([(text or "").strip() for text in outputs[:SHOWN]]))
 
 
 def of_text(code: str) -> Behaviour | None:

@@ -36,7 +36,7 @@ from harness.sandbox.choice import SandboxChoice
 from harness.sandbox.job import Sandbox
 from harness.types import Grade, Json, Problem
 
-RULES = 1
+RULES = 2
 """Goes up with every change that can change a grade or a class."""
 _BATCH = 1024
 """Programs whose references are run together, before them."""

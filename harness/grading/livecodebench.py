@@ -3,13 +3,14 @@
 Functions (tests of kind ``functional``): inputs are one JSON value per line, the expected value is
 JSON. All calls are made in one process on one ``Solution()``; a tuple that comes back counts as a
 list, and then plain equality decides: no tolerance, ``2 == 2.0``. Programs read stdin and are
-compared as `harness.grading.tokens` says, one execution per test. Each test has 6 CPU seconds.
+compared as `harness.grading.tokens` says. Each test has 6 CPU seconds.
 (LiveCodeBench, ``lcb_runner/evaluation/testing_util.py`` at 28fef95.)
 
-Programs run in one of two styles. ``real`` (default): as programs, with a real standard input and
-output and threads waited for. ``livecodebench``: in the emulation of the official runner, which
-fails right programs that iterate over ``sys.stdin``, read descriptor 0, write bytes or start a
-thread; it is there for the comparison with published numbers.
+Programs run in one of two styles. ``real`` (default): as programs, one execution per test, with a
+real standard input and output and threads waited for. ``livecodebench``: in the emulation of the
+official runner, all tests in one process, which fails right programs that iterate over
+``sys.stdin``, read descriptor 0, write bytes or start a thread; it is there for the comparison with
+published numbers.
 
 Tests are the data set's own strings: a JSON list, or packed (`harness.grading.packed`).
 """
@@ -23,13 +24,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from harness.errors import DataError
-from harness.grading.behaviour import of_calls, of_programs, of_text
+from harness.grading.behaviour import of_calls, of_outputs, of_programs, of_text
 from harness.grading.packed import unpacked
 from harness.grading.plain import equal
 from harness.grading.tokens import first_difference
-from harness.grading.verdicts import Behaviour, CodeResult, Outcome, Steps, cut, outcome
-from harness.sandbox.job import Calls, Execution, Inputs, Limits, Program
-from harness.sandbox.values import preview
+from harness.grading.verdicts import Behaviour, CodeResult, Outcome, Steps, Tests, cut, outcome
+from harness.sandbox.job import Calls, Execution, Inputs, Limits, Program, Returned
+from harness.sandbox.reader import Unreadable
+from harness.sandbox.values import decode, preview
 from harness.types import Json, Problem
 
 SECONDS = 6.0
@@ -72,7 +74,7 @@ def _unpack(text: str) -> str:
     return found if isinstance(found, str) else json.dumps(found)
 
 
-def tests_of(problem: Problem, style: Style) -> FunctionTests | ProgramTests:
+def tests_of(problem: Problem, style: Style) -> Tests:
     """Return the tests of a LiveCodeBench problem.
 
     Raises:
@@ -85,11 +87,9 @@ def tests_of(problem: Problem, style: Style) -> FunctionTests | ProgramTests:
     try:
         public, private = tests(reference["public_tests"]), tests(reference.get("private_tests"))
         name = reference.get("func_name")
-        return (
-            FunctionTests(str(name), public, private)
-            if name
-            else ProgramTests(public, private, style)
-        )
+        if name:
+            return FunctionTests(str(name), public, private)
+        return (ProgramTests if style == "real" else EmulatedTests)(public, private)
     except DataError as error:
         raise DataError(f"{where}: {error}") from error
 
@@ -120,9 +120,8 @@ class FunctionTests:
         if not self._expected:
             return CodeResult(NO_TESTS)
         count = len(self._expected)
-        limits = Limits(cpu=(SECONDS + 1) * count + 5, per_call=(SECONDS,))
         execution = yield Calls(
-            code, self._entry(code), self._inputs, limits, "livecodebench", stop_on_error=True
+            code, self._entry(code), self._inputs, _limits(count), "livecodebench", True
         )
         returned = execution.returned
         return CodeResult(
@@ -145,12 +144,11 @@ class FunctionTests:
 
 
 class ProgramTests:
-    """The tests of a problem that asks for a program."""
+    """The tests of a problem that asks for a program, each a program's run."""
 
-    def __init__(self, public: Sequence[Test], private: Sequence[Test], style: Style) -> None:
+    def __init__(self, public: Sequence[Test], private: Sequence[Test]) -> None:
         self._tests = (*public, *private)
         self._public = [test.input.encode() for test in public]
-        self._style = style
         self._limits = Limits(cpu=SECONDS)
 
     def prepare(self) -> Steps[None]:
@@ -160,7 +158,7 @@ class ProgramTests:
     def check(self, code: str, *, both: bool = False) -> Steps[CodeResult]:
         """Run one test after the other, up to the first that fails."""
         for i, test in enumerate(self._tests):
-            execution = yield Program(code, test.input.encode(), self._limits, self._style)
+            execution = yield Program(code, test.input.encode(), self._limits)
             found = _program_outcome(execution, i, test)
             if not found.passed:
                 return CodeResult(found)
@@ -170,7 +168,78 @@ class ProgramTests:
         """Compare on the public inputs; by the program's text if there are none."""
         if not self._public:
             return of_text(code)
-        return (yield from of_programs(code, self._public, self._limits, self._style))
+        return (yield from of_programs(code, self._public, self._limits))
+
+
+class EmulatedTests:
+    """The same in the emulation of the official runner: calls of one function from text to text."""
+
+    def __init__(self, public: Sequence[Test], private: Sequence[Test]) -> None:
+        self._tests = (*public, *private)
+        self._inputs, self._public = _texts(self._tests), _texts(public)
+
+    def prepare(self) -> Steps[None]:
+        """Do nothing: the expected outputs are known."""
+        yield from ()
+
+    def check(self, code: str, *, both: bool = False) -> Steps[CodeResult]:
+        """Run all tests in one execution."""
+        if not self._tests:
+            return CodeResult(NO_TESTS)
+        execution = yield _emulated(code, self._inputs, stop=True)
+        texts = [_printed(returned) or "" for returned in execution.returned]
+
+        def show(i: int) -> str:
+            line = first_difference(texts[i], self._tests[i].output)
+            return f"line {line}: {texts[i].strip()[:2000]!r}"
+
+        return CodeResult(
+            outcome(
+                execution,
+                len(self._tests),
+                lambda i: first_difference(texts[i], self._tests[i].output) is None,
+                show,
+            )
+        )
+
+    def behaviour(self, code: str) -> Steps[Behaviour | None]:
+        """Compare on the public inputs; by the program's text if there are none."""
+        if not self._public.calls:
+            return of_text(code)
+        execution = yield _emulated(code, self._public, stop=False)
+        if execution.end == "compile_error":
+            return None
+        texts = [_printed(returned) for returned in execution.returned]
+        ends: list[str] = [returned.kind for returned in execution.returned]
+        lost = len(self._public.calls) - len(texts)
+        return of_outputs([*texts, *[None] * lost], [*ends, *[execution.end] * lost])
+
+
+def _limits(count: int) -> Limits:
+    return Limits(cpu=(SECONDS + 1) * count + 5, per_call=(SECONDS,))
+
+
+def _emulated(code: str, inputs: Inputs, *, stop: bool) -> Calls:
+    count = len(inputs.calls)
+    raw = tuple(range(count))  # what was printed comes back whole
+    return Calls(code, "", inputs, _limits(count), "livecodebench program", stop, raw)
+
+
+def _printed(returned: Returned) -> str | None:
+    """Return what an emulated program printed; None if it failed."""
+    if returned.kind != "value":
+        return None
+    try:
+        found = decode(returned)
+    except Unreadable:
+        return None
+    return found if isinstance(found, str) else None
+
+
+def _texts(found: Sequence[Test]) -> Inputs:
+    calls = tuple((test.input,) for test in found)
+    text = json.dumps(["program", *(test.input for test in found)])
+    return Inputs(calls, hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest())
 
 
 NO_TESTS = Outcome("sandbox_error", None, "the data has no tests for this problem")

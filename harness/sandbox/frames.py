@@ -19,7 +19,7 @@ _KINDS = {
     report.RAISED: "raised",
     report.NO_MEMORY: "out_of_memory",
 }
-_CLOSING = (report.END, report.NOT_COMPILED, report.NOT_IMPORTED, report.EXITED, report.RAISED)
+_CLOSING = (report.END, report.NOT_COMPILED, report.NOT_IMPORTED, report.RAISED)
 
 
 class Forged(ValueError):

@@ -78,13 +78,15 @@ class Calls:
 
     code: str
     entry: str
-    """A global name, or ``Solution.method``: the method of a fresh ``Solution()``."""
+    """A global name, or ``Solution.method``: the method of a fresh ``Solution()``. Not read in
+    style ``livecodebench program``."""
     inputs: Inputs
     limits: Limits = Limits()
-    style: Literal["evalplus", "livecodebench"] = "evalplus"
+    style: Literal["evalplus", "livecodebench", "livecodebench program"] = "evalplus"
     """How the code is executed: in an empty namespace whose ``__name__`` is ``builtins`` and with
     the recursion depth that EvalPlus leaves; or as a module with LiveCodeBench's imports before it
-    and its recursion limit of 50,000."""
+    and its recursion limit of 50,000; or, bug for bug, in LiveCodeBench's emulation of a program: a
+    call's one argument is the text of its standard input, its value is what it printed."""
     stop_on_error: bool = False
     raw: tuple[int, ...] = ()
     """Calls whose value comes back whole, however large (up to the result limit)."""
@@ -94,14 +96,12 @@ class Calls:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Run `code` as a program, ``__name__ == "__main__"``, with `stdin` on descriptor 0."""
+    """Run `code` as a program, ``__name__ == "__main__"``, with `stdin` on descriptor 0; its
+    threads are waited for."""
 
     code: str
     stdin: bytes
     limits: Limits = Limits()
-    style: Literal["real", "livecodebench"] = "real"
-    """A real program with real descriptors, whose threads are waited for; or LiveCodeBench's
-    emulation, bug for bug."""
 
 
 Job: TypeAlias = Calls | Program

@@ -44,7 +44,6 @@ def message(seq: int, job: Job, held: Held, threads: bool) -> bytes:
     text: dict[str, object] = {
         "seq": seq,
         "code": job.code,
-        "style": job.style,
         "cpu": float(limits.cpu),
         "wall": float(limits.clock),
         "memory": limits.memory,
@@ -56,6 +55,7 @@ def message(seq: int, job: Job, held: Held, threads: bool) -> bytes:
         load, evict = held.need(job.inputs)
         text |= {
             "mode": "calls",
+            "style": job.style,
             "entry": job.entry,
             "inputs": job.inputs.digest,
             "load": load,

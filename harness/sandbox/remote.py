@@ -125,10 +125,9 @@ class RemoteSandbox:
 
     def _once(self, job: Job) -> Execution | None:
         """Ask once; None if the service failed."""
-        plain = not isinstance(job, Calls) and job.style == "real"
         word = secrets.token_hex(16)
         body = {
-            "code": job.code if plain else _wrapped(job, word),
+            "code": _wrapped(job, word) if isinstance(job, Calls) else job.code,
             "language": "python",
             "stdin": "" if isinstance(job, Calls) else job.stdin.decode("utf-8", "replace"),
             "run_timeout": job.limits.clock,
@@ -144,10 +143,10 @@ class RemoteSandbox:
             said = json.loads(reply.read(2 * RESULT))
         if said["status"] == "SandboxError" or not isinstance(said.get("run_result"), dict):
             return None
-        return _read(job, said["run_result"], word, plain, time.monotonic() - start)
+        return _read(job, said["run_result"], word, time.monotonic() - start)
 
 
-def _wrapped(job: Job, word: str) -> str:
+def _wrapped(job: Calls, word: str) -> str:
     """Return a program that runs the job and prints what came out."""
     data = base64.b64encode(message(0, job, Held(), threads=False)).decode()
     sources = base64.b64encode(marshal.dumps(stream.sources(), 2)).decode()
@@ -159,7 +158,7 @@ def _wrapped(job: Job, word: str) -> str:
     )
 
 
-def _read(job: Job, said: dict[str, Any], word: str, plain: bool, wall: float) -> Execution | None:
+def _read(job: Job, said: dict[str, Any], word: str, wall: float) -> Execution | None:
     """Return the execution that an answer tells of."""
     output = str(said.get("stdout") or "").encode("utf-8", "surrogatepass")
     code, status = said.get("return_code"), said["status"]
@@ -169,12 +168,11 @@ def _read(job: Job, said: dict[str, Any], word: str, plain: bool, wall: float) -
     waited = -code & 0x7F if code < 0 else (code & 0xFF) << 8
     seconds = float(said.get("execution_time") or wall)
     result, cpu = b"", seconds
-    if not plain:
+    if isinstance(job, Calls):
         found = _line(output, word)
         output = b""
         if found is not None:
-            inner, cpu, result, output = found
-            waited = (inner & 0xFF) << 8
+            waited, (cpu, result) = 0, found
     # No filter there: a SIGKILL may be the code's own, or the service's limit.
     done = Done(
         0, ended, waited, seconds, cpu, 0, False, result, output, len(result), filtered=False
@@ -182,17 +180,17 @@ def _read(job: Job, said: dict[str, Any], word: str, plain: bool, wall: float) -
     return execution(job, done)
 
 
-def _line(output: bytes, word: str) -> tuple[int, float, bytes, bytes] | None:
+def _line(output: bytes, word: str) -> tuple[float, bytes] | None:
     """Return what our line in the output says, None if there is no such line."""
     _, found, rest = output.rpartition(f"\n{word} ".encode())
     if not found:
         return None
     try:
         data = base64.b64decode(rest.split(b"\n")[0], validate=True)
-        status, cpu, size, more = alone.HEAD.unpack_from(data)
+        cpu, size = alone.HEAD.unpack_from(data)
     except (binascii.Error, ValueError, struct.error):
         return None
     start = alone.HEAD.size
-    if start + size + more != len(data) or not 0 <= cpu < 1e9:
+    if start + size != len(data) or not 0 <= cpu < 1e9:
         return None
-    return status, cpu, data[start : start + size], data[start + size :]
+    return cpu, data[start:]

@@ -96,12 +96,13 @@ def test_programs_run_as_they_are_or_emulated(url: str) -> None:
         real, emulated, late = sandbox.run(
             [
                 Program(code, b"x\n", LIMITS),
-                Program(code, b"x\n", LIMITS, "livecodebench"),
+                Calls(code, "", Inputs((("x\n",),), "x"), LIMITS, "livecodebench program"),
                 Program("while True: pass", b"", Limits(cpu=0.5, wall=1.0)),
             ]
         )
     assert (real.end, real.stdout) == ("finished", b"2 x\n")
-    assert emulated.end == "runtime_error" and emulated.reason.startswith("NameError")
+    assert emulated.returned[0].kind == "raised"
+    assert emulated.returned[0].data.startswith(b"NameError")
     assert late.end == "timeout"
 
 

@@ -2,5 +2,6 @@
 
 The sources of this package are all that the sandbox sees of the harness. `launch` builds the
 isolation and becomes `zygote`; the zygote forks one child per execution; the child confines itself
-(`confine`) and runs the code (`calls`, `programs`), writing what came out by `encoding`.
+(`confine`) and runs the code (`calls`, with `emulation`, or `programs`), writing what came out by
+`encoding`.
 """

@@ -1,4 +1,4 @@
-"""Runs one job in an interpreter of its own, for services that run a program and return its output.
+"""Runs the calls of one job in an interpreter of its own, for services that only run programs.
 
 No zygote, no filter: isolation is the service's. What came out is written to standard output in one
 line after a word that only the asking side knows beforehand; the code under test could read that
@@ -16,11 +16,11 @@ import struct
 import time
 from typing import Any
 
-from . import calls, programs
+from . import calls
 from .report import Report
 
-HEAD = struct.Struct("<idQQ")
-"""Exit status, CPU seconds, bytes of results, bytes of output."""
+HEAD = struct.Struct("<dQ")
+"""CPU seconds, bytes of results."""
 
 
 class Collected(Report):
@@ -45,14 +45,11 @@ def main(job_text: str, word: str) -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (int(job["cpu"]) + 1, int(job["cpu"]) + 2))
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_AS, (job["memory"], job["memory"]))
-    report, status, output = Collected(), 0, b""
+    report = Collected()
     write, leave, clock = os.write, os._exit, time.process_time
-    if job["mode"] == "calls":
-        calls.run(job, marshal.loads(job["load"]), report)
-    else:
-        status, output = programs.run_livecodebench(job, report)
-    head = HEAD.pack(status, clock(), len(report.data), len(output))
-    line = f"\n{word} ".encode() + base64.b64encode(head + report.data + output) + b"\n"
+    calls.run(job, marshal.loads(job["load"]), report)
+    head = HEAD.pack(clock(), len(report.data))
+    line = f"\n{word} ".encode() + base64.b64encode(head + report.data) + b"\n"
     view = memoryview(line)
     while view:
         view = view[write(back, view) :]

@@ -9,6 +9,7 @@ import sys
 from types import FrameType, ModuleType
 from typing import Any
 
+from . import emulation
 from .report import END, NO_MEMORY, NOT_COMPILED, NOT_IMPORTED, RAISED, Report, message
 
 DEPTH = 972
@@ -76,7 +77,7 @@ _NO_OS = [
 _EXACT = frozenset([type(None), bool, int, float, complex, str, bytes, list, tuple, dict])
 
 
-def guard(evalplus: bool) -> None:
+def _guard(evalplus: bool) -> None:
     """Take away what the peers' guards take away."""
     gone = ("exit", "quit", "open", "help") if evalplus else ("quit", "help")
     for name in gone:
@@ -89,7 +90,7 @@ def guard(evalplus: bool) -> None:
         sys.set_int_max_str_digits(LCB_DIGITS)
 
 
-def lcb_module(code: str) -> tuple[Any, dict[str, Any]]:
+def _lcb_module(code: str) -> tuple[Any, dict[str, Any]]:
     """Return compiled code and the module namespace, prelude done, in which it is to run."""
     space = ModuleType("tmp_sol", "").__dict__
     if "__future__" in code:  # after a prelude that is a syntax error, and there it stays one
@@ -101,22 +102,24 @@ def lcb_module(code: str) -> tuple[Any, dict[str, Any]]:
 
 def run(job: dict[str, Any], calls: tuple[tuple[Any, ...], ...], report: Report) -> None:
     """Execute a job's code and make its calls, reporting each."""
-    evalplus = job["style"] == "evalplus"
-    guard(evalplus)
+    evalplus, program = job["style"] == "evalplus", job["style"] == "livecodebench program"
+    _guard(evalplus)
     random.seed(0)
     space: dict[str, Any] = {}
+    code = job["code"]
     try:
         if evalplus:
-            compiled = compile(job["code"], "<solution>", "exec", dont_inherit=True)
+            compiled = compile(code, "<solution>", "exec", dont_inherit=True)
         else:
-            compiled, space = lcb_module(job["code"])
+            code = emulation.source(code) if program else code
+            compiled, space = _lcb_module(code)
     except BaseException as error:
         return report.close(NOT_COMPILED, message(error))
     if evalplus:
         sys.setrecursionlimit(_frames() + DEPTH + 1)  # one for `_call`
     try:
         exec(compiled, space)
-        entry = _entry(job["entry"], job["code"], space)
+        entry = emulation.function(code, space) if program else _entry(job["entry"], code, space)
     except BaseException as error:
         return report.close(NOT_IMPORTED, message(error))
     _call(entry, job, calls, report)

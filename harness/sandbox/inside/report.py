@@ -24,7 +24,7 @@ except ImportError:
     from hashlib import sha256
 
 VALUE, TAGGED_VALUE, DIGEST, RAISED, NO_MEMORY, ENDED = range(6)
-END, NOT_COMPILED, NOT_IMPORTED, EXITED = 7, 8, 9, 10
+END, NOT_COMPILED, NOT_IMPORTED = 7, 8, 9
 HEAD = struct.Struct("<BI")
 SECONDS = struct.Struct("<d")
 LARGE = struct.Struct("<32sQ")

@@ -164,10 +164,7 @@ class Zygote:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
         calls_only = job["mode"] == "calls"
         files = self._channel.files(None if calls_only else job["stdin"])
-        out = -1 if calls_only else 1
-        if job["style"] == "livecodebench" and not calls_only:
-            out = 4
-        _descriptors(files, out)
+        _descriptors(files)
         if not self._isolated:
             os.setsid()
             with contextlib.suppress(OSError):
@@ -179,41 +176,27 @@ class Zygote:
         if calls_only:
             calls.run(job, self._inputs[job["inputs"]], report)
             os._exit(0)
-        if job["style"] == "real":
-            os._exit(programs.run_real(job, report))
-        status, data = programs.run_livecodebench(job, report)
-        os._exit(_write(out, data) or status)
+        os._exit(programs.run(job, report))
 
 
-def _write(file: int, data: bytes) -> int:
-    """Write what an emulated program printed; return an exit status."""
-    view = memoryview(data)
-    try:
-        while view:
-            view = view[os.write(file, view) :]
-    except OSError:
-        return 120
-    return 0
+def _descriptors(files: tuple[int, int, int]) -> None:
+    """Leave 0, 1, 2 and the result file as 3.
 
-
-def _descriptors(files: tuple[int, int, int], out: int) -> None:
-    """Leave 0, 1, 2, the result file as 3 and, for an emulated program, its output as 4.
-
-    Standard output is /dev/null unless `out` is 1. Standard streams are opened anew, as flags of an
+    Without an input, output is /dev/null too. Standard streams are opened anew, as flags of an
     open file outlast who set them.
     """
     stdin, result, stdout = files
     null = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(null, number)
-    if stdin >= 0 and out == 1:
+    if stdin >= 0:
         os.dup2(stdin, 0)
     # Duplicates above all numbers in use first, so that no dup2 closes one still needed.
     result, stdout = os.dup(result), os.dup(stdout)
     os.dup2(result, 3, inheritable=False)
-    if out > 0:
-        os.dup2(stdout, out)
-    os.closerange(5 if out == 4 else 4, 256)
+    if stdin >= 0:
+        os.dup2(stdout, 1)
+    os.closerange(4, 256)
 
 
 def preload(names: tuple[str, ...]) -> None:
