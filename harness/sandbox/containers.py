@@ -69,27 +69,46 @@ def open_pool(engine: str, workers: int | None = None, image: str = IMAGE) -> Po
 
 
 def probe(engine: str) -> Availability:
-    """Find out whether an engine answers; no container is started for that."""
+    """Find out whether an engine answers and, where the image is there, whether a container starts.
+
+    Nothing is pulled for that.
+    """
     program = "docker" if engine == "gvisor" else engine
     if shutil.which(program) is None:
         return Availability(engine, False, f"no {program} on the PATH; install it")
     query = "{{json .Runtimes}}" if engine == "gvisor" else "{{.ServerVersion}}"
     if engine == "podman":
         query = "{{.Version.Version}}"
+    answer, failure = _ask([program, "info", "--format", query])
+    if failure or not answer:
+        why = f"{failure or 'it says nothing'}; is the service running, may you use it?"
+        return Availability(engine, False, why)
+    if engine == "gvisor" and "runsc" not in answer:
+        return Availability(engine, False, "docker has no runtime runsc; install gVisor")
+    _, missing = _ask([program, "image", "inspect", "--format", "{{.Id}}", IMAGE])
+    if missing:
+        said = f"{program} answers: {answer[:80]}; {IMAGE} is pulled before the first job"
+        return Availability(engine, True, said, (engine,))
+    whole = command(engine, stream.name())
+    _, failure = _ask([*whole[: whole.index(IMAGE) + 1], "-c", "pass"])
+    if failure:
+        return Availability(engine, False, f"no container starts: {failure}")
+    return Availability(engine, True, f"{program} starts containers: {answer[:80]}", (engine,))
+
+
+def _ask(command: list[str]) -> tuple[str, str]:
+    """Return what a command says, and why it failed or nothing."""
     try:
         done = subprocess.run(
-            [program, "info", "--format", query],
+            command,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=PROBE_SECONDS,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return Availability(engine, False, f"{program} info: {error}; is its service running?")
+        return "", str(error)
     said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-    if done.returncode or not done.stdout.strip():
-        why = said[-1] if said else f"exit code {done.returncode}"
-        return Availability(engine, False, f"{why}; is the service running, may you use it?")
-    if engine == "gvisor" and "runsc" not in done.stdout:
-        return Availability(engine, False, "docker has no runtime runsc; install gVisor")
-    return Availability(engine, True, f"{program} answers: {done.stdout.strip()[:80]}", (engine,))
+    failure = (said[-1] if said else f"exit code {done.returncode}") if done.returncode else ""
+    return done.stdout.strip(), failure

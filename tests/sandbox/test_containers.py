@@ -127,3 +127,34 @@ def test_an_engine_that_is_not_there_says_so(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("PATH", "/nowhere")
     found = probe("podman")
     assert not found.works and "podman" in found.why
+
+
+ENGINE = """#!/bin/sh
+case "$*" in
+  info*) echo 4.3.1 ;;
+  image*) test "$IMAGE_IS_HERE" || { echo "no such image" >&2; exit 125; } ;;
+  run*--network=none*" -c pass") test "$STARTS" || { echo "crun: no cgroups" >&2; exit 126; } ;;
+  *) echo "what is $*?" >&2; exit 2 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("here", "starts", "works", "said"),
+    [
+        ("", "", True, "is pulled before the first job"),
+        ("1", "", False, "no container starts: crun: no cgroups"),
+        ("1", "1", True, "podman starts containers"),
+    ],
+)
+def test_an_engine_works_if_it_starts_a_container(
+    here: str, starts: str, works: bool, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "podman"
+    program.write_text(ENGINE)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("IMAGE_IS_HERE", here)
+    monkeypatch.setenv("STARTS", starts)
+    found = probe("podman")
+    assert found.works is works and said in found.why
