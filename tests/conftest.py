@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,10 @@ from hypothesis import settings
 # A loaded machine is no bug; what is too slow for a user is measured in benchmarks/.
 settings.register_profile("quiet", deadline=None)
 settings.load_profile("quiet")
+
+# Who starts the tests in the background hands down that SIGINT is ignored; programs under test
+# would inherit it, and could not be interrupted.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -32,20 +32,20 @@ ROWS = Path(__file__).parent / "rows"
 """Where the ready-made rows are, one JSON-lines file per task."""
 
 
-def arithmetic_rows() -> list[dict[str, Any]]:
-    """Rows of `chain_arithmetic`: id, problem, answer, level, solution."""
+def arithmetic_rows(count: int = ARITHMETIC) -> list[dict[str, Any]]:
+    """The first rows of `chain_arithmetic`: id, problem, answer, level, solution."""
     found = []
-    for number, problem in enumerate(islice(problems("arithmetic", "test", "test"), ARITHMETIC)):
+    for number, problem in enumerate(islice(problems("arithmetic", "test", "test"), count)):
         gold = write(problem, Hand())
         row = {"id": f"arith-{number:04d}", "problem": problem.text, "answer": gold.answer}
         found.append(row | {"level": problem.level, "solution": gold.text})
     return found
 
 
-def program_rows() -> list[dict[str, Any]]:
-    """Rows of `chain_programs`: id, problem, entry_point, tests, level, solution."""
+def program_rows(count: int = PROGRAMS) -> list[dict[str, Any]]:
+    """The first rows of `chain_programs`: id, problem, entry_point, tests, level, solution."""
     found = []
-    for number, row in enumerate(islice(problems("programs", "test", "test"), PROGRAMS)):
+    for number, row in enumerate(islice(problems("programs", "test", "test"), count)):
         program = _programs.parse(row.text)
         found.append(
             {

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.interpolate import PchipInterpolator
 from scipy.stats import binomtest
@@ -63,6 +63,7 @@ def test_where_a_level_is_first_reached(seed: int) -> None:
 # --- tests ---------------------------------------------------------------------------------------
 
 
+@settings(max_examples=20)  # a tenth of a second each, in statsmodels
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=40))
 def test_holm_is_that_of_statsmodels(p: list[float]) -> None:
     np.testing.assert_allclose(multipletests(p, method="holm")[1], holm(p), atol=1e-12)

@@ -48,7 +48,8 @@ def _run(out: Path) -> None:
         os.dup2(errors.fileno(), 2)
     sys.argv = [
         "run-benchmark", "run", "embedded", "--task", "chain_arithmetic,chain_errors",
-        "--prm", "prm-math-small", "--prm", "prm-math-large", "--limit", "40", "--budget", "1,2,8",
+        "--prm", "prm-math-small", "--prm", "prm-math-large", "--limit", "24", "--budget", "1,2,8",
+        "--set", "samples=8",
         "--policy", "embedded,batch=16", "--out", str(out),
     ]  # fmt: skip
     from harness.cli.main import main
