@@ -22,6 +22,14 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 ROOT = Path(__file__).resolve().parent.parent
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Results of references: not the user's, but one folder for all workers of this run."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    os.environ["HARNESS_CACHE"] = str(shared / "cache")
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """The folder of real benchmarks and recorded outputs; tests that need it skip without it."""

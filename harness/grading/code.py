@@ -21,6 +21,7 @@ candidate is a preview of what it gave there.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -30,6 +31,7 @@ from harness.grading.evalplus import EvalPlusTests
 from harness.grading.examples import ExampleTests
 from harness.grading.livecodebench import Style, tests_of
 from harness.grading.program import program
+from harness.grading.references import References
 from harness.grading.stream import stream
 from harness.grading.verdicts import Behaviour, CodeResult, Result, Steps, Tests
 from harness.sandbox.choice import SandboxChoice
@@ -60,11 +62,14 @@ class CodeGrader:
         open_sandbox: OpenSandbox | None = None,
         *,
         style: Style = "real",
+        cache: Path | None = None,
     ) -> None:
         """Run programs in what `open_sandbox` returns; by default the best sandbox that works on
-        this machine, with a worker per core. `style` is LiveCodeBench's."""
+        this machine, with a worker per core. `style` is LiveCodeBench's. What references give is
+        kept in the folder `cache` (`harness.grading.references`); None: it is not kept."""
         self._open = open_sandbox or SandboxChoice().open
         self._style: Style = style
+        self._cache = cache
         self._sandbox: Sandbox | None = None
         self._tests: dict[str, tuple[Tests, int]] = {}
 
@@ -156,7 +161,8 @@ class CodeGrader:
             if self._sandbox is None:
                 self._sandbox = self._open()
             tests = {problem.digest: self._tests_of(problem) for problem, _ in batch}
-            for _ in stream(self._sandbox, (own.prepare() for own in tests.values())):
+            runs = References(self._sandbox, self._cache) if self._cache else self._sandbox
+            for _ in stream(runs, (own.prepare() for own in tests.values())):
                 pass
             checks = (steps(tests[problem.digest], code) for problem, code in batch)
             yield from stream(self._sandbox, checks)

@@ -14,6 +14,7 @@ from typing import Protocol, Self
 from harness.errors import ConfigError
 from harness.grading.code import CodeGrader
 from harness.grading.math import MathGrader
+from harness.grading.references import cache_folder
 from harness.sandbox.choice import SandboxChoice
 from harness.types import Grade, Json, Kind, Problem
 
@@ -76,4 +77,4 @@ def grader_for(
             "use the metric f1"
         )
     choice = sandbox or SandboxChoice()
-    return CodeGrader(lambda: choice.open(workers))
+    return CodeGrader(lambda: choice.open(workers), cache=cache_folder())

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Generic
+from typing import Generic, Protocol
 
 from harness.grading.verdicts import Result, Steps
-from harness.sandbox.job import Execution, Job, Sandbox
+from harness.sandbox.job import Execution, Job
 
 
-def stream(sandbox: Sandbox, checks: Iterable[Steps[Result]]) -> Iterator[Result]:
+class Runs(Protocol):
+    """What runs jobs: a sandbox, or something before one."""
+
+    def run(self, jobs: Iterable[Job]) -> Iterator[Execution]:
+        """Yield one execution per job, in their order."""
+        ...
+
+
+def stream(sandbox: Runs, checks: Iterable[Steps[Result]]) -> Iterator[Result]:
     """Run the checks and yield their results in order.
 
     A check is drawn when a worker is free and no check that has begun has a job to give, so a lazy
@@ -40,7 +48,7 @@ class _Check(Generic[Result]):
 
 
 class _Stream(Generic[Result]):
-    def __init__(self, sandbox: Sandbox, checks: Iterable[Steps[Result]]) -> None:
+    def __init__(self, sandbox: Runs, checks: Iterable[Steps[Result]]) -> None:
         self._sandbox = sandbox
         self._checks = iter(checks)
         self._begun: deque[_Check[Result]] = deque()  # in the order of the results

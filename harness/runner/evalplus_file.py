@@ -19,6 +19,7 @@ from harness.adapters.rows import Row, read_rows
 from harness.errors import ConfigError, DataError
 from harness.files import write_bytes, write_json
 from harness.grading import CodeGrader
+from harness.grading.references import cache_folder
 from harness.grading.samples import SampleResult, grade_samples
 from harness.problems import Task
 from harness.runner.progress import Progress
@@ -77,7 +78,7 @@ def grade_file(
         raise ConfigError(f"--samples is for {' and '.join(TASKS)}, not {task.name}")
     count, sha = _check(samples, task, allow_partial)
     found: list[SampleResult] = []
-    with CodeGrader(sandbox.open) as grader:
+    with CodeGrader(sandbox.open, cache=cache_folder()) as grader:
         progress.start(f"grade · {task.name} · {samples.name}", count, 0, "samples")
         rows = (row.data for row in read_rows(samples))
         for result in grade_samples(rows, task.problems, grader):

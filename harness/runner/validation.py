@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.errors import InfrastructureError
 from harness.grading import CodeGrader, MathGrader
+from harness.grading.references import cache_folder
 from harness.problems.catalog import catalog
 from harness.problems.definition import Definition, Group
 from harness.problems.validate import Finding, check
@@ -52,7 +53,7 @@ def validate_tasks(
     wanted: list[Definition | Group] = [*dict.fromkeys(tasks), *groups]
     reports = []
     progress.start("validate", len(wanted), 0, "tasks")
-    with MathGrader() as math, CodeGrader() as code:
+    with MathGrader() as math, CodeGrader(cache=cache_folder()) as code:
         graders = {"math": math.grade, "code": code.grade if _sandboxed() else None}
         for one in wanted:
             kind = one.grader if isinstance(one, Definition) else "steps"

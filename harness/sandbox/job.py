@@ -115,8 +115,8 @@ class Returned:
     """Exact builtins · a tree that names other types (`harness.sandbox.values`) · only the digest,
     because the encoding is long · an exception · MemoryError."""
     data: bytes
-    """The encoded value; for ``large`` the SHA-256 of the encoding; for ``raised`` the exception's
-    type and message as UTF-8 text of at most 2,000 bytes."""
+    """The encoded value; for ``large`` BLAKE2b of the encoding, 32 bytes; for ``raised`` the
+    exception's type and message as UTF-8 text of at most 2,000 bytes."""
     size: int = 0
     """Bytes of the whole encoding."""
 

@@ -87,7 +87,7 @@ def same(encoded: bytes, returned: Returned) -> bool:
 
 def digest(encoded: bytes) -> bytes:
     """Return what stands for a value whose encoding is long (over `INLINE` bytes)."""
-    return hashlib.sha256(encoded).digest()
+    return hashlib.blake2b(encoded, digest_size=32).digest()
 
 
 INLINE = report.INLINE

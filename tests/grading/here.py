@@ -101,7 +101,9 @@ def _calls(job: Calls) -> Execution:
                 break
         else:
             if len(data) > INLINE and i not in job.raw:
-                found.append(Returned("large", hashlib.sha256(data).digest(), len(data)))
+                found.append(
+                    Returned("large", hashlib.blake2b(data, digest_size=32).digest(), len(data))
+                )
             else:
                 kind: Any = "tagged" if data[:1] == b"#" else "value"
                 found.append(Returned(kind, data, len(data)))

@@ -20,6 +20,7 @@ import pytest
 
 from harness.errors import InfrastructureError
 from harness.grading.code import CodeGrader
+from harness.grading.references import cache_folder
 from harness.grading.samples import SampleResult, grade_samples
 from harness.types import Problem
 from tests.grading.sandboxes import Kept, Patient
@@ -111,8 +112,8 @@ def _word(result: SampleResult) -> str | None:
 def graders(sandbox: Any) -> Iterator[tuple[CodeGrader, CodeGrader]]:
     """The usual one, which remembers references, and one that gives more time."""
     with (
-        CodeGrader(lambda: Kept(sandbox)) as usual,
-        CodeGrader(lambda: Patient(sandbox)) as patient,
+        CodeGrader(lambda: Kept(sandbox), cache=cache_folder()) as usual,
+        CodeGrader(lambda: Patient(sandbox), cache=cache_folder()) as patient,
     ):
         yield usual, patient
 

@@ -19,6 +19,7 @@ import pytest
 
 from harness.errors import InfrastructureError
 from harness.grading.code import CodeGrader
+from harness.grading.references import cache_folder
 from harness.grading.samples import grade_samples
 from harness.sandbox.job import Program
 from harness.types import Problem
@@ -100,7 +101,7 @@ def test_programs_have_the_recorded_verdicts(run: str, rows: Rows, sandbox: Any)
     found = {task_of(row): row for row in recorded(rows, run) if row.get("solution")}
     asked = {name: row for name, row in found.items() if name in tasks}
     samples = [{"task_id": name, "solution": program(row)} for name, row in asked.items()]
-    with CodeGrader(lambda: Kept(sandbox)) as grader:
+    with CodeGrader(lambda: Kept(sandbox), cache=cache_folder()) as grader:
         graded = list(grade_samples(samples, [tasks[name] for name in asked], grader))
     ours = {result.task_id: result.base_status for result in graded}
     differing = {

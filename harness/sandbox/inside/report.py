@@ -11,17 +11,15 @@ import errno
 import importlib
 import os
 import struct
-import sys
 import time
 from typing import Any
 
 from .encoding import TAGGED, TooDeep, encode
 
-_own = "_sha2" if sys.version_info >= (3, 12) else "_sha256"
-try:  # the interpreter's own SHA-256: hashlib would load OpenSSL, which every fork would copy
-    sha256: Any = importlib.import_module(_own).sha256
+try:  # the interpreter's own: hashlib would load OpenSSL, which every fork would copy
+    blake2b: Any = importlib.import_module("_blake2").blake2b
 except ImportError:
-    from hashlib import sha256
+    from hashlib import blake2b
 
 VALUE, TAGGED_VALUE, DIGEST, RAISED, NO_MEMORY, ENDED = range(6)
 END, NOT_COMPILED, NOT_IMPORTED = 7, 8, 9
@@ -79,7 +77,7 @@ class Report:
             self.ended(seconds, RAISED, message(error))
         else:
             if len(data) > INLINE and not whole:
-                digest = LARGE.pack(sha256(data).digest(), len(data))
+                digest = LARGE.pack(blake2b(data, digest_size=32).digest(), len(data))
                 self.ended(seconds, DIGEST, digest)
             else:
                 kind = TAGGED_VALUE if data[:1] == TAGGED else VALUE
