@@ -135,6 +135,15 @@ def test_the_larger_version_of_a_file(tmp_path: Path) -> None:
         load_sweep(str(file), {}, full=True)
 
 
+def test_other_prms_than_a_files_own_all_steer(tmp_path: Path) -> None:
+    file = tmp_path / "x.yaml"
+    file.write_text("tasks: [a]\nprms: [p, q]\nsearch:\n  prms: [q]\n  limit: 3\n")
+    assert load_sweep(str(file), {}).search.prms == ("q",)
+    other = load_sweep(str(file), {"prms": ["r"]}).search
+    assert (other.prms, other.limit) == (None, 3)
+    assert load_sweep(str(file), {"prms": ["r"], "search.prms": ["r"]}).search.prms == ("r",)
+
+
 def test_changed_keys_are_listed() -> None:
     assert changed_keys({"seed": 0}, {"seed": 1, "x": 2}) == ["seed: 0 → 1", "x: None → 2"]
 

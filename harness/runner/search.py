@@ -33,16 +33,18 @@ def run_searches(
 ) -> None:
     """Search and grade what is owed, one pair of policy and PRM in memory at a time."""
     for _, pair in itertools.groupby(plans, key=lambda p: (id(p.policy), id(p.prm))):
-        own = list(pair)
+        own, warm = list(pair), False
         for plan in own:
-            _search(plan, plan.entry.folder(run), progress, workers, sandbox)
+            warm |= _search(plan, plan.entry.folder(run), progress, workers, sandbox, warm)
         own[0].policy.close()
         if own[0].prm:
             own[0].prm.close()
-    for plan in plans:
-        if not plan.alone:
-            with grader_for(plan.task.kind, workers, sandbox) as grader:
-                grade_search(plan.entry.folder(run), plan.problems, grader, progress)
+    graded = [plan for plan in plans if not plan.alone]
+    for kind in dict.fromkeys(plan.task.kind for plan in graded):
+        with grader_for(kind, workers, sandbox) as grader:
+            for plan in graded:
+                if plan.task.kind == kind:
+                    grade_search(plan.entry.folder(run), plan.problems, grader, progress)
 
 
 def _search(
@@ -51,8 +53,12 @@ def _search(
     progress: Progress,
     workers: int | None,
     sandbox: SandboxChoice | None,
-) -> None:
-    """Run the attempts that are owed of one search."""
+    warm: bool,
+) -> bool:
+    """Run the attempts that are owed of one search; return whether there were any.
+
+    `warm`: policy and PRM have worked since they were opened.
+    """
     if not folder.pool.problems.exists():
         folder.pool.write_problems(plan.problems)
     wanted = [(p, r) for r in range(plan.replicas) for p in plan.problems]
@@ -76,13 +82,14 @@ def _search(
                     concurrency=1 if plan.alone else plan.config.concurrency,
                     journal=book.note,
                 )
-                if plan.alone:  # what loads or compiles at first use is nobody's latency
+                if plan.alone and not warm:  # what loads at first use is nobody's latency
                     list(Driver(plan.policy, plan.prm, agree).run(_jobs(plan, owed[:1], {})))
                 for attempt in driver.run(_jobs(plan, owed, recorded)):
                     book.finish(attempt)
                 book.commit()
         folder.drop_journal()
         progress.finish()
+    return bool(owed)
 
 
 def _label(plan: SearchPlan) -> str:
