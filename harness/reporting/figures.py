@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,13 +55,14 @@ class Missing:
 
 
 def write_figures(
-    rows: Sequence[ResultRow], folder: Path
+    rows: Sequence[ResultRow], folder: Path, searched: Collection[str] = ()
 ) -> tuple[tuple[Figure, ...], tuple[Missing, ...]]:
     """Write all figures that the rows have content for into `folder`.
 
     One per (task, policy) and axis: accuracy against candidates, policy tokens, all tokens, FLOPs
     and measured seconds; one bar chart of F1 for tasks of kind ``steps``; and ``overview``, the
-    first task's accuracy against candidates beside that against all tokens.
+    first task's accuracy against candidates beside that against all tokens. Methods in `searched`
+    are left out: `harness.reporting.frontier_figures` compares them at equal cost.
 
     Returns:
         The figures written, and those that could not be made.
@@ -69,7 +70,7 @@ def write_figures(
     import matplotlib as mpl
 
     style = style_of(rows)
-    lines = selection_lines(rows)
+    lines = [line for line in selection_lines(rows) if line.last.method not in searched]
     made: list[Figure] = []
     missing: list[Missing] = []
     with mpl.rc_context(RC), warnings.catch_warnings():

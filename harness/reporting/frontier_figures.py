@@ -30,6 +30,8 @@ _TOP = 0.97
 _STAIRS = "#B4B4B4"
 _ROOM = 0.062
 """Height of a name, as a share of the panel's."""
+_FAR = 0.2
+"""From here on, across the panel, a single point is named at the right like the curves."""
 
 _X: dict[Axis, str] = {
     "policy_tokens": "policy tokens per problem",
@@ -202,14 +204,14 @@ def _wins(ax: Any, found: Frontier, colours: dict[str, str]) -> None:
 def _names(ax: Any, found: Frontier, shown: Sequence[int], colours: dict[str, str]) -> None:
     """Write each name at the right of the panel, as high as its curve ends where there is room.
 
-    A single point has its name beside it.
+    A single point far from there has its name beside it.
     """
     low, high = ax.get_ylim()
     ends = {}
     for place in shown:
         line = found.lines[place]
         name, end = charts.shortened(label(line.curve.method), 24), 100 * float(line.values[-1])
-        if len(line.values) == 1:
+        if len(line.values) == 1 and _across(ax, float(line.costs[0])) < _FAR:
             ax.annotate(
                 name,
                 (line.costs[0], end),
@@ -243,6 +245,12 @@ def _names(ax: Any, found: Frontier, shown: Sequence[int], colours: dict[str, st
                 "relpos": (0, 0.5),
             },
         )
+
+
+def _across(ax: Any, cost: float) -> float:
+    """Return how far to the right of the panel a cost stands, from 0 to 1."""
+    first, last = map(math.log, ax.get_xlim())
+    return (math.log(cost) - first) / (last - first)
 
 
 def spread_out(wanted: dict[int, float], room: float) -> dict[int, float]:

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -49,8 +49,11 @@ def write_report(
     folder: Path,
     trained: Mapping[str, Sequence[str]] = MappingProxyType({}),
     curves: Sequence[Curve] = (),
+    searched: Collection[str] = (),
 ) -> Report:
     """Write the whole report into `folder` and return what it holds.
+
+    `searched` names the methods that write candidates of their own.
 
     Files of an earlier report are replaced one by one, each whole or not at all; the page comes
     last, so an interrupted report leaves the old page. The same input gives the same bytes.
@@ -62,7 +65,7 @@ def write_report(
     one_run(rows)
     tables = all_tables(rows, duels, trained)
     write_tables(tables, folder / "tables")
-    figures, missing = write_figures(rows, folder / "figures")
+    figures, missing = write_figures(rows, folder / "figures", searched)
     costs = _write_costs(curves, folder) if curves else NO_COSTS
     page = folder / NAME
     write_page(page, about, tables, figures, missing, samples, costs)

@@ -1,7 +1,7 @@
 """Every method's accuracy and cost per problem, in the form that the analysis of costs reads.
 
-Methods are compared on the same problems: where searches ran on a part of a task's problems, pool
-methods are looked at on that part too.
+A search may have run on a part of a task's problems. The analysis compares methods on the problems
+that they share (`harness.analysis.panel`): all of them, where no search is among the methods.
 """
 
 from __future__ import annotations
@@ -18,15 +18,9 @@ _Key = tuple[str, str, str | None, str]
 
 
 def all_curves(pooled: Iterable[Curve], searched: Sequence[SearchCurve]) -> tuple[Curve, ...]:
-    """Return the curves of pool methods and of searches, on common problems, with latencies."""
-    found = [*pooled, *_searched(searched)]
-    common: dict[tuple[str, str], list[str]] = {}
-    for curve in found:
-        place = curve.task, curve.policy
-        known = common.setdefault(place, list(curve.problems))
-        common[place] = [problem for problem in known if problem in set(curve.problems)]
+    """Return the curves of pool methods and of searches, with latencies."""
     timed = {(_key(one), one.entry.n): one for one in searched if one.entry.alone}
-    return tuple(_timed(_restrict(c, common[c.task, c.policy]), timed) for c in found)
+    return tuple(_timed(curve, timed) for curve in (*pooled, *_searched(searched)))
 
 
 def _key(curve: SearchCurve) -> _Key:
@@ -76,20 +70,6 @@ def _joined(parts: Sequence[SearchCurve]) -> Curve:
         {axis: value for axis, value in costs.items() if not np.isnan(value).all()},
         entry.replicas,
         spread if entry.replicas > 1 else None,
-    )
-
-
-def _restrict(curve: Curve, problems: Sequence[str]) -> Curve:
-    """Return the curve on some of its problems, in the order given."""
-    if tuple(problems) == curve.problems:
-        return curve
-    rows = [curve.problems.index(problem) for problem in problems]
-    return replace(
-        curve,
-        problems=tuple(problems),
-        values=curve.values[rows],
-        costs={axis: cost[rows] for axis, cost in curve.costs.items()},
-        spread=None if curve.spread is None else curve.spread[:, rows],
     )
 
 

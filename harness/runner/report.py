@@ -37,6 +37,7 @@ def make_report(run: RunFolder, progress: Progress) -> Report:
         run.report,
         _trained(run),
         results.curves,
+        {entry.method for entry in read_sweep(run).searches if not entry.alone},
     )
     progress.advance(1, "figures and page")
     progress.finish()

@@ -70,8 +70,9 @@ def _results(out: Path) -> list[dict[str, str]]:
 
 
 def _ledgers(out: Path) -> dict[Path, bytes]:
-    """Every finished unit: whole lines of all ledgers."""
-    found = {path: path.read_bytes() for path in out.rglob("*.ledger.jsonl")}
+    """Every finished unit: whole lines of all ledgers. A search's journal goes with its end."""
+    paths = [path for path in out.rglob("*.ledger.jsonl") if "journal" not in path.name]
+    found = {path: path.read_bytes() for path in paths}
     return {path: text[: text.rfind(b"\n") + 1] for path, text in found.items()}
 
 
