@@ -6,7 +6,8 @@ test in a sandbox, never in this process; importing this package loads neither.
 Code: `code.py` is the grader; `verdicts.py` the records; `evalplus.py`, `livecodebench.py` and
 `examples.py` are the tests of the data sets; `suite.py`, `oracles.py`, `plain.py` and `tokens.py`
 compare; `program.py`, `prompts.py`, `public.py`, `packed.py` and `mbpp.py` read; `behaviour.py`
-makes answer classes; `stream.py` keeps the workers busy; `samples.py` grades samples files.
+makes answer classes; `stream.py` keeps the workers busy; `references.py` keeps what references
+give; `samples.py` grades samples files.
 """
 
 from harness.grading.answers import NO_CLASS, classes, pool_classes

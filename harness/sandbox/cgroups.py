@@ -110,9 +110,11 @@ def _hierarchies() -> list[tuple[Path, tuple[str, ...]]]:
     found: list[tuple[Path, tuple[str, ...]]] = []
     for mount in mounts:
         point, kind, options = Path(mount[1]), mount[2], mount[3].split(",")
+        if kind not in ("cgroup", "cgroup2"):
+            continue
         for _, controllers, path in own:
             below = point / path.lstrip("/")
-            place = below if below.is_dir() else point
+            place = below if os.path.isdir(below) else point  # False, too, where we may not look
             if kind == "cgroup2" and not controllers:
                 found.append((place, ("memory.max", "pids.max")))
             elif kind == "cgroup" and controllers == "memory" and "memory" in options:
