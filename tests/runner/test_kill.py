@@ -51,7 +51,8 @@ def _run(out: Path) -> None:
         "run-benchmark", "run", "embedded", "--task", "chain_arithmetic,chain_errors",
         "--prm", "prm-math-small", "--prm", "prm-math-large", "--limit", "24", "--budget", "1,2,8",
         "--set", "samples=8", "--set", "search.limit=6", "--set", "search.budgets=[4]",
-        "--method", "greedy,majority,best_of_n,weighted_vote,first_error,beam,particle",
+        "--set", "search.prms=[prm-math-small]",
+        "--method", "greedy,majority,best_of_n,weighted_vote,first_error,beam",
         "--policy", "embedded,batch=16", "--out", str(out),
     ]  # fmt: skip
     from harness.cli.main import main
