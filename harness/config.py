@@ -184,8 +184,9 @@ def load_sweep(source: str | None, overrides: Mapping[str, Any], full: bool = Fa
         raise ConfigError(f"{where}: there is no larger version of it (no section 'full')")
     for key, value in {**(larger if full else {}), **overrides}.items():
         _set(data, str(key), value)
-    if "prms" in overrides and "search.prms" not in overrides and "search" in data:
-        data["search"].pop("prms", None)  # which of the file's own PRMs steer
+    search = data.get("search")
+    if "prms" in overrides and "search.prms" not in overrides and isinstance(search, dict):
+        search.pop("prms", None)  # which of the file's own PRMs steer
     try:
         return Sweep.model_validate(data)
     except ValidationError as error:

@@ -142,6 +142,9 @@ def test_other_prms_than_a_files_own_all_steer(tmp_path: Path) -> None:
     other = load_sweep(str(file), {"prms": ["r"]}).search
     assert (other.prms, other.limit) == (None, 3)
     assert load_sweep(str(file), {"prms": ["r"], "search.prms": ["r"]}).search.prms == ("r",)
+    file.write_text("tasks: [a]\nsearch: 3\n")
+    with pytest.raises(ConfigError, match="search"):
+        load_sweep(str(file), {"prms": ["r"]})
 
 
 def test_changed_keys_are_listed() -> None:

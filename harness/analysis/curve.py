@@ -28,7 +28,7 @@ class Curve:
     method: str
     aggregation: str | None
     problems: tuple[str, ...]
-    """Ids, the same set for all curves that are compared."""
+    """Ids; curves are compared on those that they share."""
     budgets: tuple[int, ...]
     """Candidates, (B,)."""
     values: Floats

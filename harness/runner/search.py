@@ -33,9 +33,9 @@ def run_searches(
 ) -> None:
     """Search and grade what is owed, one pair of policy and PRM in memory at a time."""
     for _, pair in itertools.groupby(plans, key=lambda p: (id(p.policy), id(p.prm))):
-        own, warm = list(pair), False
+        own = list(pair)
         for plan in own:
-            warm |= _search(plan, plan.entry.folder(run), progress, workers, sandbox, warm)
+            _search(plan, plan.entry.folder(run), progress, workers, sandbox)
         own[0].policy.close()
         if own[0].prm:
             own[0].prm.close()
@@ -53,12 +53,8 @@ def _search(
     progress: Progress,
     workers: int | None,
     sandbox: SandboxChoice | None,
-    warm: bool,
-) -> bool:
-    """Run the attempts that are owed of one search; return whether there were any.
-
-    `warm`: policy and PRM have worked since they were opened.
-    """
+) -> None:
+    """Run the attempts that are owed of one search."""
     if not folder.pool.problems.exists():
         folder.pool.write_problems(plan.problems)
     wanted = [(p, r) for r in range(plan.replicas) for p in plan.problems]
@@ -82,14 +78,13 @@ def _search(
                     concurrency=1 if plan.alone else plan.config.concurrency,
                     journal=book.note,
                 )
-                if plan.alone and not warm:  # what loads at first use is nobody's latency
+                if plan.alone:  # what loads at first use, a sandbox too, is nobody's latency
                     list(Driver(plan.policy, plan.prm, agree).run(_jobs(plan, owed[:1], {})))
                 for attempt in driver.run(_jobs(plan, owed, recorded)):
                     book.finish(attempt)
                 book.commit()
         folder.drop_journal()
         progress.finish()
-    return bool(owed)
 
 
 def _label(plan: SearchPlan) -> str:
