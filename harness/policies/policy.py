@@ -74,7 +74,7 @@ class Policy(Protocol):
 
     @property
     def unit_rows(self) -> int:
-        """Drafts that it likes to get in one call. It changes speed only."""
+        """Drafts that it likes to have at work at once. It changes speed only."""
         ...
 
     @property

@@ -123,22 +123,27 @@ class Encoder:
             ValueError: an empty step, or one without a token of its own.
         """
         prompt = self._start + self._ids(self._recipe.before_steps(question.prompt))
-        known: dict[str, tuple[int, ...]] = {}
-        encoded: list[Encoded | None] = []
+        steps = self._steps(list(dict.fromkeys(step for draft in drafts for step in draft.steps)))
+        inputs: dict[tuple[str, ...], Encoded | None] = {(): None}
         for draft in drafts:
+            if draft.steps in inputs:
+                continue
             ids, reads = list(prompt), []
             for number, step in enumerate(draft.steps):
-                if step not in known:
-                    known[step] = self._step(step)
-                if not known[step]:
+                if not steps[step]:
                     raise ValueError(f"step {number} of a draft of {question.id!r} is empty")
-                ids.extend(known[step])
+                ids.extend(steps[step])
                 reads.append(len(ids) - 1)
-            encoded.append(Encoded(tuple(ids), tuple(reads)) if reads else None)
-        return encoded
+            inputs[draft.steps] = Encoded(tuple(ids), tuple(reads))
+        return [inputs[draft.steps] for draft in drafts]
 
-    def _step(self, step: str) -> tuple[int, ...]:
-        return self._ids(step.rstrip()) + self._separator if self._separator else self._ids(step)
+    def _steps(self, steps: Sequence[str]) -> dict[str, tuple[int, ...]]:
+        """Return the tokens of different steps, separators included."""
+        if not steps:
+            return {}
+        texts = [step.rstrip() for step in steps] if self._separator else list(steps)
+        ids = self._tokenizer(texts, add_special_tokens=False).input_ids
+        return {step: (*own, *self._separator) for step, own in zip(steps, ids, strict=True)}
 
     def _ids(self, text: str) -> tuple[int, ...]:
         return tuple(self._tokenizer(text, add_special_tokens=False).input_ids)

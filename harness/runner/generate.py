@@ -16,6 +16,10 @@ from harness.types import Candidate, Draft, Extend, Extended, Problem, Sampling
 
 logger = logging.getLogger(__name__)
 
+WAVES = 4
+"""A unit has so many times the drafts that the policy likes to have at work: while the last of a
+unit end, there is less to do at once. More would lose more work where a run is killed."""
+
 
 def generate(
     folder: PoolFolder,
@@ -35,11 +39,12 @@ def generate(
         label = f"generate · {policy.spec.name} · {header.facts['task']}"
         progress.start(label, len(problems) * samples, done * samples, "candidates")
         drafts = (Draft(),) * samples
-        for name, unit in owed(units(problems, samples, policy.unit_rows), log.finished):
+        rows = WAVES * policy.unit_rows
+        for name, unit in owed(units(problems, samples, rows), log.finished):
             requests = [Extend(problem.question, drafts, sampling) for problem in unit]
             logger.info("unit %s of %s", name, log.path)
             start = time.perf_counter()
-            replies = policy.extend(requests)
+            replies = _extend(policy, requests, progress)
             seconds = time.perf_counter() - start
             records = [
                 record
@@ -48,9 +53,22 @@ def generate(
             ]
             usage = {p.id: reply.tokens for p, reply in zip(unit, replies, strict=True)}
             log.append(name, records, seconds, usage)
-            decoded = sum(reply.tokens.decode for reply in replies)
-            progress.advance(len(unit) * samples, f"{decoded / max(seconds, 1e-9):,.0f} tokens/s")
         progress.finish()
+
+
+def _extend(policy: Policy, requests: Sequence[Extend], progress: Progress) -> list[Extended]:
+    """Answer the requests of a unit, and report each as it ends."""
+    stream, replies, decoded = policy.stream(), dict[int, Extended](), 0
+    start = time.perf_counter()
+    for ticket, request in enumerate(requests):
+        stream.submit(ticket, request)
+    while stream.rows:
+        for ticket, reply in stream.collect():
+            replies[ticket] = reply
+            decoded += reply.tokens.decode
+            rate = decoded / max(time.perf_counter() - start, 1e-9)
+            progress.advance(len(requests[ticket].drafts), f"{rate:,.0f} tokens/s")
+    return [replies[ticket] for ticket in range(len(requests))]
 
 
 def _records(problem: Problem, reply: Extended, samples: int, segmenter: Segmenter) -> list[Record]:

@@ -1,6 +1,6 @@
 """Units of work: which problems go to an engine together, and which are still owed.
 
-A unit is a run of neighbouring problems, as many as fill one call of the engine. It is done and
+A unit is a run of neighbouring problems, as many as keep an engine busy for a while. It is done and
 recorded as a whole. Where a unit begins does not depend on what is finished, so a resumed run
 sends the same calls as an uninterrupted one: floating-point results depend on the shape of a batch,
 and sampled tokens on floating-point results.
@@ -8,6 +8,7 @@ and sampled tokens on floating-point results.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from harness.store.log import Unit
@@ -15,9 +16,16 @@ from harness.types import Problem
 
 
 def units(problems: Sequence[Problem], rows: int, unit_rows: int) -> Iterator[Sequence[Problem]]:
-    """Cut the problems in units of about `unit_rows` drafts, at `rows` drafts per problem."""
-    size = max(1, unit_rows // max(1, rows))
-    for start in range(0, len(problems), size):
+    """Cut the problems in units of like size, of at most about `unit_rows` drafts.
+
+    Args:
+        problems: In the task's order.
+        rows: Drafts per problem.
+        unit_rows: A problem with more drafts is a unit of its own.
+    """
+    most = max(1, unit_rows // max(1, rows))
+    size = math.ceil(len(problems) / max(1, math.ceil(len(problems) / most)))
+    for start in range(0, len(problems), max(1, size)):
         yield problems[start : start + size]
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.cost import Architecture
-from harness.prms.packing import best_size, pack, pays
+from harness.prms.packing import BLOCK, Tree, blocks, pack
 from harness.prms.recipe import Encoded
 
 IDS = st.lists(
@@ -22,34 +21,64 @@ def encoded(ids: list[int]) -> Encoded:
     return Encoded(tuple(ids), tuple(range(len(ids))))
 
 
-@given(rows=IDS, limit=st.integers(1, 30))
-def test_every_token_sees_exactly_its_own_beginning(rows: list[list[int]], limit: int) -> None:
-    inputs = [encoded(row) for row in rows]
-    packs = pack(inputs, limit)
-    assert sorted(m for one in packs for m in one.members) == list(range(len(rows)))
+def trees(requests: list[list[list[int]]]) -> list[tuple[int, Tree]]:
+    return [(i, Tree.of([encoded(row) for row in rows])) for i, rows in enumerate(requests)]
+
+
+@given(requests=st.lists(IDS, min_size=1, max_size=12), limit=st.integers(1, 300))
+def test_every_token_sees_exactly_its_own_beginning(
+    requests: list[list[list[int]]], limit: int
+) -> None:
+    packs = list(pack(trees(requests), limit))
+    members = sorted(member for one in packs for member in one.members)
+    assert members == [(i, k) for i, rows in enumerate(requests) for k in range(len(rows))]
     for one in packs:
         assert len(one.ids) <= limit or len(one.members) == 1
-        for member, reads in zip(one.members, one.reads, strict=True):
-            assert one.ids[reads].tolist() == rows[member]
-            assert one.places[reads].tolist() == list(range(len(rows[member])))
+        assert len(one.ids) == sum(one.spent)
+        keys, sees = blocks(one)
+        for (request, member), reads in zip(one.members, one.reads, strict=True):
+            row = requests[request][member]
+            assert one.ids[reads].tolist() == row
+            assert one.places[reads].tolist() == list(range(len(row)))
             for place, column in enumerate(reads):
-                assert np.flatnonzero(one.sees[column]).tolist() == sorted(reads[: place + 1])
+                block, token = divmod(int(column), BLOCK)
+                seen = keys[block][sees[block, token]]
+                assert sorted(seen.tolist()) == sorted(reads[: place + 1].tolist())
 
 
-@given(rows=IDS)
-def test_one_large_pack_holds_every_beginning_once(rows: list[list[int]]) -> None:
-    (one,) = pack([encoded(row) for row in rows], 1000)
-    beginnings = {tuple(row[: i + 1]) for row in rows for i in range(len(row))}
-    assert len(one.ids) == len(beginnings)
+@given(requests=st.lists(IDS, min_size=1, max_size=3))
+def test_one_large_pack_holds_every_beginning_of_a_request_once(
+    requests: list[list[list[int]]],
+) -> None:
+    (one,) = pack(trees(requests), 1000)
+    sizes = [
+        len({tuple(row[: i + 1]) for row in rows for i in range(len(row))}) for rows in requests
+    ]
+    assert [tree.tokens for _, tree in trees(requests)] == sizes
+    spent = [0] * len(requests)
+    for (request, _), tokens in zip(one.members, one.spent, strict=True):
+        spent[request] += tokens
+    assert spent == sizes
+
+
+def test_blocks_have_the_keys_that_they_need_and_few_others() -> None:
+    """A block looks at one path of ancestors and at itself: attention grows with the tokens."""
+    rows = [[0] * 20 + [i] * 30 for i in range(1, 40)]
+    (one,) = pack(trees([rows]), 10_000)
+    keys, _ = blocks(one)
+    assert len(one.ids) == 20 + 39 * 30
+    count, width = keys.shape
+    assert count == -(-len(one.ids) // BLOCK)
+    assert BLOCK < width < BLOCK + 50
 
 
 def test_packing_pays_for_shared_beginnings_only() -> None:
     shape = Architecture(matrices=10_000, active=10_000, head=1, layers=1, attention_width=10)
-    same = [encoded([0] * 50 + [i]) for i in range(20)]
-    other = [encoded([i] * 50) for i in range(20)]
-    assert best_size(shape) == 500
-    assert pays(pack(same, 500), same, shape)
-    assert not pays(pack(other, 500), other, shape)
+    ((_, same), (_, other)) = trees(
+        [[[0] * 50 + [i] for i in range(20)], [[i] * 50 for i in range(20)]]
+    )
+    assert same.pays(shape)
+    assert not other.pays(shape)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def open_(folder: Path, **options: Json) -> TransformersPrm:
 
 
 def ask(prompt: str, *drafts: tuple[str, ...]) -> Judge:
-    return Judge(Question("t", prompt, prompt), tuple(Draft(steps) for steps in drafts))
+    return Judge(Question("t", prompt, prompt), tuple(Draft(tuple(steps)) for steps in drafts))
 
 
 def close(a: Judged, b: Judged) -> bool:

@@ -36,7 +36,7 @@ def _units(out: Path) -> int:
 
 def test_control_c_keeps_what_is_finished(quick_tasks: Path, script: Path, tmp_path: Path) -> None:
     out, whole = tmp_path / "out", tmp_path / "whole"
-    policy = f"fake:{script},batch=4,seconds=0.2"
+    policy = f"fake:{script},batch=1,seconds=0.2"
     command = _command(quick_tasks, policy, out)
     process = subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
@@ -60,7 +60,7 @@ def test_a_full_disk_keeps_what_is_finished(
     quick_tasks: Path, script: Path, tmp_path: Path
 ) -> None:
     out, whole = tmp_path / "out", tmp_path / "whole"
-    policy = f"fake:{script},batch=4"
+    policy = f"fake:{script},batch=1"
     limited = (
         "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (2600, resource.RLIM_INFINITY))"
     )

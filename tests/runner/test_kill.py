@@ -53,7 +53,7 @@ def _run(out: Path) -> None:
         "--set", "samples=8", "--set", "search.limit=6", "--set", "search.budgets=[4]",
         "--set", "search.prms=[prm-math-small]",
         "--method", "greedy,majority,best_of_n,weighted_vote,first_error,beam",
-        "--policy", "embedded,batch=16", "--out", str(out),
+        "--policy", "embedded,batch=4", "--out", str(out),
     ]  # fmt: skip
     from harness.cli.main import main
 
