@@ -1,4 +1,4 @@
-"""Scoring with an embedded PRM beside a bare forward pass over the same tokens, and padding."""
+"""Scoring with an embedded PRM, beside the bare model that reads a padded row per solution."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ def main() -> None:
     from transformers import AutoModelForTokenClassification
 
     from harness.adapters.checkpoint import EMBEDDED
+    from harness.adapters.memory import plan
     from harness.segment import parse
 
     problems = load("chain_arithmetic", limit=PROBLEMS)[0].problems
@@ -40,20 +41,22 @@ def main() -> None:
     model = AutoModelForTokenClassification.from_pretrained(
         EMBEDDED / "prm-math-large", dtype=torch.float32
     ).eval()
-    mean = tokens // solutions
-    rows = 2048 // mean
-    batch = torch.randint(4, 40, (rows, mean))
+    lengths = [scores.tokens for reply in judged for scores in reply.scores]
+    batches = [[lengths[i] for i in batch] for batch in plan(lengths, 2048)]
     with torch.inference_mode():
-        model(input_ids=batch)
+        model(input_ids=torch.ones((8, 256), dtype=torch.long))
         start = time.perf_counter()
-        for _ in range(tokens // (rows * mean)):
-            model(input_ids=batch)
-        bare = (tokens // (rows * mean)) * rows * mean / (time.perf_counter() - start)
-    print(f"{solutions} solutions, {tokens:,} tokens")
+        for batch in batches:
+            model(input_ids=torch.randint(4, 40, (len(batch), max(batch))))
+        rows = time.perf_counter() - start
+    print(f"{solutions} solutions, {sum(lengths):,} tokens, {tokens:,} computed")
     print(
-        f"this PRM       {tokens / seconds:9,.0f} tokens/s   {solutions / seconds:7.0f} solutions/s"
+        f"this PRM               {tokens / seconds:9,.0f} tokens/s  {solutions / seconds:7.0f} solutions/s"
     )
-    print(f"bare forward   {bare:9,.0f} tokens/s   ratio {tokens / seconds / bare:.2f}")
+    print(
+        f"one row per solution   {sum(lengths) / rows:9,.0f} tokens/s  {solutions / rows:7.0f} solutions/s"
+        f"   ratio {rows / seconds:.2f}"
+    )
 
 
 if __name__ == "__main__":
