@@ -50,13 +50,12 @@ def main() -> None:
             model(input_ids=torch.randint(4, 40, (len(batch), max(batch))))
         rows = time.perf_counter() - start
     print(f"{solutions} solutions, {sum(lengths):,} tokens, {tokens:,} computed")
-    print(
-        f"this PRM               {tokens / seconds:9,.0f} tokens/s  {solutions / seconds:7.0f} solutions/s"
-    )
-    print(
-        f"one row per solution   {sum(lengths) / rows:9,.0f} tokens/s  {solutions / rows:7.0f} solutions/s"
-        f"   ratio {rows / seconds:.2f}"
-    )
+    for name, read, spent in (
+        ("this PRM", tokens, seconds),
+        ("one row per solution", sum(lengths), rows),
+    ):
+        print(f"{name:<20} {read / spent:9,.0f} tokens/s  {solutions / spent:7.0f} solutions/s")
+    print(f"{'':<20} ratio {rows / seconds:.2f} in solutions")
 
 
 if __name__ == "__main__":
