@@ -7,8 +7,9 @@ claims      published claims: supported, contradicted or not separable
 power       what so many problems could have seen
 """
 
-from harness.analysis.claims import CLAIMS, Claim, Finding, check
+from harness.analysis.claims import CLAIMS, Claim, check
 from harness.analysis.curve import AXES, Axis, Curve, Group, groups
+from harness.analysis.finding import Finding
 from harness.analysis.frontier import Frontier, Gain, Line, Win, frontier, pareto
 from harness.analysis.power import Power
 

@@ -7,11 +7,12 @@ import math
 import numpy as np
 import pytest
 
-from harness.analysis.claims import CLAIMS, Finding, check
+from harness.analysis.claims import CLAIMS, check
 from harness.analysis.claims import latency_then_search as reference
 from harness.analysis.claims import majority_to_be_avoided as avoided
 from harness.analysis.claims import no_gain_from_trees as no_gain
 from harness.analysis.curve import Axis, Curve
+from harness.analysis.finding import Finding
 from tests.analysis.made import PRM, answers, curve
 
 COST = [100.0, 200, 400, 800, 1600]
@@ -151,7 +152,7 @@ def test_sentences_name_numbers_intervals_and_power() -> None:
 
 
 def test_costs_are_written_with_three_digits() -> None:
-    from harness.analysis.claims import _number
+    from harness.analysis.finding import _number
 
     numbers = (0.01234, 12.3456, 999.0, 1234.0, 56_789.0, 1.5e12)
     assert [_number(n) for n in numbers] == ["0.0123", "12.3", "999", "1,230", "56,800", "1.5e12"]
