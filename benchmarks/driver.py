@@ -45,7 +45,8 @@ from harness.types import (
 METHODS = ("best_of_n", "beam", "dvts", "rebase", "mcts", "particle", "adaptive_best_of_n")
 STEPS, N = 6, 16
 EMBEDDED = {"best_of_n": 0.9, "beam": 0.6, "dvts": 0.6, "rebase": 0.6, "mcts": 0.5, "particle": 0.6}
-"""Method -> share of the policy's tokens per second, given all prompts at once, to be reached."""
+"""Method -> share of the policy's tokens per second to be reached, the policy being given at once
+all that the method has under way: n drafts of each problem, of MCTS one."""
 
 
 class Instant:
@@ -165,9 +166,13 @@ def embedded(methods: Sequence[str], problems: int = 64) -> None:
 
     limits: dict[int, float] = {}
     for n, method in product((4, N), methods):
-        if n not in limits:
-            limits[n] = limit(policy, questions, n, sampling)
-            print(f"policy alone    n = {n:<2} all at once {limits[n]:27,.0f} tokens/s")
+        rows = 1 if method == "mcts" else n
+        if rows not in limits:
+            limits[rows] = limit(policy, questions, rows, sampling)
+            print(
+                f"policy alone    {problems} problems × {rows:<2} drafts at once "
+                f"{limits[rows]:10,.0f} tokens/s"
+            )
         speeds: list[float] = []
         for some, concurrency in ((questions, problems), (questions[:alone], 1)):
             todo = jobs(method, some, n, sampling, cut, prm.aggregation)
@@ -181,7 +186,7 @@ def embedded(methods: Sequence[str], problems: int = 64) -> None:
             timing = driver.timing
             own = timing.total - timing.policy - timing.prm - timing.agree
             if len(speeds) == 1:
-                used = decoded / (seconds - timing.prm) / limits[n]
+                used = decoded / (seconds - timing.prm) / limits[rows]
             parts = {"policy": timing.policy, "PRM": timing.prm, "driver": own}
             print(
                 f"{method:<15} n = {n:<2} {concurrency:>3} at once  {speeds[-1]:7.2f} problems/s  "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -71,6 +72,15 @@ def test_one_run_of_500_problems_cannot_settle_it() -> None:
     assert "Latency was not measured: tight is meant in tokens." in found.sentence()
     assert "500 problems can separate differences above" in found.sentence()
     assert "1.8 points are seen with a chance of" in found.sentence()
+
+
+def test_latencies_that_do_not_overlap_are_not_called_unmeasured() -> None:
+    curves = run(HOLDS, 200, axes=BOTH)
+    slow = curves[2]
+    costs = {**slow.costs, "latency_seconds": slow.costs["latency_seconds"] * 1000}
+    found = one(reference([*curves[:2], replace(slow, costs=costs)]))
+    assert "No latency is common to all three: tight is meant in tokens." in found.sentence()
+    assert {test.axis for test in found.tests} == {"total_tokens"}
 
 
 def test_the_references_claim_is_contradicted_where_it_is_reversed() -> None:
