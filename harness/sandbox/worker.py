@@ -187,8 +187,9 @@ class Worker:
 
     def _take(self, file: int, limit: int | None) -> bytes:
         """Read a file that a child has left, and empty it."""
-        size = os.fstat(file).st_size
-        if size == 0:
+        found = os.fstat(file)
+        size = found.st_size
+        if size == 0 and found.st_blocks == 0:
             return b""
         parts, offset = [], 0
         while limit is None or size <= limit:

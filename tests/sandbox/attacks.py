@@ -20,6 +20,10 @@ class Attack:
     limits: Limits = QUICK
     may_answer: bool = False
     """Whether right answers may come back, as the code does give them."""
+    must_answer: bool = False
+    """Whether they have to: any other answer means that the code found what it looked for."""
+    raises: str = ""
+    """What every call's error has to say: a regular expression, found in the isolated backend."""
 
 
 def call(number: int | str, *arguments: object) -> str:
@@ -76,6 +80,8 @@ REFUSED = {
     "kill the zygote": (62, 1, 9),
     "kill everybody": (62, -1, 9),
     "tgkill the zygote": (234, 1, 1, 9),
+    "tkill the zygote": (200, 1, 9),
+    "interrupt the zygote": (62, 1, 2),
     "kill -9 itself": (62, "_os.getpid()", 9),
     "memfd_create": (319, "b'x'", 0),
     "seccomp": (317, 1, 0, 0),
@@ -98,7 +104,15 @@ REFUSED = {
 
 _SYSTEM_CALLS = [
     *(Attack(f"{name} ends the process", call(*call_), KILLED) for name, call_ in NUMBERS.items()),
-    *(Attack(f"{name} is refused", call(*call_), RAISES) for name, call_ in REFUSED.items()),
+    *(
+        Attack(
+            f"{name} is refused",
+            call(*call_),
+            RAISES,
+            raises=r"\[Errno 38\]" if name == "clone3" else r"\[Errno 1\]",
+        )
+        for name, call_ in REFUSED.items()
+    ),
     Attack("calls of the 32-bit table end the process", call(0x40000000 + 39), KILLED),
 ]
 
@@ -157,15 +171,19 @@ _TIME = [
     Attack(
         "forged progress gains nothing",
         "import sys\nframe = sys._getframe()\nwhile 'report' not in frame.f_locals:\n"
-        "    frame = frame.f_back\nframe.f_locals['report']._page[:4] = b'\\xff' * 4\n"
-        "def f(x):\n    while True: pass",
+        "    frame = frame.f_back\npage = frame.f_locals['report']._page\n"
+        "def f(x):\n    while True: page[:4] = b'\\xff' * 4",
         ("timeout",),
+        Limits(cpu=1.0, per_call=(0.3,)),
     ),
 ]
 
 _PROCESSES = [
     Attack(
-        "a fork bomb does not fork", "import posix\ndef f(x):\n    while True: posix.fork()", RAISES
+        "a fork bomb does not fork",
+        "import posix\ndef f(x):\n    while True: posix.fork()",
+        RAISES,
+        raises=r"\[Errno 1\]",
     ),
     Attack(
         "a thread bomb is limited",
@@ -173,12 +191,13 @@ _PROCESSES = [
         "    while True: threading.Thread(target=time.sleep, args=(50,)).start()",
         ("finished",),
         SLOW,
+        raises="can't start new thread",
     ),
     Attack(
         "a subprocess does not start",
-        "import _posixsubprocess, subprocess, os\ndef f(x): return os.posix_spawn("
-        "'/bin/true', ['true'], {})",
+        "import sys, os\ndef f(x): return os.posix_spawn(sys.executable, ['python', '-c', ''], {})",
         RAISES,
+        raises=r"\[Errno 1\]",
     ),
     Attack(
         "a daemon does not start",
@@ -212,15 +231,20 @@ _MEMORY = [
         "shared memory counts",
         "import mmap\ndef f(x): return len(mmap.mmap(-1, 100 * 2**30))",
         RAISES,
+        raises=r"\[Errno 12\]",
     ),
     Attack(
         "raising a limit fails",
         "import sys\nsys.modules.pop('resource')\nimport resource\n"
         "def f(x):\n    resource.setrlimit(resource.RLIMIT_AS, (-1, -1)); return 10 * x",
         RAISES,
+        raises="not allowed to raise",
     ),
     Attack(
-        "descriptors are limited", "import posix\ndef f(x):\n    while True: posix.dup(0)", RAISES
+        "descriptors are limited",
+        "import posix\ndef f(x):\n    while True: posix.dup(0)",
+        RAISES,
+        raises=r"\[Errno 24\]",
     ),
     Attack("no core is dumped", "import ctypes\ndef f(x): ctypes.string_at(0)", ERROR),
     Attack("abort is a runtime error", "import posix\ndef f(x): posix.abort()", ERROR),
@@ -239,43 +263,70 @@ _FILES = [
         "/etc/passwd is not there",
         "def f(x): return _o('/etc/passwd').read()\nimport _io\n_o = _io.open",
         RAISES,
+        raises=r"\[Errno 2\]",
     ),
     Attack(
-        "/proc is not there", "import posix\ndef f(x): return posix.listdir('/proc/self')", RAISES
+        "/proc is not there",
+        "import posix\ndef f(x): return posix.listdir('/proc/self')",
+        RAISES,
+        raises=r"\[Errno 2\]",
     ),
     Attack(
         "home is not there",
-        "import posix\ndef f(x): return posix.listdir('/root') + posix.listdir('/home')",
+        "import posix\ndef f(x): return posix.listdir('/home')",
         RAISES,
+        raises=r"\[Errno 2\]",
     ),
     Attack(
         "the environment is empty",
         "import os\ndef f(x): return 10 * x if 'CANARY' not in str(os.environ) else 0",
         ("finished",),
         may_answer=True,
+        must_answer=True,
     ),
-    Attack("the harness is not there", "def f(x):\n    import harness.grading", RAISES),
-    Attack("installed packages are not there", "def f(x):\n    import pytest", RAISES),
+    Attack(
+        "the harness is not there",
+        "def f(x):\n    import harness.grading",
+        RAISES,
+        raises="No module named 'harness'",
+    ),
+    Attack(
+        "installed packages are not there",
+        "def f(x):\n    import pytest",
+        RAISES,
+        raises="No module named 'pytest'",
+    ),
     Attack(
         "the library cannot be written",
         "import os, _io\ndef f(x): _io.open(os.__file__, 'a')",
         RAISES,
+        raises=r"\[Errno (13|30)\]",
     ),
-    Attack("the root cannot be written", "import _io\ndef f(x): _io.open('/x', 'w')", RAISES),
     Attack(
-        "/dev/shm cannot be written", "import _io\ndef f(x): _io.open('/dev/shm/x', 'w')", RAISES
+        "the root cannot be written",
+        "import _io\ndef f(x): _io.open('/x', 'w')",
+        RAISES,
+        raises=r"\[Errno (13|30)\]",
+    ),
+    Attack(
+        "/dev/shm cannot be written",
+        "import _io\ndef f(x): _io.open('/dev/shm/x', 'w')",
+        RAISES,
+        raises=r"\[Errno (2|13|30)\]",
     ),
     Attack(
         "/tmp cannot be filled",
         "import _io\ndef f(x):\n    for i in range(99):\n"
         "        with _io.open(f'/tmp/{i}', 'wb') as o: o.write(bytes(2**20))",
         RAISES,
+        raises=r"\[Errno 28\]",
     ),
     Attack(
         "/tmp has few names",
         "import _io\ndef f(x):\n    for i in range(99999): _io.open(f'/tmp/{i}', 'w').close()",
         RAISES,
         SLOW,
+        raises=r"\[Errno 28\]",
     ),
     Attack(
         "deep folders are wiped",
@@ -299,6 +350,7 @@ _FILES = [
         "import posix, _io\ndef f(x):\n    posix.symlink('/etc/passwd', '/tmp/l')\n"
         "    return _io.open('/tmp/l').read()",
         RAISES,
+        raises=r"\[Errno (2|17)\]",
     ),
     Attack(
         "descriptors of the worker are closed",
@@ -306,6 +358,7 @@ _FILES = [
         "        except OSError: continue\n        return i\n    return 10 * x",
         ("finished",),
         may_answer=True,
+        must_answer=True,
     ),
 ]
 
@@ -342,6 +395,53 @@ _FORGERY = [
         "import posix\nposix.lseek(3, 2**28 - 10, 0)\nposix.write(3, bytes(100))\nposix._exit(0)",
         ("output_limit", "sandbox_violation", "runtime_error"),
     ),
+    Attack(
+        "closed descriptors are no success",
+        "import posix\nfor i in range(64):\n    try: posix.close(i)\n    except OSError: pass\n"
+        "def f(x): return 10 * x",
+        ERROR,
+    ),
+    Attack(
+        "results turned to another descriptor are no success",
+        "import posix\nposix.dup2(0, 3)\ndef f(x): return 10 * x",
+        ERROR,
+    ),
+    Attack(
+        "results turned to a file of its own are no success",
+        "import posix\nposix.close(3); posix.open('/tmp/r', 66)\ndef f(x): return 10 * x",
+        ERROR,
+    ),
+    Attack(
+        "the result file cannot be sealed",
+        "import fcntl\ndef f(x): fcntl.fcntl(3, 1033, 6); return 10 * x",
+        RAISES,
+        raises=r"\[Errno 1\]",
+    ),
+    Attack(
+        "the result file cannot be locked",
+        "import posix\ndef f(x): posix.fchmod(3, 0); return 10 * x",
+        RAISES,
+        raises=r"\[Errno 1\]",
+    ),
+    Attack(
+        "SystemExit in a call is raised",
+        "def f(x): raise SystemExit(0)",
+        RAISES,
+        raises="^SystemExit",
+    ),
+    Attack(
+        "KeyboardInterrupt in a call is raised",
+        "def f(x): raise KeyboardInterrupt",
+        RAISES,
+        raises="^KeyboardInterrupt",
+    ),
+    Attack(
+        "an exit handler changes nothing",
+        "import atexit, posix\natexit.register(posix._exit, 0)\ndef f(x): return 10 * x",
+        ("finished",),
+        may_answer=True,
+        must_answer=True,
+    ),
     Attack("an exit at import is no success", "import posix\nposix._exit(0)", ERROR),
     Attack("SystemExit at import is no success", "raise SystemExit(0)", ERROR),
     Attack("KeyboardInterrupt at import is no success", "raise KeyboardInterrupt", ERROR),
@@ -368,11 +468,13 @@ _VALUES = [
         "a list that holds itself comes back as an error",
         "def f(x):\n    a = []; a.append(a); return a",
         RAISES,
+        raises="nested too deeply",
     ),
     Attack(
         "a deep value comes back as an error",
         "def f(x):\n    a = []\n    for _ in range(10**5): a = [a]\n    return a",
         RAISES,
+        raises="nested too deeply",
     ),
     Attack("a huge text is only a digest", "def f(x): return 'x' * 10**8", ("finished",), SLOW),
     Attack("a huge integer is only a digest", "def f(x): return 1 << 10**8", ("finished",), SLOW),
@@ -382,7 +484,10 @@ _VALUES = [
         RAISES,
     ),
     Attack(
-        "an exception with a huge text is cut", "def f(x): raise ValueError('x' * 10**7)", RAISES
+        "an exception with a huge text is cut",
+        "def f(x): raise ValueError('x' * 10**7)",
+        RAISES,
+        raises="^ValueError: x",
     ),
     Attack(
         "a type with a hostile name is named safely",
@@ -408,6 +513,7 @@ _VALUES = [
         ("finished",),
         SLOW,
         may_answer=True,
+        must_answer=True,
     ),
 ]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,31 +26,59 @@ RIGHT = [values.encode(10), values.encode(20), values.encode(30)]
 
 
 @pytest.fixture(scope="module")
-def pool() -> Iterator[Pool]:
+def alone() -> int:
+    """Descendants before there is a pool."""
+    return processes()
+
+
+@pytest.fixture(scope="module")
+def pool(alone: int) -> Iterator[Pool]:
     os.environ["CANARY"] = "secret"
     with open_pool(1) as pool:
         yield pool
     del os.environ["CANARY"]
+    assert processes() == alone
 
 
 def right(execution: Execution) -> bool:
     return execution.end == "finished" and [r.data for r in execution.returned] == RIGHT
 
 
+LOOK_AROUND = Program(
+    "import os\nfree = os.statvfs('/tmp').f_bfree\n"
+    "files = [(s.st_blocks, s.st_mode, s.st_size) for s in (os.fstat(1), os.fstat(3))]\n"
+    "print(os.getcwd(), os.listdir('/tmp'), free, files)",
+    b"",
+)
+
+
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda a: a.property.replace(" ", "_"))
-def test_contained(pool: Pool, attack: Attack) -> None:
-    before = processes()
+def test_contained(pool: Pool, alone: int, fresh: bytes, attack: Attack) -> None:
     job = Calls(attack.code, "f", INPUTS, attack.limits)
-    found, after = pool.run([job, Calls(HONEST, "f", INPUTS)])
+    found, after, around = pool.run([job, Calls(HONEST, "f", INPUTS), LOOK_AROUND])
 
     assert found.end in attack.ends, found
     assert right(after), after
+    assert around.stdout == fresh
     assert attack.may_answer or not right(found)
-    if attack.property.endswith("is refused"):
-        assert {r.kind for r in found.returned} == {"raised"}, found
-    assert processes() <= before + 1  # at most one worker more, if the last was replaced
+    assert right(found) or not attack.must_answer, found
+    if attack.raises:
+        assert found.returned
+        for returned in found.returned:
+            assert returned.kind == "raised", found
+            assert re.search(attack.raises, returned.data.decode()), found
+    assert processes() <= alone + 1  # the worker
     for returned in found.returned:
         assert len(values.preview(returned)) <= 200
+
+
+@pytest.fixture(scope="module")
+def fresh() -> bytes:
+    """What a program sees of a worker that has done nothing yet."""
+    with open_pool(1) as pool:
+        (found,) = pool.run([LOOK_AROUND])
+    assert found.stdout.startswith(b"/tmp [] ")
+    return found.stdout
 
 
 def processes() -> int:
@@ -87,7 +117,7 @@ def test_programs_are_contained(pool: Pool, name: str) -> None:
     code, end = PROGRAMS[name]
     job = Program(code, b"", Limits(cpu=2.0, output=10**7, wall=4.0 if end != "timeout" else 1.0))
     found, after = pool.run([job, Calls(HONEST, "f", INPUTS)])
-    assert found.end == end or (end == "output_limit" and len(found.stdout) == 10**7), found
+    assert found.end == end, found
     assert right(after)
     assert len(found.stdout) <= 10**7
 
@@ -98,6 +128,48 @@ def test_nothing_stays_for_the_next_execution(pool: Pool) -> None:
     look = "import builtins, os\nprint(hasattr(builtins, 'left'), os.listdir('/tmp'))"
     executions = list(pool.run([Program(write, b""), Program(look, b"")] * 2))
     assert [e.stdout for e in executions] == [b"1\n", b"False []\n"] * 2
+
+
+KEEP = """
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+size = ctypes.c_long(2**23)
+print([libc.fallocate(i, 1, ctypes.c_long(0), size) for i in (1, 3)], flush=True)
+os.ftruncate(1, 0)
+os._exit(0)
+"""
+
+
+def test_room_beyond_the_end_of_a_file_does_not_last(pool: Pool, fresh: bytes) -> None:
+    """`fallocate` can hold memory in a file that stays empty."""
+    _, around = pool.run([Program(KEEP, b""), LOOK_AROUND])
+    assert around.stdout == fresh
+
+
+def test_no_network(pool: Pool) -> None:
+    """Neither a server of this machine nor an abstract socket hears anything."""
+    with socket.socket() as server, socket.socket(socket.AF_UNIX) as abstract:
+        server.bind(("127.0.0.1", 0))
+        abstract.bind("\0prm-harness-attack-" + str(os.getpid()))
+        for each in (server, abstract):
+            each.listen()
+            each.settimeout(0.2)
+        name = abstract.getsockname()
+        for family, address in ((2, server.getsockname()), (1, name)):
+            code = f"import _socket\ndef f(x): _socket.socket({family}, 1).connect({address!r})"
+            (found,) = pool.run([Calls(code, "f", INPUTS)])
+            assert [r.data.split(b":")[0] for r in found.returned] == [b"PermissionError"] * 3
+        for each in (server, abstract):
+            with pytest.raises(TimeoutError):
+                each.accept()
+
+
+def test_a_value_that_would_run_a_command_is_only_named(pool: Pool, tmp_path: Path) -> None:
+    path = tmp_path / "ran"
+    code = f"import os\nclass E:\n    def __reduce__(self): return os.system, ('touch {path}',)\n"
+    (found,) = pool.run([Calls(code + "def f(x): return E()", "f", INPUTS)])
+    assert [r.kind for r in found.returned] == ["tagged"] * 3
+    assert not path.exists()
 
 
 WRITE = """
