@@ -7,6 +7,7 @@ from collections import OrderedDict
 from typing import Any, cast
 
 from harness.sandbox.inside.encoding import VERSION
+from harness.sandbox.inside.parcel import pack
 from harness.sandbox.job import Calls, Inputs, Job, Limits
 
 RESULT = 256 * 2**20
@@ -43,7 +44,6 @@ def message(seq: int, job: Job, held: Held, threads: bool) -> bytes:
     limits = job.limits
     text: dict[str, object] = {
         "seq": seq,
-        "code": job.code,
         "cpu": float(limits.cpu),
         "wall": float(limits.clock),
         "memory": limits.memory,
@@ -68,8 +68,8 @@ def message(seq: int, job: Job, held: Held, threads: bool) -> bytes:
         }
     else:
         size = max(limits.output + 1, SMALL_FILE)
-        text |= {"mode": "program", "stdin": job.stdin, "file_size": size}
-    return marshal.dumps(cast("Any", text), VERSION)
+        text |= {"mode": "program", "file_size": size}
+    return pack(text, job.code, b"" if isinstance(job, Calls) else job.stdin, VERSION)
 
 
 def per_call(limits: Limits, calls: int) -> tuple[float, ...]:

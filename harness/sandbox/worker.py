@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import socket
+import stat
 import struct
 import subprocess
 import time
@@ -67,6 +68,7 @@ class Worker:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             self._files = [channel.memory_file() for _ in range(3)]
+            self._mode = stat.S_IMODE(os.fstat(self._files[0]).st_mode)
             self._start(theirs)
         except BaseException:
             self.close()
@@ -189,6 +191,8 @@ class Worker:
         """Read a file that a child has left, and empty it."""
         found = os.fstat(file)
         size = found.st_size
+        if stat.S_IMODE(found.st_mode) != self._mode:  # a child may have changed it
+            os.fchmod(file, self._mode)
         if size == 0 and found.st_blocks == 0:
             return b""
         parts, offset = [], 0

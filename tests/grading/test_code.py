@@ -145,6 +145,20 @@ def test_expected_values_never_enter_a_job(sandbox: Any) -> None:
     assert not any("98765" in repr(job) for job in own)
 
 
+def test_inputs_that_a_solution_changes_are_whole_for_the_next(isolated: CodeGrader) -> None:
+    """Both peers check HumanEval/32 on inputs that the code under test could have emptied."""
+    total = plus_problem("def f(xs):\n    return sum(xs)\n", [[[1, 2]], [[3]]], [[[4, 5, 6]]])
+    assert said(
+        isolated,
+        total,
+        "def f(xs): xs.clear(); return 0",
+        "def f(xs): return sum(xs)",
+        "def f(xs): found = sum(xs); xs.clear(); return found",
+        "def f(xs): xs.clear(); return sum(xs)",
+        "def f(xs): return sum(xs)",
+    ) == ["wrong_answer", "correct", "correct", "wrong_answer", "correct"]
+
+
 def test_the_reference_runs_once_per_problem(sandbox: Any, grader: CodeGrader) -> None:
     codes = [f"def f(x): return x + {i}" for i in range(5)]
     said(grader, ADD, *codes)

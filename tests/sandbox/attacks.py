@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.sandbox.job import End, Limits
+from harness.sandbox.job import End, Limits, Program
 
 QUICK = Limits(cpu=0.5, wall=8.0)
 SLOW = Limits(cpu=3.0, wall=15.0)
@@ -42,6 +42,14 @@ def f(x):
     return 10 * x
 """
 
+
+LOOK_AROUND = Program(
+    "import os\nfree = os.statvfs('/tmp').f_bfree\n"
+    "files = [(s.st_blocks, s.st_mode, s.st_size) for s in (os.fstat(1), os.fstat(3))]\n"
+    "print(os.getcwd(), os.listdir('/tmp'), free, files)",
+    b"",
+)
+"""What a program sees of its worker; the same before and after any attack."""
 
 HONEST = "def f(x):\n    return 10 * x\n"
 RAISES = ("finished",)  # each call is recorded as raised
@@ -418,10 +426,12 @@ _FORGERY = [
         raises=r"\[Errno 1\]",
     ),
     Attack(
-        "the result file cannot be locked",
-        "import posix\ndef f(x): posix.fchmod(3, 0); return 10 * x",
-        RAISES,
-        raises=r"\[Errno 1\]",
+        "a locked result file is unlocked",
+        "import posix\ndef f(x):\n    try: posix.fchmod(3, 0)\n    except OSError: pass\n"
+        "    return 10 * x",
+        ("finished",),
+        may_answer=True,
+        must_answer=True,
     ),
     Attack(
         "SystemExit in a call is raised",

@@ -16,7 +16,7 @@ from harness.sandbox import values
 from harness.sandbox.job import Calls, Execution, Inputs, Limits, Program
 from harness.sandbox.namespaces import open_pool, probe
 from harness.sandbox.pool import Pool
-from tests.sandbox.attacks import ATTACKS, HONEST, QUICK, Attack
+from tests.sandbox.attacks import ATTACKS, HONEST, LOOK_AROUND, QUICK, Attack
 
 pytestmark = pytest.mark.skipif(
     not probe().works or platform.machine() != "x86_64", reason=probe().why
@@ -42,14 +42,6 @@ def pool(alone: int) -> Iterator[Pool]:
 
 def right(execution: Execution) -> bool:
     return execution.end == "finished" and [r.data for r in execution.returned] == RIGHT
-
-
-LOOK_AROUND = Program(
-    "import os\nfree = os.statvfs('/tmp').f_bfree\n"
-    "files = [(s.st_blocks, s.st_mode, s.st_size) for s in (os.fstat(1), os.fstat(3))]\n"
-    "print(os.getcwd(), os.listdir('/tmp'), free, files)",
-    b"",
-)
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda a: a.property.replace(" ", "_"))
@@ -144,6 +136,42 @@ def test_room_beyond_the_end_of_a_file_does_not_last(pool: Pool, fresh: bytes) -
     """`fallocate` can hold memory in a file that stays empty."""
     _, around = pool.run([Program(KEEP, b""), LOOK_AROUND])
     assert around.stdout == fresh
+
+
+SCAN = """
+import ctypes, os
+libc = ctypes.CDLL(None)
+libc.sbrk.restype = ctypes.c_void_p
+file = os.open("/tmp/page", os.O_RDWR | os.O_CREAT)
+def hits(first, last):
+    found = 0
+    for at in range(first & ~4095, last, 4096):
+        # write says EFAULT where reading would crash
+        if libc.pwrite(file, ctypes.c_void_p(at), ctypes.c_size_t(4096), ctypes.c_long(0)) > 0:
+            # in two parts, so that nothing of what it looks for is its own
+            parts = os.pread(file, 4096, 0).split(b"NEEDLENE")[1:]
+            found += any(part.startswith(b"EDLE") for part in parts)
+    return found
+heap, arena = libc.sbrk(ctypes.c_long(0)), id(object())
+print(hits(heap - 2**25, heap) + hits(arena - 2**25, arena + 2**25))
+"""
+
+
+def test_nothing_of_an_earlier_job_is_in_memory(pool: Pool) -> None:
+    """Reference solutions run in the same workers: their text must not be there to be found."""
+    limits = Limits(cpu=8.0, wall=20.0)
+    for size in (1, 100, 1_000, 20_000):  # short and long ways to the worker
+        secret = f"# {'NEEDLE' * 2 * size}\n"
+        jobs = [
+            Calls(secret + HONEST, "f", INPUTS),
+            Program(secret, b"", limits),
+            Program("pass", secret.encode(), limits),
+        ]
+        assert [one.end for one in pool.run(jobs)] == ["finished"] * 3
+        (found,) = pool.run([Program(SCAN, b"", limits)])
+        assert found.stdout == b"0\n", (size, found)
+    (found,) = pool.run([Program(f"{SCAN}# {'NEEDLE' * 2}", b"", limits)])
+    assert int(found.stdout) > 0  # the scan does see the code that runs
 
 
 def test_no_network(pool: Pool) -> None:

@@ -30,8 +30,11 @@ class Channel:
         self._result = result
         self._out = out
 
-    def receive(self) -> bytes | None:
-        """Return the next message, None when the trusted side has gone."""
+    def receive(self) -> memoryview | None:
+        """Return the next message, None when the trusted side has gone.
+
+        It lies in one buffer, of which there is no copy: see `Parcel`.
+        """
         raise NotImplementedError
 
     def say(self, message: bytes) -> None:
@@ -70,22 +73,23 @@ class Packets(Channel):
         super().__init__(result, out)
         self._control = control
         self._job = job
+        self._short = memoryview(bytearray(INLINE + 64))
 
-    def receive(self) -> bytes | None:
+    def receive(self) -> memoryview | None:
         """Return the next message, None when the trusted side has gone."""
-        message = os.read(self._control, INLINE + 64)
-        if not message:
+        size = os.readv(self._control, [self._short])
+        if not size:
             return None
-        if message[:1] == b"I":
-            return message[1:]
-        (size,) = _LENGTH.unpack(message[1:])
-        parts, offset = [], 0
+        if self._short[0] == ord("I"):
+            return self._short[1:size]
+        (size,) = _LENGTH.unpack_from(self._short, 1)
+        message, offset = memoryview(bytearray(size)), 0
         while offset < size:
-            parts.append(os.pread(self._job, size - offset, offset))
-            if not parts[-1]:
+            done = os.preadv(self._job, [message[offset:]], offset)
+            if not done:
                 return None
-            offset += len(parts[-1])
-        return b"".join(parts)
+            offset += done
+        return message
 
     def say(self, message: bytes) -> None:
         """Send one message."""
@@ -104,19 +108,19 @@ class Stream(Channel):
             os.dup2(null, number)
         os.close(null)
 
-    def receive(self) -> bytes | None:
+    def receive(self) -> memoryview | None:
         """Return the next message, None when the trusted side has gone."""
         head = self._read(_LENGTH.size)
         return None if head is None else self._read(_LENGTH.unpack(head)[0])
 
-    def _read(self, size: int) -> bytes | None:
-        data = bytearray()
-        while len(data) < size:
-            chunk = os.read(self._in, min(size - len(data), 2**20))
-            if not chunk:
+    def _read(self, size: int) -> memoryview | None:
+        data, offset = memoryview(bytearray(size)), 0
+        while offset < size:
+            done = os.readv(self._in, [data[offset : offset + 2**20]])
+            if not done:
                 return None
-            data += chunk
-        return bytes(data)
+            offset += done
+        return data
 
     def say(self, message: bytes) -> None:
         """Send one message."""
@@ -131,6 +135,7 @@ class Stream(Channel):
         """Empty the files and go to their start."""
         for file in (self._result, self._out):
             os.ftruncate(file, 0)
+            os.fchmod(file, 0o700)
         super().rewind()
 
     def done(

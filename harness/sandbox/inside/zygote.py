@@ -21,6 +21,7 @@ from typing import Any
 
 from . import calls, confine, programs
 from .channel import CLOCK, CPU, DIRTY, EXITED, LOST, Channel, Stream
+from .parcel import Parcel
 from .report import IDLE, LOST_MEMORY, PROGRESS, Report
 from .scratch import Scratch
 
@@ -74,16 +75,17 @@ class Zygote:
     def serve(self) -> None:
         """Do jobs until the trusted side hangs up."""
         while (message := self._channel.receive()) is not None:
-            job = marshal.loads(message)
+            parcel = Parcel(message)
+            job = parcel.job
             for digest in job["evict"]:
                 self._inputs.pop(digest, None)
             if job.get("load") is not None:
                 self._inputs[job["inputs"]] = marshal.loads(job["load"])
-            self._run(job)
-            job = None  # a stdin of many megabytes is not carried into the next fork
+            self._run(parcel)
 
-    def _run(self, job: dict[str, Any]) -> None:
+    def _run(self, parcel: Parcel) -> None:
         """Fork, watch, reap, tidy up and report one execution."""
+        job = parcel.job
         self._page[:] = _BLANK  # whatever a child wrote there, the next one must not find
         self._channel.rewind()
         gc.freeze()
@@ -91,15 +93,17 @@ class Zygote:
         try:
             pid = os.fork()
         except OSError:
+            parcel.wipe()
             self._channel.done(job["seq"], LOST, 0, 0, 0, 0, 0)
             return
         if pid == 0:
             try:
-                self._child(job)
+                self._child(parcel.open())
             except MemoryError:
                 os._exit(LOST_MEMORY)
             finally:
                 os._exit(1)
+        parcel.wipe()  # what it needs of it, the child has in its own memory
         ended, status, usage = self._watch(pid, job, start)
         wall = time.monotonic() - start
         left = self._leftovers(pid) | (not self._scratch.clean())
