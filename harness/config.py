@@ -221,7 +221,7 @@ def _source(source: str) -> tuple[str, str]:
         try:
             return f"preset {source}", preset_text(source)
         except ConfigError as error:
-            raise ConfigError(f"{error}; a task is named with --task {source}") from error
+            raise ConfigError(f"{error} (a task: --task {source})") from error
     try:
         return source, path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
