@@ -107,3 +107,25 @@ def test_packed_scores_are_the_scores_of_the_solutions_alone(
     assert [s.values for s in together.scores] == [pytest.approx(s.values, abs=1e-5) for s in alone]
     distinct = {draft.steps: s.tokens for draft, s in zip(drafts, alone, strict=True)}
     assert (together.tokens.prefill_computed < sum(distinct.values())) is packs
+
+
+def test_a_model_with_attention_of_its_own_keeps_it(make_prm) -> None:
+    torch = pytest.importorskip("torch")
+    import transformers
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+    from harness.prms.forward import Forward
+
+    def odd(*arguments, scaling=1.0, **settings):
+        return sdpa_attention_forward(*arguments, scaling=9 * scaling, **settings)
+
+    transformers.AttentionInterface.register("odd", odd)
+    load = transformers.AutoModelForTokenClassification.from_pretrained
+    model = load(make_prm("Qwen2"), dtype=torch.float32).eval()
+    model.set_attn_implementation("odd")
+    ids = torch.arange(4, 24)[None]
+    with torch.inference_mode():
+        before = model(input_ids=ids).logits
+        reader = Forward(model, 99, Architecture(10_000, 10_000, 1, 1, 10))
+        assert not reader._packs
+        assert torch.equal(model(input_ids=ids).logits, before)
