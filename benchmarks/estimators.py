@@ -20,6 +20,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse  # noqa: F401  (imported at first use otherwise, and then counted)
 
 from harness.stats import best_of_n, estimate, pass_at_n, vote
 from harness.stats.best_of_n import Bools, Floats, Ints
