@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -233,6 +234,73 @@ def test_objects_that_say_they_are_equal_never_pass(
     code = HOSTILE[name] + "\ndef f(*a): return E()\ndef pair(*a): return E()\n"
     assert said(grader, problem, code) == ["wrong_answer"]
     assert said(isolated, problem, code) == ["wrong_answer"]
+
+
+HUNT = """
+import gc, sys
+mark = '-'.join('EXPECTED')
+def texts():
+    seen, frame = list(gc.get_objects()), sys._getframe()
+    while frame:
+        seen += [*frame.f_locals.values(), *frame.f_globals.values()]
+        frame = frame.f_back
+    for one in seen:
+        if type(one) in (bytes, str): yield one
+        if type(one) in (list, tuple, set, frozenset): yield from one
+        if type(one) is dict: yield from [*one, *one.values()]
+def f(x):
+    for one in texts():
+        text = one.decode('latin-1') if type(one) is bytes else one
+        if type(text) is str and mark in text and f'{x:04}' in text: return f'{x:04}{mark}'
+    return 'nothing'
+"""
+
+
+def test_an_answer_that_only_the_reference_gave_is_not_to_be_found(isolated: CodeGrader) -> None:
+    """The reference has run in the same workers: what it returned is in no object and no frame."""
+    right = "def f(x):\n    return f'{x:04}' + '-'.join('EXPECTED')\n"
+    problem = plus_problem(right, [[n] for n in range(4)], [[n] for n in range(4, 8)])
+    assert said(isolated, problem, right) == ["correct"]
+    (result,) = isolated.results([(problem, HUNT)], both=True)
+    assert (result.base.word, result.base.preview) == ("wrong_answer", "'nothing'")
+    assert result.plus and (result.plus.word, result.plus.preview) == ("wrong_answer", "'nothing'")
+    # It does find what is there.
+    hidden = HUNT + "left = [f'{n:04}{mark}' for n in range(8)]\n"
+    assert said(isolated, problem, hidden) == ["correct"]
+
+
+def test_comparisons_that_a_solution_replaces_are_not_the_graders(isolated: CodeGrader) -> None:
+    """EvalPlus compares floats with `numpy.allclose` in the process of the code under test."""
+    near = plus_problem("def f(x):\n    return x + 0.5\n", [[1], [2]], [[3]], atol=1e-6)
+    patch = """
+import numpy, builtins, math
+numpy.allclose = numpy.isclose = math.isclose = lambda *a, **k: True
+builtins.isinstance = builtins.all = builtins.any = lambda *a: True
+def f(x): return 0.0
+"""
+    assert said(isolated, near, patch, "def f(x): return x + .5") == ["wrong_answer", "correct"]
+
+
+FLOOD = """
+import marshal, struct, posix
+members = [i * (2**61 - 1) for i in range(1, 100_000)]
+data = b'<' + marshal.dumps(members, 2)[1:]
+ended = struct.pack('<BId', 5, 8, 0.0)
+for _ in range(2):
+    text = ended + struct.pack('<BI', 0, len(data)) + data
+    while text: text = text[posix.write(3, text):]
+posix.write(3, struct.pack('<BI', 7, 0))
+posix._exit(0)
+"""
+
+
+def test_a_forged_set_of_colliding_numbers_does_not_hold_up_the_grader(
+    isolated: CodeGrader,
+) -> None:
+    """Building it would take minutes: each member is compared with all before it."""
+    start = time.process_time()
+    assert said(isolated, ADD, FLOOD)[0] in ("wrong_answer", "sandbox_violation")
+    assert time.process_time() - start < 10
 
 
 @pytest.mark.parametrize(

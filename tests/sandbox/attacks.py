@@ -266,6 +266,26 @@ _MEMORY = [
     ),
 ]
 
+_OUTPUT = [
+    Attack(
+        "a gigabyte printed in calls goes nowhere",
+        "text = 'x' * 10**6\ndef f(x):\n    for _ in range(400): print(text)\n    return 10 * x",
+        ("finished",),
+        SLOW,
+        may_answer=True,
+        must_answer=True,
+    ),
+    Attack(
+        "a gigabyte written to descriptors in calls goes nowhere",
+        "import os\ntext = b'x' * 10**6\ndef f(x):\n"
+        "    for _ in range(400): os.write(1, text); os.write(2, text)\n    return 10 * x",
+        ("finished",),
+        SLOW,
+        may_answer=True,
+        must_answer=True,
+    ),
+]
+
 _FILES = [
     Attack(
         "/etc/passwd is not there",
@@ -452,6 +472,19 @@ _FORGERY = [
         may_answer=True,
         must_answer=True,
     ),
+    Attack(
+        "a trace function gives no right answer",
+        "import ctypes, sys\n"
+        "def trace(frame, event, arg):\n"
+        "    for name in ('value', 'end', 'kind'):\n"
+        "        if name in frame.f_locals: frame.f_locals[name] = None\n"
+        "    ctypes.pythonapi.PyFrame_LocalsToFast(ctypes.py_object(frame), 0)\n"
+        "    return trace\n"
+        "frame = sys._getframe()\n"
+        "while frame: frame.f_trace = trace; frame = frame.f_back\n"
+        "sys.settrace(trace)\ndef f(x): return 0",
+        ("finished", "runtime_error", "sandbox_violation"),
+    ),
     Attack("an exit at import is no success", "import posix\nposix._exit(0)", ERROR),
     Attack("SystemExit at import is no success", "raise SystemExit(0)", ERROR),
     Attack("KeyboardInterrupt at import is no success", "raise KeyboardInterrupt", ERROR),
@@ -532,6 +565,7 @@ ATTACKS = [
     *_TIME,
     *_PROCESSES,
     *_MEMORY,
+    *_OUTPUT,
     *_FILES,
     *_FORGERY,
     *_VALUES,

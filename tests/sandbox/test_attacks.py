@@ -5,24 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from harness.sandbox import values
-from harness.sandbox.job import Calls, Execution, Inputs, Limits, Program
+from harness.sandbox.job import Calls, Limits, Program
 from harness.sandbox.namespaces import open_pool, probe
 from harness.sandbox.pool import Pool
 from tests.sandbox.attacks import ATTACKS, HONEST, LOOK_AROUND, QUICK, Attack
+from tests.sandbox.judging import INPUTS, faults, right
 
 pytestmark = pytest.mark.skipif(
     not probe().works or platform.machine() != "x86_64", reason=probe().why
 )
-INPUTS = Inputs(((1,), (2,), (3,)), "tens")
-RIGHT = [values.encode(10), values.encode(20), values.encode(30)]
 
 
 @pytest.fixture(scope="module")
@@ -40,28 +37,22 @@ def pool(alone: int) -> Iterator[Pool]:
     assert processes() == alone
 
 
-def right(execution: Execution) -> bool:
-    return execution.end == "finished" and [r.data for r in execution.returned] == RIGHT
-
-
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda a: a.property.replace(" ", "_"))
 def test_contained(pool: Pool, alone: int, fresh: bytes, attack: Attack) -> None:
-    job = Calls(attack.code, "f", INPUTS, attack.limits)
-    found, after, around = pool.run([job, Calls(HONEST, "f", INPUTS), LOOK_AROUND])
-
-    assert found.end in attack.ends, found
-    assert right(after), after
-    assert around.stdout == fresh
-    assert attack.may_answer or not right(found)
-    assert right(found) or not attack.must_answer, found
-    if attack.raises:
-        assert found.returned
-        for returned in found.returned:
-            assert returned.kind == "raised", found
-            assert re.search(attack.raises, returned.data.decode()), found
+    assert faults(pool, fresh, attack) == []
     assert processes() <= alone + 1  # the worker
-    for returned in found.returned:
-        assert len(values.preview(returned)) <= 200
+
+
+@pytest.mark.parametrize("style", ["livecodebench", "livecodebench program"])
+def test_contained_however_code_is_executed(
+    pool: Pool, alone: int, fresh: bytes, style: str
+) -> None:
+    """All but those that only wait for their time to pass."""
+    quick = [a for a in ATTACKS if "timeout" not in a.ends and a.limits is QUICK]
+    assert len(quick) > 100
+    bad = {a.property: said for a in quick if (said := faults(pool, fresh, a, style))}
+    assert bad == {}
+    assert processes() <= alone + 1
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +163,18 @@ def test_nothing_of_an_earlier_job_is_in_memory(pool: Pool) -> None:
         assert found.stdout == b"0\n", (size, found)
     (found,) = pool.run([Program(f"{SCAN}# {'NEEDLE' * 2}", b"", limits)])
     assert int(found.stdout) > 0  # the scan does see the code that runs
+
+
+def test_no_file_of_the_host_is_there(pool: Pool, tmp_path: Path) -> None:
+    """A data set's file, say, or a key in the home folder; by its path and by any way up."""
+    canary = tmp_path / "expected.json"
+    canary.write_text("[10, 20, 30]")
+    up = "../" * 40 + str(canary)
+    for path in (str(canary), up, f"/proc/1/root{canary}", f"/proc/self/cwd/{up}", __file__):
+        code = f"import _io\ndef f(x): return _io.open({path!r}).read()"
+        (found,) = pool.run([Calls(code, "f", INPUTS)])
+        errors = {r.data.split(b":")[0] for r in found.returned}
+        assert errors == {b"FileNotFoundError"}, (path, found)
 
 
 def test_no_network(pool: Pool) -> None:
