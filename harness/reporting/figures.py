@@ -191,7 +191,7 @@ def write_canvas(canvas: Canvas, folder: Path, name: str, title: str, alt: str) 
     """Write one figure as PNG and SVG."""
     # Laying out takes half of the time; once is enough for both files.
     canvas.draw_without_rendering()
-    canvas.set_layout_engine("none")
+    canvas.set_layout_engine(None)
     png, svg = io.BytesIO(), io.BytesIO()
     # Date and program version in the file would change its bytes without changing the picture.
     canvas.savefig(png, format="png", dpi=DPI, metadata={"Software": None})

@@ -49,7 +49,7 @@ def write_frontier_figures(costs: Costs, folder: Path) -> dict[Axis, Figure]:
     import matplotlib as mpl
 
     made = {}
-    colours = _colours(costs)
+    colours = method_colours(costs)
     with mpl.rc_context(RC), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")
         for axis in costs.axes:
@@ -300,13 +300,15 @@ def _legend(canvas: Canvas, panels: Sequence[Frontier]) -> None:
     canvas.legend(handles, names, loc="outside lower left", ncols=columns, handlelength=1.8)
 
 
-def _colours(costs: Costs) -> dict[str, str]:
+def method_colours(costs: Costs) -> dict[str, str]:
     """Return a colour per method, the same on every axis; methods without a PRM in greys."""
+    panels = [found for axis in costs.axes for found in costs.featured(axis)]
+    drawn = [found.lines[place] for found in panels for place in shown_lines(found)]
     free: dict[str, None] = {}
     judged: dict[str, None] = {}
-    for found in costs.frontiers:
-        for line in found.lines:
-            (free if line.curve.prm is None else judged).setdefault(line.curve.method)
+    # What is drawn comes first: colours repeat after the tenth, so among the others.
+    for line in (*drawn, *(line for found in costs.frontiers for line in found.lines)):
+        (free if line.curve.prm is None else judged).setdefault(line.curve.method)
     greys = (INK, GREY, "#949494")
     colours = {name: greys[i % len(greys)] for i, name in enumerate(free)}
     more = (*COLOURS, "#7A5195", "#8C6D1F", "#A6192E", "#4D7C0F")

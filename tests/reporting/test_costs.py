@@ -26,6 +26,7 @@ from harness.reporting.costs import (
 )
 from harness.reporting.frontier_figures import (
     SERIES,
+    method_colours,
     shown_lines,
     spread_out,
     write_frontier_figures,
@@ -137,6 +138,25 @@ def test_one_figure_per_axis_with_the_same_bytes(costs: Costs, tmp_path: Path) -
         assert "MCTS" in figure.alt and "at 1.60k" in figure.alt
         assert figure.png.read_bytes() == other[axis].png.read_bytes()
         assert figure.svg.read_bytes() == other[axis].svg.read_bytes()
+
+
+def test_lines_of_one_panel_differ_in_colour() -> None:
+    truths = {f"search_{i:02}": [0.5, 0.9 - 0.03 * i] for i in range(14)}
+    truths |= {"z_best": [0.5, 0.99], "majority": [0.2, 0.21], "greedy": [0.2, 0.2]}
+    made = [
+        curve(name, values, [1, 2], prm="judge" if "_" in name else None, task=task)
+        for task in ("sums", "words")
+        for name, values in answers(truths, 400, 0 if task == "sums" else 1).items()
+    ]
+    costs = analyse(made)
+    colours = method_colours(costs)
+    panels = costs.featured("total_tokens")
+    assert len(panels) == 2
+    for found in panels:
+        shown = [found.lines[place].curve.method for place in shown_lines(found)]
+        assert "z_best" in shown
+        assert len({colours[name] for name in shown}) == len(shown) == SERIES
+    assert set(colours) == set(truths)
 
 
 def test_at_most_eight_lines_the_plain_ones_among_them() -> None:
