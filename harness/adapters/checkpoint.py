@@ -33,6 +33,8 @@ class Checkpoint:
     folder: Path
     identity: dict[str, Json]
     """``files``: digest of the files' digests; or ``repo`` and ``commit`` of the hub."""
+    name: str
+    """The target."""
 
 
 def locate(target: str, revision: str | None = None) -> Checkpoint:
@@ -60,7 +62,8 @@ def locate(target: str, revision: str | None = None) -> Checkpoint:
         raise DataError(f"{folder} holds no model: config.json is missing")
     _check_weights(folder)
     files = sorted({path for pattern in _FILES for path in folder.glob(pattern)})
-    return Checkpoint(folder, {"files": digest([[f.name, file_digest(f)] for f in files])})
+    identity: dict[str, Json] = {"files": digest([[f.name, file_digest(f)] for f in files])}
+    return Checkpoint(folder, identity, target)
 
 
 def _download(repo: str, revision: str | None) -> Checkpoint:
@@ -80,7 +83,7 @@ def _download(repo: str, revision: str | None) -> Checkpoint:
         ) from error
     folder = Path(path)
     _check_weights(folder)
-    return Checkpoint(folder, {"repo": repo, "commit": folder.name})
+    return Checkpoint(folder, {"repo": repo, "commit": folder.name}, repo)
 
 
 def _check_weights(folder: Path) -> None:
@@ -135,6 +138,25 @@ def load(kind: Any, checkpoint: Checkpoint, **settings: Any) -> Any:
         why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DataError(f"{checkpoint.folder} does not load with {kind.__name__}: {why}") from error
     return loaded.eval() if hasattr(loaded, "eval") else loaded
+
+
+def load_model(kind: Any, checkpoint: Checkpoint, **settings: Any) -> Any:
+    """Return a model all of whose weights come from the checkpoint.
+
+    Raises:
+        DataError: as `load`, and for weights that are not there: the library would make them up.
+    """
+    model, report = load(
+        kind, checkpoint, use_safetensors=True, output_loading_info=True, **settings
+    )
+    missing = sorted({*report["missing_keys"], *map(str, report["mismatched_keys"])})
+    if missing:
+        shown = ", ".join(missing[:3]) + (" …" if len(missing) > 3 else "")
+        raise DataError(
+            f"{checkpoint.name} is no {type(model).__name__}: it lacks {len(missing)} of the "
+            f"weights, or has them in another shape ({shown})"
+        )
+    return model.eval()
 
 
 def architecture(config: Any, target: str, head: str = "lm") -> Architecture | None:

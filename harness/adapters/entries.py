@@ -1,13 +1,15 @@
 """Catalogues: names that stand for a policy or a PRM with its options.
 
 A catalogue is a YAML mapping of name to ``adapter``, ``target``, ``options`` (those of the command
-line), and for people ``domains`` (what it was trained on), ``licence`` and ``note``. It is read
-strictly; errors name file and line.
+line), and for people ``domains`` (what it was trained on), ``licence``, ``note`` and, where known,
+``base``, ``size``, ``data`` and ``published`` (figures of others, by benchmark, and their
+``source``). It is read strictly; errors name file and line.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,8 @@ from harness.errors import ConfigError, nearest
 from harness.types import Json, Spec
 
 _REQUIRED = ("adapter", "target", "domains", "licence", "note")
-_KEYS = (*_REQUIRED, "options")
+_FACTS = ("base", "size", "data")
+_KEYS = (*_REQUIRED, "options", *_FACTS, "published")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,15 @@ class Entry:
     """What it was trained on."""
     licence: str
     note: str
+    base: str = ""
+    """The model that training began with."""
+    size: str = ""
+    data: str = ""
+    """What it was trained on, in words."""
+    published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Benchmark → part → figure, as others state it."""
+    source: str = ""
+    """Where those figures stand."""
 
 
 def load(path: Path) -> dict[str, Entry]:
@@ -67,16 +79,43 @@ def _entry(name: str, data: Any, where: str) -> Entry:
     for key in _REQUIRED:
         if key not in data:
             raise ConfigError(f"{where}: {name!r} lacks {key!r}")
-    for key in ("adapter", "target", "licence", "note"):
-        if not isinstance(data[key], str):
+    for key in ("adapter", "target", "licence", "note", *_FACTS):
+        if not isinstance(data.get(key, ""), str):
             raise ConfigError(f"{where}: {key!r} of {name!r} must be a text")
     domains, options = data["domains"], data.get("options", {})
     if not isinstance(domains, list) or not all(isinstance(item, str) for item in domains):
         raise ConfigError(f"{where}: 'domains' of {name!r} must be a list of texts")
     if not isinstance(options, dict) or not all(_plain(item) for item in options.items()):
         raise ConfigError(f"{where}: 'options' of {name!r} must map names to plain values")
-    spec = Spec(name, data["adapter"], data["target"], options)
-    return Entry(spec, tuple(domains), data["licence"], data["note"])
+    figures, source = _published(data.get("published", {}), f"{where}: 'published' of {name!r}")
+    return Entry(
+        Spec(name, data["adapter"], data["target"], options),
+        tuple(domains),
+        data["licence"],
+        data["note"],
+        base=data.get("base", ""),
+        size=data.get("size", ""),
+        data=data.get("data", ""),
+        published=figures,
+        source=source,
+    )
+
+
+def _published(data: Any, where: str) -> tuple[dict[str, dict[str, float]], str]:
+    """Return figures by benchmark and part, and their source."""
+    if not isinstance(data, dict):
+        raise ConfigError(f"{where} must map benchmarks to figures")
+    figures = {key: value for key, value in data.items() if key != "source"}
+    for value in figures.values():
+        if not isinstance(value, dict) or not all(
+            isinstance(part, str) and isinstance(figure, int | float)
+            for part, figure in value.items()
+        ):
+            raise ConfigError(f"{where} must map benchmarks to figures by their parts")
+    source = data.get("source", "")
+    if not isinstance(source, str) or bool(source) != bool(figures):
+        raise ConfigError(f"{where}: figures need a source, and a source figures")
+    return figures, source
 
 
 def _plain(item: tuple[object, Json]) -> bool:

@@ -90,7 +90,14 @@ def listing(what: What, include: list[str]) -> list[tuple[str, dict[str, str]]]:
     else:
         from harness.policies.catalog import entries
     return [
-        (name, {"trained on": ", ".join(e.domains), "licence": e.licence, "note": e.note})
+        (
+            name,
+            {
+                "trained on": ", ".join(e.domains),
+                "size": e.size,
+                "note": e.note,
+            },
+        )
         for name, e in entries().items()
     ]
 

@@ -64,16 +64,27 @@ def _text(what: One, name: str, include: list[str]) -> str:
     if name not in entries():
         raise unknown(what.value, name, entries())
     entry = entries()[name]
-    return _facts(
-        {
-            what.value: name,
-            "about": entry.note,
-            "trained on": ", ".join(entry.domains),
-            "opened as": f"{entry.spec.adapter}:{entry.spec.target}",
-            "options": ", ".join(f"{key}={value}" for key, value in entry.spec.options.items()),
-            "licence": entry.licence,
-        }
-    )
+    opened = entry.spec.options
+    facts = {
+        what.value: name,
+        "about": entry.note,
+        "trained on": ", ".join(entry.domains),
+        "opened as": f"{entry.spec.adapter}:{entry.spec.target}",
+        "options": ", ".join(f"{key}={value!r}" for key, value in opened.items()),
+        "licence": entry.licence,
+        "base": entry.base,
+        "size": entry.size,
+        "data": entry.data,
+    }
+    for benchmark, figures in entry.published.items():
+        parts = ", ".join(f"{part} {figure:g}" for part, figure in figures.items())
+        facts[f"{benchmark}, published"] = f"{parts} ({entry.source})"
+    if what is One.prm and "recipe" in opened:
+        from harness.prms.recipe import families
+
+        said = {**families()[str(opened["recipe"])], **opened}
+        facts |= {f"  {key}": repr(value) for key, value in said.items() if key != "recipe"}
+    return _facts({key: value for key, value in facts.items() if value})
 
 
 def _method(method: Method) -> str:

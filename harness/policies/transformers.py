@@ -152,11 +152,10 @@ class TransformersPolicy:
     def _open(self) -> _Loaded:
         """The model, loaded when it is first asked to write: a plan needs no weights."""
         if self._loaded is None:
-            model = checkpoint.load(
+            model = checkpoint.load_model(
                 transformers.AutoModelForCausalLM,
                 self._found,
                 dtype=self._dtype,
-                use_safetensors=True,
                 attn_implementation=kv.ATTENTION,
             ).to(self._device)
             seen = causal.windows(model.config.get_text_config(), self._max_length)

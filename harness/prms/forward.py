@@ -33,7 +33,7 @@ from harness.adapters.memory import plan
 from harness.cost import Architecture
 from harness.errors import ConfigError
 from harness.prms.packing import BLOCK, Pack, Tree, blocks, pack
-from harness.prms.recipe import Encoded
+from harness.prms.render import Encoded
 
 Floats = NDArray[np.float64]
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.cost import Architecture
-from harness.prms.recipe import Encoded
+from harness.prms.render import Encoded
 
 Ints = NDArray[np.int64]
 

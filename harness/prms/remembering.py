@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from harness.adapters.memory import Memory, read
 from harness.adapters.prefixes import Ids
-from harness.prms.recipe import Encoded
+from harness.prms.render import Encoded
 
 Floats = NDArray[np.float64]
 
@@ -26,11 +26,11 @@ _WINDOWS = {"": None}
 class Remembering:
     """An open model that looks back without limit, and what it has read."""
 
-    def __init__(self, model: Any, tokens: int, budget: int) -> None:
-        """Args: the model, the most tokens of one pass, the tokens that are remembered."""
+    def __init__(self, model: Any, numbers: int, tokens: int, budget: int) -> None:
+        """Args: the model, its numbers per token, the most tokens of one pass and in memory."""
         self._model, self._tokens = model, tokens
         self._memory = Memory(budget)
-        self._values: Floats = np.empty((0, model.config.num_labels))
+        self._values: Floats = np.empty((0, numbers))
         """(slots, labels): the head's numbers at every token remembered."""
 
     @torch.inference_mode()
@@ -94,12 +94,12 @@ class Remembering:
 
 
 @torch.inference_mode()
-def works(model: Any) -> bool:
+def works(model: Any, numbers: int) -> bool:
     """Return whether a model that goes on where it was reads what it reads from the start."""
     size = model.config.get_text_config().vocab_size
     tokens = [int(i) for i in (np.arange(9) * 7919 + 11) % size]
     inputs = [Encoded(tuple(ids), (len(ids) - 1,)) for ids in (tokens[:3], tokens[:6], tokens)]
-    reader = Remembering(model, 99, 99)
+    reader = Remembering(model, numbers, 99, 99)
     try:
         steps = [reader.read([inputs[:1]]), reader.read([inputs[1:]])]
         plain = [model(input_ids=torch.tensor([one.ids], device=model.device)) for one in inputs]

@@ -1,14 +1,14 @@
-"""``transformers:MODEL`` scores steps with a value head in the place of the language-model head.
+"""``transformers:MODEL`` scores steps with one forward pass per solution.
 
-Any causal `AutoModelForTokenClassification` of one label (a scalar head) or two. What it reads and
-where is said by `harness.prms.recipe`. The options are the recipe's (``template``, ``separator``,
-``head``, ``semantics``, ``aggregation``, ``max_length``, ``overflow=error|skip``) and the machine's
-(``dtype``, ``device``, ``revision``, ``batch``: tokens of a forward pass, padding included,
-``cache``: tokens that are remembered while `remember` is on).
+Any causal model of the library with a head that `harness.prms.heads` can read; what it is shown and
+what its numbers mean is said by `harness.prms.recipe`. The options are ``recipe`` (a published
+family, or a YAML file), the recipe's own, which go before it, and the machine's (``dtype``,
+``device``, ``revision``, ``batch``: tokens of a forward pass, padding included, ``cache``: tokens
+that are remembered while `remember` is on).
 
-One forward pass per solution scores all its steps; beginnings that the solutions of a problem have
-in common, the prompt first of all, are computed once where that is cheaper, and equal drafts of a
-request are one. See `harness.prms.forward`, and `harness.prms.remembering` for drafts that grow.
+Beginnings that the solutions of a problem have in common, the prompt first of all, are computed
+once where that is cheaper, and equal drafts of a request are one. See `harness.prms.forward`, and
+`harness.prms.remembering` for drafts that grow.
 """
 
 from __future__ import annotations
@@ -24,11 +24,13 @@ from harness.adapters import checkpoint
 from harness.adapters.memory import usual_tokens
 from harness.adapters.options import Options
 from harness.cost import Architecture
-from harness.errors import ConfigError, DataError, InfrastructureError
+from harness.errors import DataError, InfrastructureError
+from harness.prms import heads
 from harness.prms.forward import Forward, windowed
 from harness.prms.prm import Covers, check_fit
-from harness.prms.recipe import Encoded, Encoder, from_options
+from harness.prms.recipe import NUMBERS, from_options, with_recipe
 from harness.prms.remembering import Remembering, works
+from harness.prms.render import Encoded, Encoder, Flaw
 from harness.types import Draft, Json, Judge, Judged, Semantics, Spec, StepScores, Tokens
 
 _TOKENS = {"cpu": 2_048, "other": 32_768}
@@ -51,7 +53,7 @@ class TransformersPrm:
     unit_rows = 2048
 
     def __init__(self, spec: Spec) -> None:
-        options = Options(spec, "PRM")
+        options = Options(with_recipe(spec), "PRM")
         self.spec = spec
         self._recipe = from_options(options)
         revision = options.text("revision", None)
@@ -65,14 +67,14 @@ class TransformersPrm:
         found = checkpoint.locate(spec.target, revision)
         self._content = found.identity
         tokenizer = checkpoint.load(transformers.AutoTokenizer, found)
-        self._encoder = Encoder(self._recipe, tokenizer)
+        self._tokenizer, self._encoder = tokenizer, Encoder(self._recipe, tokenizer)
         self._found, self._device, self._dtype = found, device, dtype
         self._config = checkpoint.load(transformers.AutoConfig, found)
         context = getattr(self._config.get_text_config(), "max_position_embeddings", None)
         self._max_length = min(filter(None, (self._recipe.max_length, context)), default=2**31)
-        self._check_labels()
-        self.architecture: Architecture | None = checkpoint.architecture(
-            self._config, spec.target, head="value"
+        heads.check(self._recipe, found, self._config, tokenizer)
+        self.architecture: Architecture | None = heads.architecture(
+            self._recipe, found, self._config
         )
         self._cache = usual_tokens(self._config, dtype, device) if cache is None else cache
         self._forward: Forward | None = None
@@ -97,7 +99,7 @@ class TransformersPrm:
             "dtype": str(self._dtype).removeprefix("torch."),
             "recipe": self._recipe.identity,
             "max_length": self._max_length,
-            "overflow": self._recipe.overflow,
+            "unreadable": self._recipe.unreadable,
         }
 
     def describe(self) -> dict[str, Json]:
@@ -150,43 +152,41 @@ class TransformersPrm:
             return self._open
         if self._remembering is None:
             model = self._open.model
-            if windowed(model.config.get_text_config()) or not works(model):
+            numbers = NUMBERS[self._recipe.head]
+            if windowed(model.config.get_text_config()) or not works(model, numbers):
                 self._remember = False
                 return self._open
-            self._remembering = Remembering(model, self._tokens, self._cache)
+            self._remembering = Remembering(model, numbers, self._tokens, self._cache)
         return self._remembering
 
     @property
     def _open(self) -> Forward:
         """The model, loaded when it is first asked to score: a plan needs no weights."""
         if self._forward is None:
-            model = checkpoint.load(
-                transformers.AutoModelForTokenClassification,
-                self._found,
-                dtype=self._dtype,
-                use_safetensors=True,
-            ).to(self._device)
+            model = heads.load(
+                self._recipe, self._found, self._tokenizer, self._device, self._dtype
+            )
             self._forward = Forward(model, self._tokens, self.architecture)
         return self._forward
 
     def _encode(self, request: Judge) -> list[Encoded | None]:
-        """Return the input of each draft; None for one without steps, or skipped for its length.
+        """Return the input of each draft; None for one without steps, or one that is skipped.
 
         Raises:
-            DataError: an input that is too long, unless such are to be skipped.
+            DataError: an input that is too long or holds the tag, unless such are to be skipped.
         """
-        inputs = self._encoder.encode(request.question, request.drafts)
-        for i, one in enumerate(inputs):
-            if one is None or len(one.ids) <= self._max_length:
-                continue
-            if self._recipe.overflow == "error":
+        found: list[Encoded | None] = []
+        for i, one in enumerate(self._encoder.encode(request.question, request.drafts)):
+            if isinstance(one, Encoded) and len(one.ids) > self._max_length:
+                one = Flaw(f"it has {len(one.ids)} tokens, the model reads {self._max_length}")
+            if isinstance(one, Flaw) and self._recipe.unreadable == "error":
                 raise DataError(
-                    f"PRM {self.spec.name}: solution {request.first + i} of "
-                    f"{request.question.id!r} has {len(one.ids)} tokens, the model reads "
-                    f"{self._max_length}; add overflow=skip to leave such solutions unscored"
+                    f"PRM {self.spec.name}: cannot read solution {request.first + i} of "
+                    f"{request.question.id!r}: {one.why}; add unreadable=skip to leave such "
+                    "solutions unscored"
                 )
-            inputs[i] = None
-        return inputs
+            found.append(None if isinstance(one, Flaw) else one)
+        return found
 
     def _reply(
         self,
@@ -207,16 +207,7 @@ class TransformersPrm:
         scores = StepScores(
             tuple(self._recipe.scores(values).tolist()),
             self._recipe.semantics,
-            raw=tuple(values[:, -1].tolist()),
+            raw=tuple(self._recipe.raw(values).tolist()),
             tokens=len(one.ids),
         )
         return check_fit(scores, draft, self.covers, self.spec.name)
-
-    def _check_labels(self) -> None:
-        labels, needed = self._config.num_labels, 2 if self._recipe.head == "softmax" else 1
-        if labels != needed:
-            hint = {1: "head=sigmoid or head=raw", 2: "head=softmax"}.get(labels, "another model")
-            raise ConfigError(
-                f"PRM {self.spec.target}: head={self._recipe.head} reads {needed} number(s) per "
-                f"token and the model gives {labels}; use {hint}"
-            )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harness.cost import Architecture
 from harness.prms.packing import BLOCK, Tree, blocks, pack
-from harness.prms.recipe import Encoded
+from harness.prms.render import Encoded
 
 IDS = st.lists(
     st.lists(st.integers(0, 2), min_size=1, max_size=7), min_size=1, max_size=9, unique_by=tuple

@@ -9,7 +9,8 @@ import pytest
 
 from harness.adapters.memory import plan
 from harness.errors import ConfigError, DataError
-from harness.prms.recipe import Encoder, Recipe
+from harness.prms.recipe import Recipe
+from harness.prms.render import Encoder
 from harness.prms.transformers import TransformersPrm
 from harness.types import Draft, Json, Judge, Judged, Question, Spec
 
@@ -68,9 +69,11 @@ def test_two_labels_and_raw_values(make_prm, tiny: Path) -> None:
     assert scores.values == pytest.approx(expected, abs=1e-5)
     plain = judge(open_(tiny, head="raw"), STEPS).scores[0]
     assert (plain.values, plain.semantics) == (plain.raw, "reward")
-    with pytest.raises(ConfigError, match=r"reads 1 number\(s\) .* gives 2; use head=softmax"):
+    with pytest.raises(
+        ConfigError, match=r"reads 1 number\(s\) .* gives 2; use head=softmax or difference"
+    ):
         open_(folder)
-    with pytest.raises(ConfigError, match="use head=sigmoid or head=raw"):
+    with pytest.raises(ConfigError, match="use head=sigmoid or tanh or clamp or raw"):
         open_(tiny, head="softmax")
 
 
@@ -127,9 +130,11 @@ def test_equal_drafts_are_computed_once(tiny: Path) -> None:
 
 def test_too_long_stops_or_is_skipped_but_never_invents(tiny: Path) -> None:
     long = ("a=1\n",) * 60
-    with pytest.raises(DataError, match=r"solution 1 of 'p' has 25\d tokens, .* overflow=skip"):
+    with pytest.raises(
+        DataError, match=r"solution 1 of 'p': it has 25\d tokens, .* unreadable=skip"
+    ):
         judge(open_(tiny), STEPS, long)
-    prm = open_(tiny, overflow="skip")
+    prm = open_(tiny, unreadable="skip")
     reply = judge(prm, STEPS, long)
     assert reply.scores[0] is not None
     assert reply.scores[1] is None
@@ -159,11 +164,18 @@ def test_a_model_that_looks_ahead_is_refused(make_prm) -> None:
     [
         ({"template": "{prompt}"}, "end with {steps}"),
         ({"template": "{steps}"}, "must hold {prompt} once"),
-        ({"template": "{steps}{prompt}{steps}"}, "must hold {steps} once"),
+        ({"template": "{steps}{prompt}{steps}"}, "must end with {steps}"),
+        ({"chat": "answer", "template": "{prompt}{steps}"}, "leave {steps} to the assistant"),
+        ({"chat": "answer"}, "has no chat template"),
+        ({"step": "Step {k}"}, "must hold {step} once"),
+        ({"tag": "!", "separator": "?"}, "does not hold the tag"),
+        ({"head": "pair", "weights": "classifier"}, "reads the language model"),
+        ({"scale": 0}, "must be above 0"),
+        ({"recipe": "qwen_prm"}, "did you mean 'qwen-prm'"),
         ({"aggregation": "product", "head": "raw"}, "legal: last"),
         ({"head": "sigmod"}, "did you mean 'sigmoid'"),
         ({"sep": "x"}, "no option 'sep'"),
-        ({"overflow": "cut"}, "does not exist"),
+        ({"unreadable": "cut"}, "does not exist"),
     ],
 )
 def test_mistakes(tiny: Path, options: dict[str, Json], message: str) -> None:
