@@ -1,8 +1,9 @@
 """From a name on the command line to a policy or a PRM.
 
 Every policy and PRM is written ``adapter:target,key=value,…``, or as a name from the catalogue
-(``run-benchmark ls prms``), to which ``,key=value`` may be added too. Adapters are named here and
-imported only when they are opened, so that looking at names loads no engine.
+(``run-benchmark ls prms``), to which ``,key=value`` may be added too. A PRM may also be a recipe
+file (``mine.yaml``, with the key ``model``) or an address (``http://…``). Adapters are named here
+and imported only when they are opened, so that looking at names loads no engine.
 """
 
 from __future__ import annotations
@@ -33,10 +34,16 @@ PRMS = {
     "transformers": "harness.prms.transformers:TransformersPrm",
     "recorded": "harness.prms.recorded:RecordedPrm",
     "fake": "harness.prms.fake:FakePrm",
+    "python": "harness.prms.python:open_python",
+    "http": "harness.prms.http:HttpPrm",
+    "https": "harness.prms.http:HttpPrm",
+    "ensemble": "harness.prms.ensemble:EnsemblePrm",
 }
 """Adapter name → class of PRMs."""
 
 _OPTION = re.compile(r",(?=[A-Za-z_][A-Za-z0-9_]*=)")
+_OUTSIDE = re.compile(_OPTION.pattern + r"(?![^\[\]]*\])")
+"""The same, but for what stands between the brackets of an ensemble's member."""
 
 
 def parse_spec(
@@ -50,7 +57,7 @@ def parse_spec(
     Raises:
         ConfigError: an unknown adapter or catalogue name, an option without a value.
     """
-    head, *pairs = _OPTION.split(text)
+    head, *pairs = (_OUTSIDE if text.startswith("ensemble:") else _OPTION).split(text)
     options: dict[str, Json] = {}
     for pair in pairs:
         key, value = pair.split("=", 1)
@@ -91,8 +98,8 @@ def open_policy(text: str) -> Policy:
 def open_prm(text: str, truth: Truth | None = None) -> Prm:
     """Open the PRM that `text` names; no weights are loaded yet.
 
-    Only the fake PRMs are told the `truth`; ``steps=whole`` among the options of any other makes it
-    judge the whole answer as one step.
+    Only the fake PRMs are told the `truth`, alone or in an ensemble; ``steps=whole`` among the
+    options of any other makes it judge the whole answer as one step.
 
     Raises:
         ConfigError: an unknown name or option.
@@ -101,10 +108,19 @@ def open_prm(text: str, truth: Truth | None = None) -> Prm:
     from harness.prms import catalog, whole
 
     specs = {name: entry.spec for name, entry in catalog.entries().items()}
+    head = _OPTION.split(text)[0]
+    if head.endswith((".yaml", ".yml")) and ":" not in head:
+        from harness.prms.recipe import of_file
+
+        specs[head] = of_file(head)
     spec = parse_spec(text, adapters=PRMS, catalog=specs, what="PRM")
     opener = adapter_class(spec, PRMS)
-    prm: Prm = opener(spec, truth) if spec.adapter == "fake" else whole.open_prm(spec, opener)
-    return prm
+    if spec.adapter == "fake":
+        prm: Prm = opener(spec, truth)
+        return prm
+    if spec.adapter == "ensemble":
+        return whole.open_prm(spec, lambda own: opener(own, lambda name: open_prm(name, truth)))
+    return whole.open_prm(spec, opener)
 
 
 def adapter_class(spec: Spec, adapters: Mapping[str, str]) -> Any:

@@ -1,4 +1,4 @@
-"""`validate`: check task definitions, and that every gold answer passes its own grader."""
+"""`validate`: check task definitions and gold answers, or whether a PRM keeps the contract."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from harness.cli import options
 
 Chosen = Annotated[
     Optional[list[str]],  # noqa: UP045 - typer reads the annotation at run time
-    typer.Argument(help="Tasks or groups; all of them if none is named.", show_default=False),
+    typer.Argument(
+        help="Tasks or groups; all of them if none is named. Or `prm` and PRMs.",
+        show_default=False,
+    ),
 ]
 
 
@@ -23,7 +26,12 @@ def validate(
     include_path: options.Include = [],  # noqa: B006 - typer copies defaults
     as_json: options.AsJson = False,
 ) -> None:
-    """Check every YAML strictly, load its data, and grade every gold answer: all must pass."""
+    """Check every YAML strictly, load its data, and grade every gold answer: all must pass.
+
+    `validate prm NAME …` tries whether PRMs keep the contract.
+    """
+    if tasks and tasks[0] == "prm":
+        return _prms(tasks[1:], as_json)
     from harness.cli.progress import TerminalProgress
     from harness.paths import data_folder
     from harness.runner.validation import validate_tasks
@@ -41,4 +49,36 @@ def validate(
                 typer.echo(f"    {finding.level}: {finding.where}: {finding.message}")
         typer.echo(f"{len(reports)} tasks, {errors} errors")
     if errors:
+        raise typer.Exit(2)
+
+
+def _prms(texts: list[str], as_json: bool) -> None:
+    """Try PRMs and say what each trial found.
+
+    Raises:
+        ConfigError: none is named, or one that does not exist.
+    """
+    from harness.errors import ConfigError
+    from harness.registry import open_prm
+    from harness.runner.conformance import conformance
+
+    if not texts:
+        raise ConfigError("validate prm: name one, as `run-benchmark ls prms` lists them")
+    found, failed = [], 0
+    for text in texts:
+        prm = open_prm(text)
+        trials = list(conformance(prm))
+        prm.close()
+        found.append({"prm": prm.spec.name, "trials": [asdict(one) for one in trials]})
+        failed += sum(bool(one.said) for one in trials)
+        if as_json:
+            continue
+        typer.echo(prm.spec.name if trials else f"{prm.spec.name}: a recording, nothing to try")
+        for one in trials:
+            typer.echo(f"  {'✗' if one.said else '✓'} {one.name}{one.said and ': ' + one.said}")
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        typer.echo(f"{len(texts)} PRMs, {failed} faults")
+    if failed:
         raise typer.Exit(2)

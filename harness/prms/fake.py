@@ -28,7 +28,7 @@ from harness.adapters.options import Options
 from harness.cost import Architecture
 from harness.digest import canonical
 from harness.errors import ConfigError, unknown
-from harness.prms.prm import Covers
+from harness.prms.prm import Covers, check_steps
 from harness.types import (
     Draft,
     Grade,
@@ -108,6 +108,7 @@ class FakePrm:
         """Score the drafts; None for those of which nobody knows the truth."""
         replies = []
         for request in requests:
+            check_steps(request)
             scores = tuple(self._score(request.question, draft) for draft in request.drafts)
             replies.append(Judged(scores, Tokens(calls=len(scores))))
         return replies

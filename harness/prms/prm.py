@@ -100,6 +100,18 @@ class Prm(Protocol):
         ...
 
 
+def check_steps(request: Judge) -> None:
+    """Refuse a request with an empty step.
+
+    Raises:
+        ValueError: says which.
+    """
+    for draft in request.drafts:
+        if not all(draft.steps):
+            number = draft.steps.index("")
+            raise ValueError(f"step {number} of a draft of {request.question.id!r} is empty")
+
+
 def check_fit(scores: StepScores, draft: Draft, covers: Covers, where: str) -> StepScores:
     """Return `scores` if they fit the draft's steps.
 

@@ -229,7 +229,8 @@ def from_options(options: Options) -> Recipe:
     )
 
 
-KEYS = tuple(field.name for field in fields(Recipe))
+KEYS = ("model", "revision", "recipe", *(field.name for field in fields(Recipe)))
+"""What a recipe file may say; ``recipe`` is the family that it departs from."""
 
 
 def with_recipe(spec: Spec) -> Spec:
@@ -247,8 +248,11 @@ def with_recipe(spec: Spec) -> Spec:
         return spec
     given = {key: value for key, value in spec.options.items() if key != "recipe"}
     if str(name).endswith((".yaml", ".yml")):
-        found = read_file(Path(str(name)))
-    elif name in families():
+        found = {k: v for k, v in read_file(Path(str(name))).items() if k != "model"}
+        if found.get("recipe", "") not in ("", *families()):
+            raise unknown("recipe", str(found["recipe"]), families(), str(name))
+        return with_recipe(replace(spec, options={**found, **given}))
+    if name in families():
         found = families()[str(name)]
     else:
         raise unknown("recipe", str(name), [*families(), "FILE.yaml"])
@@ -286,3 +290,18 @@ def read_file(path: Path) -> dict[str, Json]:
             raise ConfigError(f"{where}: a recipe has no {key.value!r}; {nearest(key.value, KEYS)}")
     found: dict[str, Json] = data
     return found
+
+
+def of_file(name: str) -> Spec:
+    """Return the PRM that a recipe file with the key ``model`` describes.
+
+    Raises:
+        ConfigError: a key that no recipe has, no model.
+        DataError: a file that is not there or no mapping of YAML.
+    """
+    path = Path(name)
+    found = read_file(path)
+    model = found.pop("model", None)
+    if not isinstance(model, str):
+        raise ConfigError(f"{path} names no model: a folder or ORG/NAME")
+    return Spec(path.stem, "transformers", model, found)

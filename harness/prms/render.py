@@ -63,14 +63,10 @@ class Encoder:
         """Return the inputs of a question's drafts; None for a draft without steps.
 
         Raises:
-            ValueError: an empty step, or one without a token of its own.
+            ValueError: a step without a token of its own.
         """
         found: dict[tuple[str, ...], Encoded | Flaw | None] = {(): None}
         wanted = [steps for steps in dict.fromkeys(d.steps for d in drafts) if steps]
-        for steps in wanted:
-            for number, step in enumerate(steps):
-                if not step:
-                    raise ValueError(f"step {number} of a draft of {question.id!r} is empty")
         if self._recipe.encode == "text":
             found |= {steps: self._text(question, steps) for steps in wanted}
         else:

@@ -27,7 +27,7 @@ from harness.cost import Architecture
 from harness.errors import DataError, InfrastructureError
 from harness.prms import heads
 from harness.prms.forward import Forward, windowed
-from harness.prms.prm import Covers, check_fit
+from harness.prms.prm import Covers, check_fit, check_steps
 from harness.prms.recipe import NUMBERS, from_options, with_recipe
 from harness.prms.remembering import Remembering, works
 from harness.prms.render import Encoded, Encoder, Flaw
@@ -67,6 +67,7 @@ class TransformersPrm:
         found = checkpoint.locate(spec.target, revision)
         self._content = found.identity
         tokenizer = checkpoint.load(transformers.AutoTokenizer, found)
+        tokenizer.model_max_length = 2**31  # what is too long is said by us, with its problem
         self._tokenizer, self._encoder = tokenizer, Encoder(self._recipe, tokenizer)
         self._found, self._device, self._dtype = found, device, dtype
         self._config = checkpoint.load(transformers.AutoConfig, found)
@@ -176,6 +177,7 @@ class TransformersPrm:
             DataError: an input that is too long or holds the tag, unless such are to be skipped.
         """
         found: list[Encoded | None] = []
+        check_steps(request)
         for i, one in enumerate(self._encoder.encode(request.question, request.drafts)):
             if isinstance(one, Encoded) and len(one.ids) > self._max_length:
                 one = Flaw(f"it has {len(one.ids)} tokens, the model reads {self._max_length}")

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from harness.adapters.options import Options
 from harness.cost import Architecture
-from harness.prms.prm import Covers, Prm
+from harness.prms.prm import Covers, Prm, check_steps
 from harness.types import Json, Judge, Judged, Semantics, Spec
 
 
@@ -80,6 +80,8 @@ class WholePrm:
 
     def judge(self, requests: Sequence[Judge]) -> list[Judged]:
         """Score whole solutions: one number per draft."""
+        for request in requests:
+            check_steps(request)
         joined = [
             replace(
                 request,
