@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 
 from harness.reporting import text
 from harness.reporting.cells import distinct, interval_cell, percent_cell, subset_notes
 from harness.reporting.table import Cell, Column, Table
 from harness.types import ResultRow
 
+FIXED = "first_error"
+"""The method whose threshold is given, as that of published figures is."""
+
 FIRST_ERROR = "f1"
 """The metric of a task of kind ``steps``: harmonic mean of acc_error and acc_correct."""
 
 
-def first_error_table(rows: Sequence[ResultRow]) -> Table | None:
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What others state for a PRM."""
+
+    figures: Mapping[str, float]
+    """F1 in percent by task, groups among them."""
+    source: str
+
+
+def first_error_table(
+    rows: Sequence[ResultRow], published: Mapping[str, Published] = MappingProxyType({})
+) -> Table | None:
     """Return one row per (method, PRM): F1 on every subset, and their mean where the rows have it.
 
-    The mean is the row of a group (see `group_names`); it is not computed here. None when no task
-    asked for the first wrong step.
+    The mean is the row of a group (see `group_names`); it is not computed here. Beneath the PRMs
+    that others have published figures for stand those, marked as such. None when no task asked for
+    the first wrong step.
     """
     found = _f1_rows(rows)
     if not found:
@@ -39,13 +56,38 @@ def first_error_table(rows: Sequence[ResultRow]) -> Table | None:
             if task in groups or len(tasks) == 1:
                 cells.append(interval_cell(row))
         body.append(tuple(cells))
+        if method == FIXED and prm is not None and prm in published:
+            body.append(_cited(prm, published[prm], tasks, groups))
     return Table(
         name="first_error",
         title="F1 of the first wrong step",
         columns=tuple(columns),
         rows=tuple(body),
-        notes=tuple(_notes(found)),
+        notes=(*_notes(found), *_citations(found, published)),
     )
+
+
+def _cited(
+    prm: str, published: Published, tasks: Sequence[str], groups: Sequence[str]
+) -> tuple[Cell, ...]:
+    """Return the row of a PRM's published figures."""
+    cells = [Cell("published", "published"), Cell(prm, prm)]
+    for task in tasks:
+        figure = published.figures.get(task)
+        cells.append(percent_cell(None if figure is None else figure / 100))
+        if task in groups or len(tasks) == 1:
+            cells.append(interval_cell(None))
+    return tuple(cells)
+
+
+def _citations(rows: Sequence[ResultRow], published: Mapping[str, Published]) -> Iterable[str]:
+    shown = {row.prm for row in rows if row.method == FIXED}
+    sources = distinct(published[prm].source for prm in published if prm in shown)
+    if sources:
+        yield (
+            f"Rows called published are the figures of others ({'; '.join(sources)}), over all "
+            "solutions; nothing of them was computed here."
+        )
 
 
 def first_error_detail(rows: Sequence[ResultRow]) -> Table | None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from harness.files import write_bytes
 from harness.reporting.figures import Figure, Missing, write_figures
+from harness.reporting.first_error import Published
 from harness.reporting.lines import one_run
 from harness.reporting.page import NAME, NO_COSTS, About, CostSection, CostView, write_page
 from harness.reporting.render import write_tables
@@ -50,10 +51,12 @@ def write_report(
     trained: Mapping[str, Sequence[str]] = MappingProxyType({}),
     curves: Sequence[Curve] = (),
     searched: Collection[str] = (),
+    published: Mapping[str, Published] = MappingProxyType({}),
 ) -> Report:
     """Write the whole report into `folder` and return what it holds.
 
-    `searched` names the methods that write candidates of their own.
+    `searched` names the methods that write candidates of their own, `published` what others state
+    for a PRM.
 
     Files of an earlier report are replaced one by one, each whole or not at all; the page comes
     last, so an interrupted report leaves the old page. The same input gives the same bytes.
@@ -63,7 +66,7 @@ def write_report(
         InfrastructureError: the disk is full or failed.
     """
     one_run(rows)
-    tables = all_tables(rows, duels, trained)
+    tables = all_tables(rows, duels, trained, published)
     write_tables(tables, folder / "tables")
     figures, missing = write_figures(rows, folder / "figures", searched)
     costs = _write_costs(curves, folder) if curves else NO_COSTS

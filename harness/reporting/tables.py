@@ -9,7 +9,7 @@ from harness.reporting import text
 from harness.reporting.cells import distinct, interval_cell, percent_cell, subset_notes
 from harness.reporting.domains import domain_table
 from harness.reporting.duels import duel_table
-from harness.reporting.first_error import first_error_detail, first_error_table
+from harness.reporting.first_error import Published, first_error_detail, first_error_table
 from harness.reporting.lines import Line, selection_lines
 from harness.reporting.table import Cell, Column, Table
 from harness.types import Duel, ResultRow, SecondsKind
@@ -66,6 +66,7 @@ def all_tables(
     rows: Sequence[ResultRow],
     duels: Sequence[Duel] = (),
     trained: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    published: Mapping[str, Published] = MappingProxyType({}),
 ) -> tuple[Table, ...]:
     """Return every table that there is content for, the headline first.
 
@@ -73,12 +74,13 @@ def all_tables(
         rows: All rows of a run.
         duels: Its comparisons with the majority vote.
         trained: The domains that a PRM was trained on, where they are known.
+        published: What others state for a PRM, where it is known.
     """
     tables = [
         headline_table(rows),
         duel_table(duels),
         domain_table(rows, duels, trained),
-        first_error_table(rows),
+        first_error_table(rows, published),
         first_error_detail(rows),
     ]
     if len(selection_lines(rows, headline=False)) > len(selection_lines(rows)):

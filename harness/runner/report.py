@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from harness.digest import SHORT
 from harness.prms.catalog import entries
 from harness.provenance import read_entries
+from harness.reporting.first_error import Published
 from harness.reporting.frames import write_results
 from harness.reporting.page import About
 from harness.reporting.report import Report, write_report
@@ -15,6 +17,7 @@ from harness.runner.progress import Progress
 from harness.runner.samples import samples
 from harness.store.format import RunFolder
 from harness.store.sweepfile import read_sweep
+from harness.types import ResultRow
 
 
 def make_report(run: RunFolder, progress: Progress) -> Report:
@@ -38,6 +41,7 @@ def make_report(run: RunFolder, progress: Progress) -> Report:
         _trained(run),
         results.curves,
         {entry.method for entry in read_sweep(run).searches if not entry.alone},
+        _published(results.rows),
     )
     progress.advance(1, "figures and page")
     progress.finish()
@@ -51,6 +55,29 @@ def _trained(run: RunFolder) -> dict[str, tuple[str, ...]]:
         for name, entry in entries().items()
         if name in read_sweep(run).config["prms"]
     }
+
+
+_PROCESSBENCH = "processbench"
+
+
+def _published(rows: Sequence[ResultRow]) -> dict[str, Published]:
+    """Return what others state of the PRMs of some rows on ProcessBench.
+
+    A PRM is known by its catalogue name or by the last part of its checkpoint's, in any case: a
+    recording is usually called after its checkpoint.
+    """
+    known = {}
+    for name, entry in entries().items():
+        figures = entry.published.get("ProcessBench F1", {})
+        tasks = {
+            _PROCESSBENCH if part == "mean" else f"{_PROCESSBENCH}_{part}": figure
+            for part, figure in figures.items()
+        }
+        if tasks:
+            for own in (name, entry.spec.target, entry.spec.target.rpartition("/")[2]):
+                known[own.lower()] = Published(tasks, entry.source)
+    names = {row.prm for row in rows if row.prm}
+    return {name: known[name.lower()] for name in sorted(names) if name.lower() in known}
 
 
 def _about(run: RunFolder) -> About:

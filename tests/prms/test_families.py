@@ -483,7 +483,9 @@ def test_a_recipe_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"mine.yaml:2: a recipe has no 'seperator'; did you mea"):
         TransformersPrm(Spec("x", "transformers", str(folder), {"recipe": str(path)}))
     path.write_text("- chat")
-    with pytest.raises(DataError, match="a recipe is a mapping of model, revision, recipe, template, "):
+    with pytest.raises(
+        DataError, match="a recipe is a mapping of model, revision, recipe, template, "
+    ):
         TransformersPrm(Spec("x", "transformers", str(folder), {"recipe": str(path)}))
     path.write_text("chat: [")
     with pytest.raises(DataError, match=r"mine.yaml:\d: not valid YAML"):

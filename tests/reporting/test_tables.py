@@ -17,7 +17,7 @@ from rich.console import Console
 
 from harness.errors import DataError
 from harness.reporting.escape import escape_latex, escape_markdown, plain
-from harness.reporting.first_error import first_error_detail, first_error_table
+from harness.reporting.first_error import Published, first_error_detail, first_error_table
 from harness.reporting.lines import one_run, selection_lines
 from harness.reporting.render import latex, markdown, print_table, write_tables
 from harness.reporting.table import Cell, Column, Table
@@ -169,6 +169,24 @@ def test_first_error_means_come_from_the_rows() -> None:
     without = first_error_table([r for r in ROWS if r.task != "processbench"])
     assert without is not None
     assert [c.header for c in without.columns[2:]] == [f"processbench_{name}" for name in SUBSETS]
+
+
+def test_published_figures_stand_beneath_and_are_marked() -> None:
+    prm = next(r.prm for r in ROWS if r.prm)
+    cited = Published(
+        {"processbench": 61.23, f"processbench_{next(iter(SUBSETS))}": 50.0}, "a paper"
+    )
+    table = first_error_table(ROWS, {prm: cited, "other": cited})
+    plain = first_error_table(ROWS)
+    assert table is not None and plain is not None
+    assert len(table.rows) == len(plain.rows) + 1
+    (place,) = (i for i, own in enumerate(table.rows) if own[0].text == "published")
+    assert table.rows[place - 1][:2] == plain.rows[place - 1][:2]
+    assert table.rows[place - 1][0].text == "first_error"
+    texts = [cell.text for cell in table.rows[place]]
+    assert texts[1:3] == [prm, "50.0"] and "61.2" in texts and texts[-1] == "–"
+    assert any("the figures of others (a paper)" in note for note in table.notes)
+    assert not any("published" in note for note in plain.notes)
 
 
 def test_first_error_detail_has_the_parts_of_f1() -> None:

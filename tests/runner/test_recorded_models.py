@@ -49,6 +49,15 @@ def test_processbench_f1_to_the_printed_digit(cli, data_dir: Path, tmp_path: Pat
     covered = {(r["n_problems"], r["n_total"]) for r in _rows(out) if r["task"] == "processbench"}
     assert covered == {("1000", "3400")}
     assert "part of the problems" in done.out
+    lines = (out / "report/tables/first_error.md").read_text().splitlines()
+    table = [[cell.strip() for cell in line.split("|")[1:]] for line in lines]
+    cited = {row[1]: row[2:7] for row in table if row[:1] == ["published"]}
+    assert cited == {
+        "Qwen2.5-Math-PRM-7B": ["82.4", "77.6", "67.5", "66.3", "73.5"],
+        "Skywork-o1-Open-PRM-Qwen-2.5-7B": ["70.8", "53.6", "22.9", "21.0", "42.1"],
+        "Llama3.1-8B-PRM-Mistral-Data": ["50.4", "33.4", "13.8", "15.8", "28.4"],
+    }
+    assert not any(row["method"] == "published" for row in _rows(out))
 
 
 def test_prefix_scores_are_refused_where_candidates_are_chosen(  # type: ignore[no-untyped-def]
