@@ -58,6 +58,7 @@ class Instant:
     architecture: Architecture | None = Architecture(1000, 1000, 10, 2, 8)
     abilities: frozenset[Ability] = frozenset({"continue"})
     semantics: Semantics = "p_correct"
+    threshold: float | None = 0.5
     aggregation = "min"
     covers: Covers = "steps"
     live = True

@@ -69,6 +69,10 @@ class Options:
             raise self._wrong(key, value, f"a number from {low:g} to {high:g}")
         return float(value)
 
+    def number_or(self, key: str, default: float | None, low: float, high: float) -> float | None:
+        """Return a number between `low` and `high`, or the default, which may be none."""
+        return default if self._get(key) is None else self.number(key, 0.0, low, high)
+
     def flag(self, key: str, default: bool) -> bool:
         """Return true or false."""
         value = self._get(key)

@@ -86,6 +86,14 @@ def declared(semantics: Semantics) -> str:
     return _DECLARED[semantics]
 
 
+def threshold(semantics: Semantics) -> float | None:
+    """Return the score below which a step is called wrong if a PRM declares none.
+
+    Half for what lies between 0 and 1, no progress for progress; a reward has no such point.
+    """
+    return {"reward": None, "advantage": 0.0}.get(semantics, 0.5)
+
+
 def check(name: str, semantics: Semantics) -> None:
     """Refuse an aggregation that does not exist or that the scores' meaning forbids.
 

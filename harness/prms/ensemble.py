@@ -71,6 +71,12 @@ class EnsemblePrm:
         return self._aggregation
 
     @property
+    def threshold(self) -> float | None:
+        """That of the members, where they agree; half of the votes."""
+        own = {member.threshold for member in self._members}
+        return 0.5 if self._combine == "vote" else own.pop() if len(own) == 1 else None
+
+    @property
     def live(self) -> bool:
         """Whether all members are."""
         return all(member.live for member in self._members)

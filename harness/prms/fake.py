@@ -61,6 +61,7 @@ class FakePrm:
     """
 
     unit_rows = 4096
+    threshold: float | None = 0.5
     architecture: Architecture | None = None
     semantics: Semantics = "p_correct"
     aggregation = "min"

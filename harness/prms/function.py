@@ -33,7 +33,7 @@ class FunctionPrm:
     def __init__(
         self, spec: Spec, options: Options, ask: Ask, identity: dict[str, Json], at_once: int = 1
     ) -> None:
-        """Read ``semantics`` and ``aggregation`` from the options, which must then be all.
+        """Read ``semantics``, ``aggregation`` and ``threshold``, which must be all that is left.
 
         Args:
             spec: As the user wrote it.
@@ -47,6 +47,8 @@ class FunctionPrm:
         self._semantics = aggregate.check_semantics(options.text("semantics", "p_correct") or "")
         usual = aggregate.declared(self._semantics)
         self._aggregation = options.text("aggregation", usual) or usual
+        limit = aggregate.threshold(self._semantics)
+        self._threshold = options.number_or("threshold", limit, -1e9, 1e9)
         options.done()
         aggregate.check(self._aggregation, self._semantics)
 
@@ -59,6 +61,11 @@ class FunctionPrm:
     def aggregation(self) -> str:
         """As the options say."""
         return self._aggregation
+
+    @property
+    def threshold(self) -> float | None:
+        """As the options say."""
+        return self._threshold
 
     def identity(self) -> dict[str, Json]:
         """What was given, and what its numbers mean."""

@@ -46,6 +46,12 @@ class Prm(Protocol):
         ...
 
     @property
+    def threshold(self) -> float | None:
+        """The score below which a step is called wrong, declared before any result was seen; None
+        where no number can be named beforehand."""
+        ...
+
+    @property
     def covers(self) -> Covers:
         """``steps``: one score per step. ``prefix``: possibly fewer. ``whole``: one in all."""
         ...

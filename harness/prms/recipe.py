@@ -123,6 +123,8 @@ class Recipe:
     semantics: Semantics = "p_correct"
     aggregation: str = "min"
     """Declared before results are seen."""
+    threshold: float | None = 0.5
+    """A step with a lower score is called wrong; None: it has to be tuned."""
     max_length: int | None = None
     """Tokens of an input; None: the model's context."""
     unreadable: Unreadable = "error"
@@ -151,8 +153,11 @@ class Recipe:
 
     @property
     def identity(self) -> str:
-        """Digest of all that decides a score: not the aggregation, nor what is not scored."""
-        return digest(list(astuple(replace(self, aggregation="last", unreadable="error"))))
+        """Digest of all that decides a score: not the aggregation, the threshold, nor what is not
+        scored."""
+        return digest(
+            list(astuple(replace(self, aggregation="last", threshold=None, unreadable="error")))
+        )
 
     def before_steps(self, prompt: str) -> str:
         """Return the text before the steps. The prompt is inserted, never interpreted."""
@@ -224,9 +229,17 @@ def from_options(options: Options) -> Recipe:
         scale=options.number("scale", 1.0, 0.0, 1e6),
         semantics=semantics,
         aggregation=options.text("aggregation", None) or aggregate.declared(semantics),
+        threshold=options.number_or("threshold", _threshold(head, semantics), -1e9, 1e9),
         max_length=options.integer("max_length", None, low=2),
         unreadable=options.choice("unreadable", "error", get_args(Unreadable)),
     )
+
+
+def _threshold(head: Head, semantics: Semantics) -> float | None:
+    """Return where a head's scores are as far from right as from wrong, if that can be said."""
+    if head in ("tanh", "difference"):
+        return 0.0
+    return None if head == "redundancy" else aggregate.threshold(semantics)
 
 
 KEYS = ("model", "revision", "recipe", *(field.name for field in fields(Recipe)))

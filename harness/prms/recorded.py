@@ -62,6 +62,8 @@ class RecordedPrm:
         default = aggregate.declared(self.semantics)
         self.aggregation = options.text("aggregation", default) or default
         aggregate.check(self.aggregation, self.semantics)
+        usual = aggregate.threshold(self.semantics)
+        self.threshold: float | None = options.number_or("threshold", usual, -1e9, 1e9)
         options.done()
         self._path = Path(spec.target)
         sha = hashlib.sha256()

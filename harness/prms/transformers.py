@@ -92,6 +92,11 @@ class TransformersPrm:
         """The recipe's."""
         return self._recipe.aggregation
 
+    @property
+    def threshold(self) -> float | None:
+        """The recipe's."""
+        return self._recipe.threshold
+
     def identity(self) -> dict[str, Json]:
         """Weights, number format and recipe."""
         return {

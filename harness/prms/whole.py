@@ -51,6 +51,11 @@ class WholePrm:
         return self._inner.aggregation
 
     @property
+    def threshold(self) -> float | None:
+        """The inner PRM's."""
+        return self._inner.threshold
+
+    @property
     def covers(self) -> Covers:
         """Always ``whole``."""
         return "whole"

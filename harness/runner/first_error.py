@@ -1,7 +1,8 @@
 """Result rows of first-wrong-step tasks: per subset and, for a group, the mean of its subsets.
 
-Three rules for the threshold are kept apart, as three methods: ``first_error`` uses the configured
-one (0.5, for scores that are probabilities); ``first_error_tuned`` the best one on a named subset,
+Three rules for the threshold are kept apart, as three methods: ``first_error`` uses the one given
+beforehand (the configured 0.5 for scores that are probabilities, what the PRM declares for others;
+where it declares none there is no such row); ``first_error_tuned`` the best one on a named subset,
 frozen for all; ``first_error_oracle`` the best one per subset, an upper bound and no result.
 """
 
@@ -17,7 +18,7 @@ from harness.stats import evaluate as evaluate_subsets
 from harness.store.format import RunFolder, read_scores
 from harness.store.log import read_ledger
 from harness.store.sweepfile import PoolEntry, ScoreEntry, SweepFile
-from harness.types import Estimate, ResultRow
+from harness.types import Estimate, Json, ResultRow
 
 FIXED, TUNED, ORACLE = "first_error", "first_error_tuned", "first_error_oracle"
 
@@ -34,6 +35,8 @@ class _Scored:
     flops: float | None
     seconds: float | None
     truncated: int
+    threshold: float | None
+    """Declared by the PRM, else by the run's configuration."""
 
 
 def first_error_rows(run: RunFolder, sweep: SweepFile) -> Iterator[ResultRow]:
@@ -87,7 +90,13 @@ def _load(run: RunFolder, sweep: SweepFile, entry: PoolEntry, scored: ScoreEntry
         sum(flops) / count if len(flops) == count else None,
         sum(unit.seconds for unit in units) / count if architecture else None,
         truncated,
+        _declared(sweep, header.facts),
     )
+
+
+def _declared(sweep: SweepFile, facts: Mapping[str, Json]) -> float | None:
+    found = facts.get("threshold", sweep.config["threshold"])
+    return None if found is None else float(str(found))
 
 
 def _reference(reference: object, problem: str) -> tuple[int, bool | None]:
@@ -102,8 +111,8 @@ def _prm_rows(sweep: SweepFile, prm: str, scored: Mapping[str, _Scored]) -> Iter
     """Yield one PRM's rows under every rule for the threshold that can be used."""
     tasks = list(scored.values())
     seed = int(sweep.config["seed"])
-    fixed = float(sweep.config["threshold"])
-    rules = {FIXED: [fixed] * len(tasks)}
+    declared = tasks[0].threshold
+    rules = {} if declared is None else {FIXED: [declared] * len(tasks)}
     chosen = sweep.config.get("tune_threshold_on")
     if chosen is not None and chosen in scored and _both(scored[chosen].subset):
         rules[TUNED] = [tune(scored[chosen].subset)] * len(tasks)

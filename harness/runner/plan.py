@@ -16,6 +16,7 @@ from harness.config import Sweep, naming
 from harness.digest import digest
 from harness.errors import ConfigError, nearest
 from harness.prms.aggregate import check as check_aggregation
+from harness.prms.aggregate import threshold as threshold_of
 from harness.problems import Task, load
 from harness.runner.search_plan import SearchPlan, search_plans
 from harness.search.methods import MethodSpec, parse_method
@@ -192,6 +193,13 @@ def _check(
             f"tune_threshold_on: {chosen!r} is no task of kind steps of this run; "
             f"{nearest(chosen, judged)}"
         )
+    without = next((prm for prm in prms if prm.threshold is None), None)
+    if judged and chosen is None and without is not None:
+        raise ConfigError(
+            f"PRM {without.spec.name} names no score below which a step is wrong (semantics "
+            f"{without.semantics}); give one, threshold=…, or a task to choose it on, "
+            f"--set tune_threshold_on={judged[0]}"
+        )
     names = [spec.name for spec in methods]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -314,4 +322,6 @@ def score_plan(source: PoolSource, prm: Prm) -> ScorePlan:
         "covers": prm.covers,
         "architecture": asdict(prm.architecture) if prm.architecture else None,
     }
+    if prm.threshold != threshold_of("p_correct"):  # where it is, the run has its say
+        facts["threshold"] = prm.threshold
     return ScorePlan(source, prm, Header("scores", identity, facts))

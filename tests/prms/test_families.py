@@ -492,3 +492,17 @@ def test_a_recipe_file(tmp_path: Path) -> None:
         TransformersPrm(Spec("x", "transformers", str(folder), {"recipe": str(path)}))
     with pytest.raises(DataError, match="cannot read the recipe"):
         TransformersPrm(Spec("x", "transformers", str(folder), {"recipe": "none.yaml"}))
+
+
+def test_thresholds_are_declared(tmp_path: Path) -> None:
+    """Half for what lies between 0 and 1, 0 for what lies around it, none for rewards."""
+    from harness.adapters.options import Options
+
+    def declared(name: str, **more: Json) -> float | None:
+        options = recipe.with_recipe(Spec("x", "transformers", "x", {"recipe": name, **more}))
+        return recipe.from_options(Options(options, "PRM")).threshold
+
+    others = {"pure": 0.0, "value-tanh": 0.0, "pqm": None}
+    assert {name: declared(name) for name in FAMILIES} == dict.fromkeys(FAMILIES, 0.5) | others
+    assert declared("reasoneval", head="redundancy", aggregation="max") is None
+    assert declared("pqm", threshold=-1.5) == -1.5

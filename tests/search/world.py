@@ -216,6 +216,7 @@ class WorldPrm:
     noise: float = 0.25
     """Chance of a judgement turned round."""
     semantics: Semantics = "p_correct"
+    threshold: float | None = 0.5
     silent: bool = False
     """Says nothing."""
     failing: Callable[[int], bool] = lambda call: False
