@@ -13,12 +13,15 @@ from dataclasses import dataclass, replace
 
 from harness.errors import DataError
 from harness.runner.arrays import architecture_of
-from harness.stats import FirstErrorResult, Judged, Subset, SubsetResult, tune
+from harness.stats import FirstErrorResult, Judged, Quality, Subset, SubsetResult, quality, tune
 from harness.stats import evaluate as evaluate_subsets
 from harness.store.format import RunFolder, read_scores
 from harness.store.log import read_ledger
 from harness.store.sweepfile import PoolEntry, ScoreEntry, SweepFile
 from harness.types import Estimate, Json, ResultRow
+
+QUALITY = "step_scores"
+"""Under this name stand figures that no threshold is part of."""
 
 FIXED, TUNED, ORACLE = "first_error", "first_error_tuned", "first_error_oracle"
 
@@ -37,6 +40,7 @@ class _Scored:
     truncated: int
     threshold: float | None
     """Declared by the PRM, else by the run's configuration."""
+    quality: Quality
 
 
 def first_error_rows(run: RunFolder, sweep: SweepFile) -> Iterator[ResultRow]:
@@ -91,6 +95,12 @@ def _load(run: RunFolder, sweep: SweepFile, entry: PoolEntry, scored: ScoreEntry
         sum(unit.seconds for unit in units) / count if architecture else None,
         truncated,
         _declared(sweep, header.facts),
+        quality(
+            items,
+            probabilities=header.facts["semantics"] == "p_correct",
+            whole=header.facts["covers"] == "steps",
+            seed=int(sweep.config["seed"]),
+        ),
     )
 
 
@@ -110,6 +120,8 @@ def _reference(reference: object, problem: str) -> tuple[int, bool | None]:
 def _prm_rows(sweep: SweepFile, prm: str, scored: Mapping[str, _Scored]) -> Iterator[ResultRow]:
     """Yield one PRM's rows under every rule for the threshold that can be used."""
     tasks = list(scored.values())
+    for task in tasks:
+        yield from _quality_rows(sweep, prm, task)
     seed = int(sweep.config["seed"])
     declared = tasks[0].threshold
     rules = {} if declared is None else {FIXED: [declared] * len(tasks)}
@@ -145,6 +157,21 @@ def _task_rows(
         if found.n:
             yield _with(row, metric, found)
     yield replace(row, metric="threshold", value=result.threshold, n_problems=task.items)
+
+
+def _quality_rows(sweep: SweepFile, prm: str, task: _Scored) -> Iterator[ResultRow]:
+    """Yield what can be said of a PRM's scores whatever the threshold."""
+    row = replace(_row(sweep, prm, QUALITY, task), headline=False)
+    figures = {
+        "step_auroc": task.quality.steps,
+        "solution_auroc": task.quality.solutions,
+        "brier": task.quality.brier,
+        "ece": task.quality.ece,
+        "last_is_least": task.quality.last_is_least,
+    }
+    for metric, found in figures.items():
+        if found.n:
+            yield _with(row, metric, found)
 
 
 def _group_rows(

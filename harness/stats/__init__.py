@@ -5,6 +5,7 @@ vote                    majority and weighted votes, over seeded subsets
 estimate, share         a mean over problems with its 95 % interval
 compare                 two results on the same problems
 first_error             ProcessBench's first-wrong-step figures
+quality                 ranking and calibration of step scores, whatever the threshold
 """
 
 from harness.stats.ballot import NO_ANSWER
@@ -21,12 +22,14 @@ from harness.stats.first_error import (
 )
 from harness.stats.intervals import estimate, share
 from harness.stats.paired import compare
+from harness.stats.quality import Quality, quality
 from harness.stats.votes import Votes, vote
 
 __all__ = [
     "NO_ANSWER",
     "FirstErrorResult",
     "Judged",
+    "Quality",
     "Subset",
     "SubsetResult",
     "Votes",
@@ -37,6 +40,7 @@ __all__ = [
     "evaluate",
     "first_below",
     "pass_at_n",
+    "quality",
     "share",
     "tune",
     "vote",

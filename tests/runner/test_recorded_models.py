@@ -14,6 +14,7 @@ PRMS = {
     "Qwen2.5-7B-Instruct_as_verifier": (49.59, 46.37, 38.89, 41.46),
     "FoVer-Qwen2.5-7B-PRM": (53.84, 48.89, 35.62, 38.55),
 }
+AUROC = ["0.9769", "0.9530", "0.9480", "0.9324"]  # Qwen2.5-Math-PRM-7B, of steps
 SUBSETS = ("gsm8k", "math", "olympiadbench", "omnimath")
 
 # Mean of single samples and any of all, in per cent, by math-verify on the full response. Ours
@@ -49,6 +50,14 @@ def test_processbench_f1_to_the_printed_digit(cli, data_dir: Path, tmp_path: Pat
     covered = {(r["n_problems"], r["n_total"]) for r in _rows(out) if r["task"] == "processbench"}
     assert covered == {("1000", "3400")}
     assert "part of the problems" in done.out
+    auroc = {
+        row["task"]: f"{float(row['value']):.4f}"
+        for row in _rows(out)
+        if (row["prm"], row["metric"]) == ("Qwen2.5-Math-PRM-7B", "step_auroc")
+    }
+    assert [auroc[f"processbench_{subset}"] for subset in SUBSETS] == AUROC
+    quality = {row["metric"] for row in _rows(out) if row["method"] == "step_scores"}
+    assert quality == {"step_auroc", "brier", "ece"}  # scores end at the first wrong step
     lines = (out / "report/tables/first_error.md").read_text().splitlines()
     table = [[cell.strip() for cell in line.split("|")[1:]] for line in lines]
     cited = {row[1]: row[2:7] for row in table if row[:1] == ["published"]}

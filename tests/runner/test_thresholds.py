@@ -28,6 +28,15 @@ def test_logits_at_zero_are_probabilities_at_one_half(cli: Any, tmp_path: Path) 
     found = _f1(tmp_path / "out")
     assert 0 < float(found["raw", "first_error"]) < 1
     assert found["raw", "first_error"] == found["prm-math-small", "first_error"]
+    with (tmp_path / "out/results.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["method"] == "step_scores"]
+    values = {(row["prm"], row["metric"]): row["value"] for row in rows}
+    ranked = {"step_auroc", "solution_auroc", "last_is_least"}
+    assert {metric for prm, metric in values if prm == "raw"} == ranked
+    assert {metric for prm, metric in values if prm != "raw"} == ranked | {"brier", "ece"}
+    # A growing function of the scores ranks alike; both figures of the same 30 solutions.
+    assert all(values["raw", m] == values["prm-math-small", m] for m in ranked)
+    assert "Step scores, whatever the threshold" in done.out
 
 
 def test_rewards_without_a_threshold_need_a_task_to_choose_it_on(cli: Any, tmp_path: Path) -> None:

@@ -1,0 +1,122 @@
+"""Ranking and calibration of step scores: by hand, by brute force, and as sources state them."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.stats import Judged, quality
+
+SCORES = st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.5, 0.9, 1.0]), min_size=1, max_size=5)
+
+
+@st.composite
+def solutions(draw: st.DrawFn) -> list[Judged]:
+    made = []
+    for scores in draw(st.lists(SCORES, min_size=1, max_size=6)):
+        made.append(Judged(tuple(scores), draw(st.integers(-1, len(scores) - 1))))
+    return made
+
+
+def labelled(items: list[Judged]) -> list[tuple[float, bool]]:
+    return [
+        (score, i == item.label)
+        for item in items
+        for i, score in enumerate(item.scores)
+        if item.label < 0 or i <= item.label
+    ]
+
+
+@settings(max_examples=150, deadline=None)
+@given(solutions())
+def test_against_brute_force(items: list[Judged]) -> None:
+    found = quality(items, probabilities=True, whole=True)
+    steps = labelled(items)
+    bad = [score for score, wrong in steps if wrong]
+    good = [score for score, wrong in steps if not wrong]
+    won = [(a < b) + (a == b) / 2 for a in bad for b in good]
+    if won:
+        assert found.steps.value == pytest.approx(np.mean(won))
+        assert found.steps.low <= found.steps.value <= found.steps.high
+        assert found.steps.n == len(steps) and found.steps.clusters == len(items)
+    else:
+        assert math.isnan(found.steps.value) and found.steps.n == 0
+    assert found.brier.value == pytest.approx(np.mean([(s - (not w)) ** 2 for s, w in steps]))
+    ece = 0.0
+    for i in range(10):
+        own = [(s, w) for s, w in steps if min(int(s * 10), 9) == i]
+        if own:
+            right = np.mean([not w for _, w in own])
+            ece += len(own) / len(steps) * abs(np.mean([s for s, _ in own]) - right)
+    assert found.ece.value == pytest.approx(ece)
+    several = [item.scores for item in items if len(item.scores) > 1]
+    if several:
+        last = np.mean([s[-1] < min(s[:-1]) for s in several])
+        assert found.last_is_least.value == pytest.approx(last)
+
+
+def test_what_is_not_known_is_not_said() -> None:
+    items = [Judged((0.9, 0.2), 1), Judged((3.0,), -1)]
+    found = quality(items, probabilities=False, whole=False)
+    assert found.steps.value == 1.0
+    for missing in (found.brier, found.ece, found.solutions, found.last_is_least):
+        assert missing.n == 0 and math.isnan(missing.value)
+
+
+def test_intervals_cover_by_solutions_not_by_steps() -> None:
+    """Ten equal steps of one solution are no ten observations."""
+    rng = np.random.default_rng(0)
+    once = [Judged((float(rng.random()),), int(rng.random() < 0.5) - 1) for _ in range(60)]
+    often = [Judged(item.scores * 10, -1 if item.label < 0 else 9) for item in once]
+    one, ten = (quality(items, True, True).brier for items in (once, often))
+    assert ten.high - ten.low > 0.5 * (one.high - one.low)
+
+
+# Of steps, and of solutions by the least of all their scores.
+STATED = {
+    "Qwen2.5-Math-PRM-7B": (
+        (0.9769, 0.9530, 0.9480, 0.9324),
+        (0.9761, 0.9471, 0.9391, 0.9178),
+    ),
+    "Skywork-o1-Open-PRM-Qwen-2.5-7B": (
+        (0.9226, 0.8257, 0.7259, 0.6481),
+        (0.9429, 0.9125, 0.8756, 0.8366),
+    ),
+    "Qwen2.5-7B-Instruct_as_verifier": (
+        (0.7792, 0.7604, 0.7492, 0.7361),
+        (0.7965, 0.7917, 0.7789, 0.8066),
+    ),
+    "FoVer-Qwen2.5-7B-PRM": (
+        (0.9077, 0.8908, 0.8456, 0.8601),
+        (0.8755, 0.8661, 0.7707, 0.7607),
+    ),
+    "Llama3.1-8B-PRM-Mistral-Data": (
+        (0.9123, 0.7520, 0.6816, 0.6074),
+        (0.9250, 0.8189, 0.6916, 0.8087),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STATED)
+def test_recorded_scores_give_what_their_source_states(data_dir: Path, name: str) -> None:
+    path = data_dir / "recorded" / "processbench_prm_scores" / f"{name}.jsonl.gz"
+    if not path.exists():
+        pytest.skip(f"no recorded data: {path} (set HARNESS_DATA)")
+    rows = [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
+    for number, subset in enumerate(("gsm8k", "math", "olympiadbench", "omnimath")):
+        own = [row for row in rows if row["id"].startswith(subset)]
+        items = [Judged(tuple(row["scores"]), row["label"]) for row in own]
+        found = quality(items, probabilities=True, whole=False)
+        assert found.steps.value == pytest.approx(STATED[name][0][number], abs=5e-5)
+        least = [
+            Judged((row["min_score_all_steps"],), -1 if row["label"] < 0 else 0) for row in own
+        ]
+        whole = quality(least, probabilities=True, whole=True)
+        assert whole.solutions.value == pytest.approx(STATED[name][1][number], abs=5e-5)
