@@ -116,7 +116,8 @@ def test_every_prm_tells_right_from_wrong(name):
 
 
 def test_the_catalogue_is_what_ships():
-    assert set(PRMS) == set(entries())
+    ours = {n for n, entry in entries().items() if entry.spec.target.startswith("embedded:")}
+    assert set(PRMS) == ours
 
 
 def test_size_order():
