@@ -1,8 +1,9 @@
 """``ensemble:A+B+…`` joins PRMs: every step gets the mean, the least or a vote of their scores.
 
-``combine=mean`` (default) · ``min`` · ``vote``: the share of members whose score is at least
-``threshold`` (0.5). Members are catalogue names or specs in brackets: ``ensemble:prm-code+[…]``.
-All must score every step, and all numbers mean the same. Each reads everything: tokens add up.
+``combine=mean`` (default) · ``min`` · ``vote``: the share of members whose score is at least their
+own threshold. Members are catalogue names or specs in brackets: ``ensemble:prm-code+[…]``. All must
+score every step; where scores are joined and not votes, all numbers mean the same. Each reads
+everything, so tokens add up; operations do not follow from their sum and are not told.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class EnsemblePrm:
     """
 
     covers: Covers = "steps"
+    architecture: Architecture | None = None
 
     def __init__(self, spec: Spec, open_: Callable[[str], Prm]) -> None:
         options = Options(spec, "PRM")
@@ -42,23 +44,30 @@ class EnsemblePrm:
         if len(names) < 2:
             raise ConfigError(f"PRM {spec.name}: an ensemble has two members or more, as in A+B")
         self._combine: Combine = options.choice("combine", "mean", get_args(Combine))
-        self._threshold = options.number("threshold", 0.5, -1e9, 1e9)
         self._members = [open_(name) for name in names]
-        meanings = {member.semantics for member in self._members}
-        partial = [member.spec.name for member in self._members if member.covers != "steps"]
-        if len(meanings) > 1 or partial:
-            why = (
-                f"{partial[0]} does not score every step"
-                if partial
-                else "their numbers mean "
-                + (", ".join(f"{m.spec.name}: {m.semantics}" for m in self._members))
-            )
+        if why := self._unfit():
             raise ConfigError(f"PRM {spec.name}: these cannot be joined: {why}")
-        self._semantics = "p_correct" if self._combine == "vote" else self._members[0].semantics
+        voting = self._combine == "vote"
+        self._semantics = "p_correct" if voting else self._members[0].semantics
+        limits = {0.5} if voting else {member.threshold for member in self._members}
+        limit = limits.pop() if len(limits) == 1 else None
+        self._threshold = options.number_or("threshold", limit, -1e9, 1e9)
         usual = aggregate.declared(self._semantics)
         self._aggregation = options.text("aggregation", usual) or usual
         options.done()
         aggregate.check(self._aggregation, self._semantics)
+
+    def _unfit(self) -> str:
+        """Say why the members cannot be joined, if so."""
+        for member in self._members:
+            if member.covers != "steps":
+                return f"{member.spec.name} does not score every step"
+            if self._combine == "vote" and member.threshold is None:
+                return f"{member.spec.name} names no threshold to vote by"
+        if self._combine != "vote" and len({member.semantics for member in self._members}) > 1:
+            said = ", ".join(f"{m.spec.name}: {m.semantics}" for m in self._members)
+            return f"their numbers mean {said}"
+        return ""
 
     @property
     def semantics(self) -> Semantics:
@@ -72,20 +81,13 @@ class EnsemblePrm:
 
     @property
     def threshold(self) -> float | None:
-        """That of the members, where they agree; half of the votes."""
-        own = {member.threshold for member in self._members}
-        return 0.5 if self._combine == "vote" else own.pop() if len(own) == 1 else None
+        """The option's, else that of the members, where they agree; half of the votes."""
+        return self._threshold
 
     @property
     def live(self) -> bool:
         """Whether all members are."""
         return all(member.live for member in self._members)
-
-    @property
-    def architecture(self) -> Architecture | None:
-        """What a token costs, where it costs all members the same; else unknown."""
-        shapes = {member.architecture for member in self._members}
-        return shapes.pop() if len(shapes) == 1 else None
 
     @property
     def unit_rows(self) -> int:
@@ -97,8 +99,10 @@ class EnsemblePrm:
         return {
             "adapter": "ensemble",
             "combine": self._combine,
-            "threshold": self._threshold if self._combine == "vote" else None,
             "members": [member.identity() for member in self._members],
+            "votes": [member.threshold for member in self._members]
+            if self._combine == "vote"
+            else None,
         }
 
     def describe(self) -> dict[str, Json]:
@@ -127,7 +131,8 @@ class EnsemblePrm:
             case "min":
                 values = rows.min(axis=0)
             case "vote":
-                values = (rows >= self._threshold).mean(axis=0)
+                limits = np.array([[member.threshold] for member in self._members], float)
+                values = (rows >= limits).mean(axis=0)
         sizes = [one.tokens for one in known if one.tokens is not None]
         tokens = sum(sizes) if len(sizes) == len(known) else None
         return StepScores(

@@ -22,7 +22,7 @@ from harness.adapters import checkpoint
 from harness.adapters.checkpoint import Checkpoint
 from harness.cost import Architecture
 from harness.errors import ConfigError, DataError, nearest
-from harness.prms.recipe import NUMBERS, Recipe
+from harness.prms.recipe import LM_HEADS, NUMBERS, Recipe
 from harness.prms.render import token
 
 Layers = Sequence[tuple[torch.Tensor, torch.Tensor | None]]
@@ -105,7 +105,7 @@ def _check_shape(recipe: Recipe, given: int, found: Checkpoint) -> None:
     if given == needed:
         return
     fitting = [head for head, count in NUMBERS.items() if count == given]
-    usual = [head for head in fitting if head not in ("pair", "vocabulary")]
+    usual = [head for head in fitting if head not in LM_HEADS]
     hint = f"use head={' or '.join(usual)}" if usual else "it is no PRM of this kind"
     raise ConfigError(
         f"PRM {found.name}: head={recipe.head} reads {needed} number(s) per token and the model "
@@ -129,17 +129,20 @@ def load(recipe: Recipe, found: Checkpoint, tokenizer: Any, device: Any, dtype: 
     kind = transformers.AutoModelForCausalLM
     model = checkpoint.load_model(kind, found, dtype=dtype).to(device)
     output = model.get_output_embeddings()
-    weight, bias = output.weight.detach().float(), getattr(output, "bias", None)
-    bias = torch.zeros(len(weight)) if bias is None else bias.detach().float()
     rows: list[int] | None = None
-    if recipe.head == "vocabulary":
-        layer = weight.mean(0, keepdim=True), bias.mean(0, keepdim=True)
-    else:
+    if recipe.head == "pair":
         rows = [token(tokenizer, recipe.good, "good"), token(tokenizer, recipe.bad, "bad")]
-        layer = weight[rows], bias[rows]
+    bias = getattr(output, "bias", None)
+    layer = _chosen(output.weight, rows), None if bias is None else _chosen(bias, rows)
     headed = Headed(model.base_model, [layer])
     _compare(recipe, model, headed, rows, found)
     return headed
+
+
+def _chosen(part: torch.Tensor, rows: list[int] | None) -> torch.Tensor:
+    """Return some rows, or the mean of all; a 32-bit copy of all would take gigabytes."""
+    part = part.detach()
+    return part[rows] if rows is not None else part.mean(0, keepdim=True, dtype=torch.float32)
 
 
 @torch.inference_mode()

@@ -62,7 +62,7 @@ class HttpPrm(FunctionPrm):
             raise DataError(f"PRM {self._url}: status {reply.status_code}: {reply.text[:200]}")
         try:
             return reply.json()["scores"]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise DataError(
                 f'PRM {self._url} answers {reply.text[:80]!r}, not {{"scores": [[…], …]}}'
             ) from error

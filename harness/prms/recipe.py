@@ -68,7 +68,8 @@ this draft no scores. There is no third: steps that the model has not seen have 
 is made up for them."""
 
 HEADS: tuple[Head, ...] = get_args(Head)
-_PAIR: tuple[Head, ...] = ("pair", "vocabulary")
+LM_HEADS: tuple[Head, ...] = ("pair", "vocabulary")
+"""Those that read the language model's own output."""
 NUMBERS: Mapping[Head, int] = {
     **dict.fromkeys(HEADS, 1),
     **dict.fromkeys(("softmax", "difference", "pair"), 2),
@@ -142,11 +143,9 @@ class Recipe:
             raise ConfigError(f"separator {self.separator!r} does not hold the tag {self.tag!r}")
         if self.chat != "none" and self.encode == "text":
             raise ConfigError(f"chat={self.chat} is encoded in parts: its tokens mark their ends")
-        if (self.head in _PAIR) != (self.weights == "lm"):
-            raise ConfigError(
-                f"head={self.head} reads {'the language model' if self.head in _PAIR else 'a head'}"
-                f"; weights={self.weights} is another"
-            )
+        if (self.head in LM_HEADS) != (self.weights == "lm"):
+            reads = "the language model" if self.head in LM_HEADS else "a head"
+            raise ConfigError(f"head={self.head} reads {reads}; weights={self.weights} is another")
         if self.scale <= 0:
             raise ConfigError(f"scale={self.scale:g} must be above 0")
         aggregate.check(self.aggregation, self.semantics)
@@ -225,7 +224,7 @@ def from_options(options: Options) -> Recipe:
         encode=options.choice("encode", "parts", get_args(Encode)),
         read=options.choice("read", "at", ("at", "before")),
         head=head,
-        weights=options.text("weights", "lm" if head in _PAIR else usual.weights) or "",
+        weights=options.text("weights", "lm" if head in LM_HEADS else usual.weights) or "",
         scale=options.number("scale", 1.0, 0.0, 1e6),
         semantics=semantics,
         aggregation=options.text("aggregation", None) or aggregate.declared(semantics),

@@ -9,7 +9,7 @@ from harness.reporting.cells import distinct, interval_cell, percent_cell, subse
 from harness.reporting.table import Cell, Column, Table
 from harness.types import ResultRow
 
-METHOD = "step_scores"
+STEP_SCORES = "step_scores"
 """Under this name the rows stand; no threshold and no search is part of it."""
 
 _FIGURES = {
@@ -23,7 +23,7 @@ _FIGURES = {
 
 def quality_table(rows: Sequence[ResultRow]) -> Table | None:
     """Return one row per (task, PRM); None when no task asked for the first wrong step."""
-    found = [row for row in rows if row.method == METHOD]
+    found = [row for row in rows if row.method == STEP_SCORES]
     if not found:
         return None
     values = {(row.task, row.prm, row.metric): row for row in found}

@@ -9,9 +9,10 @@ frozen for all; ``first_error_oracle`` the best one per subset, an upper bound a
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from harness.errors import DataError
+from harness.reporting.quality import STEP_SCORES
 from harness.runner.arrays import architecture_of
 from harness.stats import FirstErrorResult, Judged, Quality, Subset, SubsetResult, quality, tune
 from harness.stats import evaluate as evaluate_subsets
@@ -19,9 +20,6 @@ from harness.store.format import RunFolder, read_scores
 from harness.store.log import read_ledger
 from harness.store.sweepfile import PoolEntry, ScoreEntry, SweepFile
 from harness.types import Estimate, Json, ResultRow
-
-QUALITY = "step_scores"
-"""Under this name stand figures that no threshold is part of."""
 
 FIXED, TUNED, ORACLE = "first_error", "first_error_tuned", "first_error_oracle"
 
@@ -161,17 +159,11 @@ def _task_rows(
 
 def _quality_rows(sweep: SweepFile, prm: str, task: _Scored) -> Iterator[ResultRow]:
     """Yield what can be said of a PRM's scores whatever the threshold."""
-    row = replace(_row(sweep, prm, QUALITY, task), headline=False)
-    figures = {
-        "step_auroc": task.quality.steps,
-        "solution_auroc": task.quality.solutions,
-        "brier": task.quality.brier,
-        "ece": task.quality.ece,
-        "last_is_least": task.quality.last_is_least,
-    }
-    for metric, found in figures.items():
+    row = replace(_row(sweep, prm, STEP_SCORES, task), headline=False)
+    for metric in fields(Quality):
+        found: Estimate = getattr(task.quality, metric.name)
         if found.n:
-            yield _with(row, metric, found)
+            yield _with(row, metric.name, found)
 
 
 def _group_rows(

@@ -4,7 +4,7 @@ The steps that count are those with a known label: all of a right solution, of a
 to its first wrong step. What follows an error has no label.
 
 auroc         chance that a wrong step has a lower score than a right one, ties half; the same for
-              solutions, by their least score (`Quality.solutions`)
+              solutions, by their least score
 brier, ece    of probabilities: mean squared error, and the expected calibration error over ten bins
               of equal width
 last_is_least share of solutions of two or more steps whose lowest score stands at the last one: a
@@ -38,10 +38,9 @@ _ROOM = 1_000_000
 class Quality:
     """Figures of one PRM on one set of solutions; NaN and n = 0 where one is not defined."""
 
-    steps: Estimate
-    """AUROC of steps."""
-    solutions: Estimate
-    """AUROC of solutions by their least score, over solutions with all of their scores."""
+    step_auroc: Estimate
+    solution_auroc: Estimate
+    """Of solutions by their least score, over solutions with all of their scores."""
     brier: Estimate
     ece: Estimate
     last_is_least: Estimate

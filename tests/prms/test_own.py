@@ -205,6 +205,7 @@ def test_a_server_that_fails_is_an_infrastructure_failure(server: Server) -> Non
         ((404, b"no such page"), "status 404: no such page"),
         ((200, b"<html>"), r"answers '<html>', not"),
         ((200, {"score": []}), "not {"),
+        ((200, b"[" * 100_000), "not {"),
         ((200, {"scores": []}), "asked about 1 solutions, it answers"),
         ((200, {"scores": [[0.5, 0.5]]}), "2 scores for 3 steps"),
         ((200, {"scores": [[0.5, "x", 0.5]]}), "no list of numbers"),
@@ -245,6 +246,18 @@ def test_members_are_joined(module: str) -> None:
     assert found.tokens.prefill_logical == small.prefill_logical + code.prefill_logical
     assert prm.spec.name == "three" and prm.live and prm.architecture is None
     assert prm.identity() != open_prm(f"{joined},combine=min").identity()
+    assert open_prm(joined).threshold == 0.5
+    assert open_prm(f"{joined},threshold=0.2").threshold == 0.2
+
+
+def test_members_vote_by_their_own_thresholds(module: str) -> None:
+    """Numbers that mean different things cannot be averaged, but each can be for or against."""
+    text = f"ensemble:[python:{module}:shares,name=a]+[python:{module}:high,semantics=reward,"
+    for limit, expected in ((2.0, 0.5), (4.0, 0.0)):
+        prm = open_prm(f"{text}threshold={limit}],combine=vote")
+        (found,) = judge(prm, STEPS).scores  # shares are below one half, high gives 3
+        assert found is not None and found.values == (expected,) * 3
+        assert (prm.semantics, prm.threshold) == ("p_correct", 0.5)
 
 
 def test_what_cannot_be_joined(module: str, tmp_path: Path) -> None:
@@ -253,6 +266,10 @@ def test_what_cannot_be_joined(module: str, tmp_path: Path) -> None:
         ("ensemble:prm-code", "two members or more"),
         ("ensemble:prm-code+prm-cod", "unknown PRM 'prm-cod'; did you mean 'prm-code'"),
         (f"ensemble:prm-code+[python:{module}:high,semantics=reward]", "their numbers mean"),
+        (
+            f"ensemble:prm-code+[python:{module}:high,semantics=reward],combine=vote",
+            "names no threshold to vote by",
+        ),
         ("ensemble:prm-code+[prm-code,steps=whole]", "does not score every step"),
         ("ensemble:prm-code+prm-math-small,combine=max", "combine=max does not exist"),
     ):

@@ -43,11 +43,11 @@ def test_against_brute_force(items: list[Judged]) -> None:
     good = [score for score, wrong in steps if not wrong]
     won = [(a < b) + (a == b) / 2 for a in bad for b in good]
     if won:
-        assert found.steps.value == pytest.approx(np.mean(won))
-        assert found.steps.low <= found.steps.value <= found.steps.high
-        assert found.steps.n == len(steps) and found.steps.clusters == len(items)
+        assert found.step_auroc.value == pytest.approx(np.mean(won))
+        assert found.step_auroc.low <= found.step_auroc.value <= found.step_auroc.high
+        assert found.step_auroc.n == len(steps) and found.step_auroc.clusters == len(items)
     else:
-        assert math.isnan(found.steps.value) and found.steps.n == 0
+        assert math.isnan(found.step_auroc.value) and found.step_auroc.n == 0
     assert found.brier.value == pytest.approx(np.mean([(s - (not w)) ** 2 for s, w in steps]))
     ece = 0.0
     for i in range(10):
@@ -65,8 +65,8 @@ def test_against_brute_force(items: list[Judged]) -> None:
 def test_what_is_not_known_is_not_said() -> None:
     items = [Judged((0.9, 0.2), 1), Judged((3.0,), -1)]
     found = quality(items, probabilities=False, whole=False)
-    assert found.steps.value == 1.0
-    for missing in (found.brier, found.ece, found.solutions, found.last_is_least):
+    assert found.step_auroc.value == 1.0
+    for missing in (found.brier, found.ece, found.solution_auroc, found.last_is_least):
         assert missing.n == 0 and math.isnan(missing.value)
 
 
@@ -114,9 +114,9 @@ def test_recorded_scores_give_what_their_source_states(data_dir: Path, name: str
         own = [row for row in rows if row["id"].startswith(subset)]
         items = [Judged(tuple(row["scores"]), row["label"]) for row in own]
         found = quality(items, probabilities=True, whole=False)
-        assert found.steps.value == pytest.approx(STATED[name][0][number], abs=5e-5)
+        assert found.step_auroc.value == pytest.approx(STATED[name][0][number], abs=5e-5)
         least = [
             Judged((row["min_score_all_steps"],), -1 if row["label"] < 0 else 0) for row in own
         ]
         whole = quality(least, probabilities=True, whole=True)
-        assert whole.solutions.value == pytest.approx(STATED[name][1][number], abs=5e-5)
+        assert whole.solution_auroc.value == pytest.approx(STATED[name][1][number], abs=5e-5)
