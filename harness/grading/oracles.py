@@ -8,7 +8,8 @@ no method of a foreign class can run. The rules, for a call with value ``out``:
 
 1. ``out == expected`` as Python has it: ``1 == 1.0 == True``, NaN is equal to nothing.
 2. Twelve tasks of MBPP compare in another way, three ask only whether the value is None;
-   HumanEval/32 asks for a root of the polynomial that it was given, by the grader's own copy.
+   HumanEval/32 asks for a root of the polynomial that it was given, by the grader's own copy, or
+   for the reference's own root.
 3. Else, if the task has a tolerance (or an expected value so far was a float, or a list or tuple of
    floats: then 1e-6), equal types, equal lengths and ``numpy.allclose(rtol=1e-7)``.
 
@@ -93,7 +94,10 @@ class Rule:
                 if self._any_value:
                     return bool(out.object == expected.object) or True
                 if self._root:
-                    return abs(_polynomial(arguments[0], out.object)) <= tolerance
+                    # Bisection ends within 1e-10 of a root, where a steep polynomial can be above
+                    # the tolerance: which one depends on how the interpreter's `sum` rounds.
+                    found = abs(_polynomial(arguments[0], out.object)) <= tolerance
+                    return found or bool(out.object == expected.object)
                 exact = self._exact(out, expected, arguments, tolerance)
                 if exact or tolerance == 0:
                     return bool(exact)

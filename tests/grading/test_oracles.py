@@ -168,10 +168,18 @@ def test_not_none_tasks(entry: str) -> None:
 def test_a_root_is_checked_on_our_own_polynomial() -> None:
     rule = Rule("find_zero", mbpp=False, tolerance=1e-4)
     assert right(-0.5, 99.0, rule, ([1, 2],))
-    assert not right(0.0, 0.0, rule, ([1, 2],))
+    assert not right(0.0, 99.0, rule, ([1, 2],))
     assert not right(10**400, 0.0, rule, ([1, 2],))
     assert not right(1j, 0.0, rule, ([1, 0, 1],))
     assert not right(Same(), 0.0, rule, ([1, 2],))
+
+
+def test_the_reference_s_own_root_is_right_where_the_polynomial_is_steep() -> None:
+    rule = Rule("find_zero", mbpp=False, tolerance=1e-4)
+    steep = ([-1e9, 1e9],)
+    near = 1 + 1e-10
+    assert right(near, near, rule, steep)
+    assert not right(near, 1.0, rule, steep)
 
 
 def test_items_made_to_collide_cost_nothing() -> None:
