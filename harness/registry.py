@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 POLICIES = {
     "transformers": "harness.policies.transformers:TransformersPolicy",
+    "openai": "harness.policies.openai:OpenAIPolicy",
     "pool": "harness.policies.pool:PoolPolicy",
     "fake": "harness.policies.fake:FakePolicy",
 }

@@ -37,8 +37,10 @@ class Checkpoint:
     """The target."""
 
 
-def locate(target: str, revision: str | None = None) -> Checkpoint:
+def locate(target: str, revision: str | None = None, *, weights: bool = True) -> Checkpoint:
     """Return the checkpoint of a target, downloading it from the hub if it is not there yet.
+
+    Without `weights` only configuration and tokenizer are looked for, and identified.
 
     Raises:
         ConfigError: an unknown embedded model, a target that is nothing of the three.
@@ -53,27 +55,29 @@ def locate(target: str, revision: str | None = None) -> Checkpoint:
     elif Path(target).is_dir():
         folder = Path(target)
     elif re.fullmatch(r"[\w.-]+/[\w.-]+", target):
-        return _download(target, revision)
+        return _download(target, revision, weights)
     else:
         raise ConfigError(f"{target!r} is neither a folder nor a hub name (ORG/NAME)")
     if revision is not None:
         raise ConfigError(f"{target!r} is a folder; revision= is for hub names")
     if not (folder / "config.json").is_file():
         raise DataError(f"{folder} holds no model: config.json is missing")
-    _check_weights(folder)
-    files = sorted({path for pattern in _FILES for path in folder.glob(pattern)})
+    if weights:
+        _check_weights(folder)
+    patterns = _FILES if weights else _FILES[1:]
+    files = sorted({path for pattern in patterns for path in folder.glob(pattern)})
     identity: dict[str, Json] = {"files": digest([[f.name, file_digest(f)] for f in files])}
     return Checkpoint(folder, identity, target)
 
 
-def _download(repo: str, revision: str | None) -> Checkpoint:
+def _download(repo: str, revision: str | None, weights: bool) -> Checkpoint:
     try:
         import huggingface_hub
     except ImportError as error:
         raise MissingDependency(f"the hub model {repo}", "hf") from error
     try:
         path = huggingface_hub.snapshot_download(
-            repo, revision=revision, allow_patterns=list(_FILES)
+            repo, revision=revision, allow_patterns=list(_FILES if weights else _FILES[1:])
         )
     except (OSError, ValueError) as error:  # the hub's own errors are kinds of these two
         why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -82,7 +86,8 @@ def _download(repo: str, revision: str | None) -> Checkpoint:
             "folder of a copy"
         ) from error
     folder = Path(path)
-    _check_weights(folder)
+    if weights:
+        _check_weights(folder)
     return Checkpoint(folder, {"repo": repo, "commit": folder.name}, repo)
 
 

@@ -12,7 +12,7 @@ import sys
 
 import typer
 
-from harness.cli import doctor, grade, ls, plan, pool, report, run, score, show, validate
+from harness.cli import doctor, grade, ls, plan, pool, report, run, score, serve_prm, show, validate
 from harness.errors import InfrastructureError, UserError
 
 # Newer versions of typer carry click inside, older ones use the package: this is the one in use.
@@ -40,6 +40,7 @@ app.command("report")(report.report)
 app.command("ls")(ls.ls)
 app.command("show")(show.show)
 app.command("validate")(validate.validate)
+app.command("serve-prm")(serve_prm.serve_prm)
 app.command("doctor")(doctor.doctor)
 app.add_typer(pool.app, name="pool")
 

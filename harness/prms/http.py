@@ -3,27 +3,22 @@
 Per problem one ``POST`` of ``{"prompt": …, "solutions": [[step, …], …]}``, answered by
 ``{"scores": [[number per step], …]}``; null in the place of a list: no score for this solution.
 Options: ``model`` (what the server serves, a part of the identity: an address does not say it),
-``connections`` (requests at the same time), ``timeout`` (seconds of one), ``semantics``,
-``aggregation``.
+``connections`` and ``rate`` (requests at the same time, and per second), ``timeout`` (seconds of
+one), ``patience`` (seconds for which it is waited for), ``key`` (environment variable of a bearer
+token), ``semantics``, ``aggregation``, ``threshold``.
 
-A server that does not answer, or says 429 or 5xx, is asked again, later each time; then it has
-failed, and the unit of work is owed. What it says is checked like a file.
+How it is asked, and asked again: `harness.adapters.server`. What it says is checked like a file.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import httpx
-import tenacity
-
 from harness.adapters.options import Options
-from harness.errors import DataError, InfrastructureError
+from harness.adapters.server import Server
+from harness.errors import DataError
 from harness.prms.function import FunctionPrm
 from harness.types import Spec
-
-TRIES = 6
-_BUSY = (429, 500, 502, 503, 504)
 
 
 class HttpPrm(FunctionPrm):
@@ -33,46 +28,27 @@ class HttpPrm(FunctionPrm):
         options = Options(spec, "PRM")
         connections = options.integer("connections", 8) or 8
         model = options.text("model", "") or ""
-        timeout = options.number("timeout", 600.0, 0.1, 1e6)
-        self._url = f"{spec.adapter}:{spec.target}"
-        # Proxies of the environment are for the world; a PRM's server is named by the user.
-        self._client = httpx.Client(timeout=timeout, trust_env=False)
-        identity: dict[str, Any] = {"adapter": "http", "url": self._url, "model": model}
+        self._server = Server(
+            f"{spec.adapter}:{spec.target}",
+            "PRM",
+            connections=connections,
+            timeout=options.number("timeout", 600.0, 0.1, 1e6),
+            patience=options.number("patience", 300.0, 0.0, 1e6),
+            rate=options.number_or("rate", None, 1e-3, 1e6),
+            key=options.text("key", None),
+        )
+        identity: dict[str, Any] = {"adapter": "http", "url": self._server.url, "model": model}
         super().__init__(spec, options, self._post, identity, connections)
-        self._wait: Any = tenacity.wait_exponential_jitter(initial=0.5, max=30)
 
     def _post(self, prompt: str, solutions: list[list[str]]) -> object:
-        tries = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type((httpx.TransportError, _Busy)),
-            stop=tenacity.stop_after_attempt(TRIES),
-            wait=self._wait,
-            reraise=True,
-        )
+        reply = self._server.post("", {"prompt": prompt, "solutions": solutions})
         try:
-            return tries(self._once, {"prompt": prompt, "solutions": solutions})
-        except (httpx.TransportError, _Busy) as error:
-            why = str(error) or type(error).__name__
-            raise InfrastructureError(f"PRM {self._url} did not answer: {why}") from error
-
-    def _once(self, question: dict[str, Any]) -> object:
-        reply = self._client.post(self._url, json=question)
-        if reply.status_code in _BUSY:
-            raise _Busy(f"status {reply.status_code}")
-        if reply.status_code != 200:
-            raise DataError(f"PRM {self._url}: status {reply.status_code}: {reply.text[:200]}")
-        try:
-            return reply.json()["scores"]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            return reply["scores"]
+        except (KeyError, TypeError) as error:
             raise DataError(
-                f'PRM {self._url} answers {reply.text[:80]!r}, not {{"scores": [[…], …]}}'
+                f'PRM {self._server.url} answers {str(reply)[:80]!r}, not {{"scores": [[…], …]}}'
             ) from error
 
     def close(self) -> None:
         """Close the connections; they open again if it is asked again."""
-        timeout = self._client.timeout
-        self._client.close()
-        self._client = httpx.Client(timeout=timeout, trust_env=False)
-
-
-class _Busy(Exception):
-    """The server said: later."""
+        self._server.close()
