@@ -141,17 +141,27 @@ def read(
         yield part, logits, memory.save(table, range(len(part)), [sequences[i] for i in part])
 
 
+_BUSY = 4_096
+"""Tokens of a pass that keep a GPU busy with a model of 7B; more of them save little."""
+
+_NEAR = 0.8
+"""The share of the longest input's length that others of a pass of that size have at least."""
+
+
 def plan(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:
     """Yield batches of places, longest inputs first, none above `tokens` with its padding.
 
     An input longer than `tokens` gets a batch of its own. Inputs of like length share a batch, so
-    that little of it is padding.
+    that little of it is padding: a batch of `_BUSY` tokens takes no input that is much shorter. For
+    the 16 solutions of 4 problems of MATH-500, half of a pass of 32,768 was padding without that.
     """
     batch: list[int] = []
     width = 0
     for place in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
         width = max(width, lengths[place])
-        if batch and width * (len(batch) + 1) > tokens:
+        slots = width * len(batch)
+        full = slots + width > tokens or (slots >= _BUSY and lengths[place] < _NEAR * width)
+        if batch and full:
             yield batch
             batch, width = [], lengths[place]
         batch.append(place)

@@ -7,12 +7,13 @@ from typing import Any
 from harness.cost import Architecture
 
 
-def architecture(config: Any, head: str = "lm") -> Architecture | None:
+def architecture(config: Any, head: str = "lm", trusted: bool = False) -> Architecture | None:
     """Return the shape of the model that a transformers config describes; no weight is loaded.
 
     Args:
         config: A `transformers` config object.
         head: ``lm`` for a language model, ``value`` for one score per token.
+        trusted: The model's own code may be run (`harness.adapters.code`).
 
     Returns:
         None for a config without layers or attention heads (not a transformer).
@@ -25,7 +26,7 @@ def architecture(config: Any, head: str = "lm") -> Architecture | None:
         return None
     kind = AutoModelForCausalLM if head == "lm" else AutoModelForTokenClassification
     with torch.device("meta"):  # shapes without memory
-        model = kind.from_config(config)
+        model = kind.from_config(config, trust_remote_code=trusted)
     return of_model(model)
 
 

@@ -123,7 +123,7 @@ class OpenAIPolicy:
         config = checkpoint.load(transformers.AutoConfig, found)
         context = getattr(config.get_text_config(), "max_position_embeddings", None)
         self._max_length = min(filter(None, (self._max_length, context)), default=None)
-        self.architecture = checkpoint.architecture(config, target)
+        self.architecture = checkpoint.architecture(config, found)
         if not self._chat:
             words = checkpoint.load(transformers.AutoTokenizer, found)
             self._encoding = Encoding(words, template, self._system, target)

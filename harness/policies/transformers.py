@@ -3,8 +3,9 @@
 What decides the text: the weights, the number format (``dtype``), the chat template (``chat``,
 ``system``), and the context (``max_length``). What decides the speed alone: ``device``, ``batch``
 (drafts at once), ``cache`` (tokens that a stream remembers; 0: none).
-``revision`` picks a commit on the hub, ``logprobs=true`` keeps the log-probability of every token
-(the model's own: before temperature and top_p).
+``revision`` picks a commit on the hub, ``trust_remote_code=true`` allows code of a model that the
+library does not have (`harness.adapters.code`), ``logprobs=true`` keeps the log-probability of
+every token (the model's own: before temperature and top_p).
 
 A prompt is read once for all its drafts (its last token by each). A draft that already has text is
 continued from the tokens of the prompt followed by the tokens of the text, each encoded by itself;
@@ -70,6 +71,7 @@ class TransformersPolicy:
         chat = options.choice("chat", "auto", ("auto", "on", "off"))
         self._system = options.text("system", None)
         revision = options.text("revision", None)
+        trusted = options.flag("trust_remote_code", False)
         device, dtype = checkpoint.place(
             options.text("device", None), options.choice("dtype", "auto", checkpoint.DTYPES)
         )
@@ -78,14 +80,14 @@ class TransformersPolicy:
         self._logprobs = options.flag("logprobs", False)
         cache = options.integer("cache", None, low=0)
         options.done()
-        found = checkpoint.locate(spec.target, revision)
+        found = checkpoint.locate(spec.target, revision, trusted)
         self._content = found.identity
         self._tokenizer = checkpoint.load(transformers.AutoTokenizer, found)
         self._found, self._device, self._dtype = found, device, dtype
         self._config = checkpoint.load(transformers.AutoConfig, found)
         context = getattr(self._config.get_text_config(), "max_position_embeddings", None)
         self._max_length = min(filter(None, (limit, context)), default=2**31)
-        self.architecture: Architecture | None = checkpoint.architecture(self._config, spec.target)
+        self.architecture: Architecture | None = checkpoint.architecture(self._config, found)
         small = self.architecture is not None and self.architecture.matrices <= _SMALL
         self.unit_rows = batch or (512 if small else 64)
         self._cache = usual_tokens(self._config, dtype, device) if cache is None else cache
@@ -109,7 +111,7 @@ class TransformersPolicy:
     def describe(self) -> dict[str, Json]:
         """Device, sizes and library versions."""
         return {
-            "model": self.spec.target,
+            **self._found.describe(),
             "type": str(self._config.model_type),
             "device": str(self._device),
             "batch": self.unit_rows,

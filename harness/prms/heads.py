@@ -166,8 +166,8 @@ def _compare(
 def architecture(recipe: Recipe, found: Checkpoint, config: Any) -> Architecture | None:
     """Return what a token costs: the transformer's part, and the head's."""
     if recipe.weights == "classifier":
-        return checkpoint.architecture(config, found.name, head="value")
-    shape = checkpoint.architecture(config, found.name, head="lm")
+        return checkpoint.architecture(config, found, head="value")
+    shape = checkpoint.architecture(config, found, head="lm")
     if shape is None:
         return None
     if recipe.weights == "lm":

@@ -3,8 +3,8 @@
 Any causal model of the library with a head that `harness.prms.heads` can read; what it is shown and
 what its numbers mean is said by `harness.prms.recipe`. The options are ``recipe`` (a published
 family, or a YAML file), the recipe's own, which go before it, and the machine's (``dtype``,
-``device``, ``revision``, ``batch``: tokens of a forward pass, padding included, ``cache``: tokens
-that are remembered while `remember` is on).
+``device``, ``revision``, ``trust_remote_code``, ``batch``: tokens of a forward pass, padding
+included, ``cache``: tokens that are remembered while `remember` is on).
 
 Beginnings that the solutions of a problem have in common, the prompt first of all, are computed
 once where that is cheaper, and equal drafts of a request are one. See `harness.prms.forward`, and
@@ -57,6 +57,7 @@ class TransformersPrm:
         self.spec = spec
         self._recipe = from_options(options)
         revision = options.text("revision", None)
+        trusted = options.flag("trust_remote_code", False)
         device, dtype = checkpoint.place(
             options.text("device", None), options.choice("dtype", "auto", checkpoint.DTYPES)
         )
@@ -64,7 +65,7 @@ class TransformersPrm:
         self._tokens = options.integer("batch", usual) or usual
         cache = options.integer("cache", None, low=0)
         options.done()
-        found = checkpoint.locate(spec.target, revision)
+        found = checkpoint.locate(spec.target, revision, trusted)
         self._content = found.identity
         tokenizer = checkpoint.load(transformers.AutoTokenizer, found)
         tokenizer.model_max_length = 2**31  # what is too long is said by us, with its problem
@@ -111,7 +112,7 @@ class TransformersPrm:
     def describe(self) -> dict[str, Json]:
         """Device, sizes and library versions."""
         return {
-            "model": self.spec.target,
+            **self._found.describe(),
             "type": str(self._config.model_type),
             "device": str(self._device),
             "batch": self._tokens,

@@ -192,3 +192,12 @@ def test_plan_covers_all_within_the_budget() -> None:
         assert len(batch) == 1 or width * len(batch) <= 64
     assert batches[0] == [6]
     assert list(plan([], 64)) == []
+
+
+def test_a_large_pass_takes_no_input_that_is_much_shorter() -> None:
+    """A pass on a GPU holds 32,768 tokens; the longest of a few inputs must not pad all others."""
+    lengths = [2000, 1900, 1700, *[500] * 8, 300, *[20] * 40]
+    batches = list(plan(lengths, 32_768))
+    assert batches == [[0, 1, 2], [*range(3, 12)], [*range(12, 52)]]
+    assert list(plan([500, 300, 20, 20], 32_768)) == [[0, 1, 2, 3]]
+    assert [len(batch) for batch in plan([2000] * 3 + [400] * 40, 32_768)] == [3, 40]
