@@ -26,8 +26,8 @@ from harness.types import Duel, ResultRow
 
 _VOTES = ("majority", "weighted_vote")
 VOTE_DRAWS = 128
-"""Subsets per problem and budget for votes; see `harness.stats.votes`. Over 500 problems they add an
-error of 0.13 points to one of about 2 points from the choice of problems."""
+"""Subsets per problem and budget for votes; see `harness.stats.votes`. Over 500 problems they add
+an error of 0.13 points to one of about 2 points from the choice of problems."""
 
 
 @dataclass(frozen=True)
