@@ -53,10 +53,8 @@ class Headed(torch.nn.Module):
     def forward(self, **inputs: Any) -> Numbers:
         """Return the head's numbers at every token; arguments are the transformer's."""
         found = self.base(**inputs)
-        hidden = found.last_hidden_state.float()
-        for number, (weight, bias) in enumerate(self.layers):
-            hidden = torch.nn.functional.linear(hidden.relu() if number else hidden, weight, bias)
-        return Numbers(hidden, getattr(found, "past_key_values", None))
+        numbers = through(self.layers, found.last_hidden_state.float())
+        return Numbers(numbers, getattr(found, "past_key_values", None))
 
     @property
     def config(self) -> Any:
@@ -78,6 +76,13 @@ class Headed(torch.nn.Module):
     def set_attn_implementation(self, name: str) -> None:
         """Choose how the transformer attends."""
         self.base.set_attn_implementation(name)
+
+
+def through(layers: Layers, hidden: torch.Tensor) -> torch.Tensor:
+    """Return the numbers (…, out) of hidden states (…, in), both float32."""
+    for number, (weight, bias) in enumerate(layers):
+        hidden = torch.nn.functional.linear(hidden.relu() if number else hidden, weight, bias)
+    return hidden
 
 
 def check(recipe: Recipe, found: Checkpoint, config: Any, tokenizer: Any) -> None:
