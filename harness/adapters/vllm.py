@@ -8,8 +8,8 @@ They end with `Engine.close`; should this process die first, they notice (`harne
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
-import re
 import sys
 import tempfile
 import warnings
@@ -20,6 +20,7 @@ from typing import Any
 
 import torch
 
+from harness.adapters import complaints
 from harness.adapters.checkpoint import Checkpoint
 from harness.adapters.memory import token_bytes, usual_tokens
 from harness.adapters.options import Options
@@ -130,6 +131,7 @@ class Engine:
                 from vllm import EngineArgs, LLMEngine
                 from vllm.model_executor.layers.quantization import QUANTIZATION_METHODS
 
+                logging.getLogger("vllm").setLevel(logging.ERROR)  # its part of this process
                 if how.quantization is not None and how.quantization not in QUANTIZATION_METHODS:
                     hint = nearest(how.quantization, QUANTIZATION_METHODS)
                     raise ConfigError(f"quantization={how.quantization} does not exist; {hint}")
@@ -206,11 +208,9 @@ class Engine:
         if engine is not None:
             with self._aside(), contextlib.suppress(Exception):
                 engine.engine_core.shutdown()
-        for pattern, kind, hint in _KNOWN:
-            if match := re.search(pattern, said):
-                return kind(f"{self._name}: {match[0].strip().rstrip('.')}; {hint}")
-        causes = re.findall(r"(?m)(\w+(?:Error|Exception): .+)$", said)
-        why = causes[-1] if causes else str(error).strip().splitlines()[0]
+        if known := complaints.known(said, self._name):
+            return known
+        why = complaints.last(said) or type(error).__name__
         handle, path = tempfile.mkstemp(prefix="prm-harness-vllm-", suffix=".log")
         with open(handle, "w") as file:
             file.write(said)
@@ -232,41 +232,6 @@ class Engine:
             for stream, own in kept:
                 os.dup2(own, stream)
                 os.close(own)
-
-
-_KNOWN: Sequence[tuple[str, type[HarnessError], str]] = (
-    (
-        r"[^.\n(]*is larger than the maximum number of tokens that can be stored in KV cache[^.\n]*"
-        r"|[^.\n]*to serve at least one request with the models's max seq len[^.\n]*",
-        InfrastructureError,
-        "lower max_length=, or give it more memory (cache=, gpu_memory_utilization=)",
-    ),
-    (
-        r"(?i)no available memory for the cache blocks|[^.\n:]*out of memory[^.\n]*"
-        r"|(?:Free|Available) memory on [^\n]*?is less than [^\n.]*",
-        InfrastructureError,
-        "lower max_length=, batch=, cache= or gpu_memory_utilization=, or make the model smaller "
-        "with tensor_parallel_size= or quantization=",
-    ),
-    (
-        r"World size \(\d+\) is larger than the number of available GPUs[^.\n]*",
-        ConfigError,
-        "lower tensor_parallel_size=",
-    ),
-    (
-        r"Model architectures? [^\n]*? (?:are|is) not supported[^.\n]*"
-        r"|[^\n]*has no vLLM implementation[^.\n]*|Unsupported CPU attention configuration[^\n']*",
-        ConfigError,
-        "this machine's vLLM does not run it: use transformers: instead of vllm:",
-    ),
-    (
-        r"There is no module or parameter named [^\n]*? in \w+"
-        r"|Following weights were not \w+ from checkpoint: [^\n]*",
-        ConfigError,
-        "its weights are not those of the model that its config.json names",
-    ),
-)
-"""What vLLM says, whose fault it is, and what to do."""
 
 
 def _machine(how: Settings, config: Any, length: int) -> dict[str, Any]:

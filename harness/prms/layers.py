@@ -15,7 +15,7 @@ import transformers
 
 from harness.adapters.checkpoint import Checkpoint
 from harness.errors import ConfigError, DataError
-from harness.prms.heads import Headed, Layers, _compare, _layers
+from harness.prms.heads import Layers, named_layers, through
 from harness.prms.recipe import NUMBERS, Recipe
 from harness.prms.render import token
 
@@ -37,7 +37,7 @@ def of_files(recipe: Recipe, found: Checkpoint, config: Any, tokenizer: Any) -> 
     if recipe.weights == "lm":
         return _of_vocabulary(recipe, found, config, tokenizer)
     name = _classifier(found) if recipe.weights == "classifier" else recipe.weights
-    layers = _layers(found.folder, name)
+    layers = named_layers(found.folder, name)
     width, numbers = layers[0][0].shape[1], layers[-1][0].shape[0]
     wanted = int(config.get_text_config().hidden_size), NUMBERS[recipe.head]
     if (width, numbers) != wanted:
@@ -111,7 +111,7 @@ def _read(found: Checkpoint, name: str, rows: list[int] | None) -> torch.Tensor:
     with safe_open(files[key], framework="pt") as file:
         stored = file.get_slice(key)
         count = stored.get_shape()[0]
-        if not stored[0:1].dtype.is_floating_point:
+        if stored[0:1].dtype not in (torch.float32, torch.bfloat16, torch.float16):
             raise DataError(f"{found.folder}: {key!r} is quantized; use a checkpoint that is not")
         if rows is not None:
             return torch.cat([stored[row : row + 1] for row in rows]).float()
@@ -131,6 +131,8 @@ def _check_product(recipe: Recipe, found: Checkpoint, config: Any) -> None:
     small = copy.deepcopy(config)
     text = small.get_text_config()
     text.vocab_size, text.num_hidden_layers = 64, 1
+    if getattr(text, "intermediate_size", None):
+        text.intermediate_size = 64
     for key in ("pad_token_id", "bos_token_id", "eos_token_id"):
         setattr(text, key, None)
     if getattr(text, "layer_types", None):
@@ -147,12 +149,13 @@ def _check_product(recipe: Recipe, found: Checkpoint, config: Any) -> None:
             ) from error
     output = model.get_output_embeddings()
     output.weight.data.mul_(100)  # so large that caps would show
-    pair = recipe.head == "pair"
-    rows = [5, 9] if pair else None
-    weight = output.weight.detach()
-    bias = getattr(output, "bias", None)
-    chosen = (
-        weight[rows] if rows else weight.mean(0, keepdim=True),
-        None if bias is None else (bias[rows] if rows else bias.mean(0, keepdim=True)).detach(),
-    )
-    _compare(recipe, model, Headed(model.base_model, [chosen]), rows, found)
+    ids = torch.arange(7, 11)[None]
+    with torch.inference_mode():
+        logits = model(input_ids=ids, use_cache=False).logits
+        hidden = model.base_model(input_ids=ids, use_cache=False).last_hidden_state
+        ours = through([(output.weight, getattr(output, "bias", None))], hidden)
+    if (ours - logits).abs().max() > 1e-3 * (1 + logits.abs().max()):
+        raise ConfigError(
+            f"PRM {found.name}: {type(model).__name__} does more than multiply to get its logits; "
+            f"head={recipe.head} cannot read it"
+        )
