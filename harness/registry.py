@@ -11,10 +11,12 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from harness.adapters.options import Options
 from harness.errors import ConfigError, unknown
 from harness.types import Json, Spec
 
@@ -33,6 +35,7 @@ POLICIES = {
 
 PRMS = {
     "transformers": "harness.prms.transformers:TransformersPrm",
+    "vllm": "harness.prms.vllm:VllmPrm",
     "recorded": "harness.prms.recorded:RecordedPrm",
     "fake": "harness.prms.fake:FakePrm",
     "python": "harness.prms.python:open_python",
@@ -41,6 +44,9 @@ PRMS = {
     "ensemble": "harness.prms.ensemble:EnsemblePrm",
 }
 """Adapter name → class of PRMs."""
+
+ENGINES = ("transformers", "vllm")
+"""Adapters that run the same models: ``engine=`` of a spec chooses another than its own."""
 
 _OPTION = re.compile(r",(?=[A-Za-z_][A-Za-z0-9_]*=)")
 _OUTSIDE = re.compile(_OPTION.pattern + r"(?![^\[\]]*\])")
@@ -114,7 +120,7 @@ def open_prm(text: str, truth: Truth | None = None) -> Prm:
         from harness.prms.recipe import of_file
 
         specs[head] = of_file(head)
-    spec = parse_spec(text, adapters=PRMS, catalog=specs, what="PRM")
+    spec = _engine(parse_spec(text, adapters=PRMS, catalog=specs, what="PRM"))
     opener = adapter_class(spec, PRMS)
     if spec.adapter == "fake":
         prm: Prm = opener(spec, truth)
@@ -122,6 +128,19 @@ def open_prm(text: str, truth: Truth | None = None) -> Prm:
     if spec.adapter == "ensemble":
         return whole.open_prm(spec, lambda own: opener(own, lambda name: open_prm(name, truth)))
     return whole.open_prm(spec, opener)
+
+
+def _engine(spec: Spec) -> Spec:
+    """Return the spec with the engine that its option ``engine`` asks for.
+
+    Raises:
+        ConfigError: there is no such engine.
+    """
+    if spec.adapter not in ENGINES or "engine" not in spec.options:
+        return spec
+    chosen = Options(spec, "PRM").choice("engine", ENGINES[0], ENGINES)
+    rest = {key: value for key, value in spec.options.items() if key != "engine"}
+    return replace(spec, adapter=chosen, options=rest)
 
 
 def adapter_class(spec: Spec, adapters: Mapping[str, str]) -> Any:

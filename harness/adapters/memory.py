@@ -26,14 +26,19 @@ _SHARE = 1 / 10
 
 def usual_tokens(config: Any, dtype: torch.dtype, device: torch.device) -> int:
     """Return how many tokens of a model are remembered unless the user says otherwise."""
+    room: float = _BYTES
+    if device.type == "cuda":
+        room = torch.cuda.get_device_properties(device).total_memory * _SHARE
+    return int(room // token_bytes(config, dtype))
+
+
+def token_bytes(config: Any, dtype: torch.dtype) -> int:
+    """Return the bytes of a token's keys and values in all layers."""
     text = config.get_text_config()
     heads = getattr(text, "num_attention_heads", None) or 1
     width = getattr(text, "head_dim", None) or text.hidden_size // heads
     pairs = (getattr(text, "num_key_value_heads", None) or heads) * width * text.num_hidden_layers
-    room: float = _BYTES
-    if device.type == "cuda":
-        room = torch.cuda.get_device_properties(device).total_memory * _SHARE
-    return int(room // (2 * pairs * dtype.itemsize))
+    return int(2 * pairs * dtype.itemsize)
 
 
 class Memory:

@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import sys
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,7 +30,7 @@ class Check(NamedTuple):
 _EXTRAS = {
     "torch": ("local models", "hf"),
     "transformers": ("local models", "hf"),
-    "vllm": ("fast sampling", "vllm"),
+    "vllm": ("engine=vllm", "vllm"),
     "evalplus": ("the comparison with its own grader", "code"),
     "ray": ("many machines", "ray"),
 }
@@ -65,10 +66,10 @@ def _package(name: str, what: str, extra: str) -> Check:
     if find_spec(name) is None:
         hint = f"not installed; {what} needs: pip install 'prm-harness[{extra}]'"
         return Check(name, "missing", hint)
-    try:
-        return Check(name, "ok", version(name))
-    except PackageNotFoundError:
-        return Check(name, "ok", "installed, version unknown")
+    for distribution in (name, f"{name}-cpu"):
+        with suppress(PackageNotFoundError):
+            return Check(name, "ok", f"{version(distribution)}{distribution.removeprefix(name)}")
+    return Check(name, "ok", "installed, version unknown")
 
 
 def _device() -> Check:

