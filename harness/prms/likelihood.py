@@ -47,7 +47,7 @@ class Likelihood(Body):
         before = hidden[:, parents[follows]]
         numbers[:, follows] = self._log_probabilities(
             before.flatten(0, 1), input_ids[:, follows].flatten()
-        ).view(len(input_ids), -1)
+        ).view(before.shape[:2])
         return Numbers(numbers[..., None], getattr(found, "past_key_values", None))
 
     def _log_probabilities(self, hidden: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:

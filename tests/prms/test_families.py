@@ -570,6 +570,19 @@ def test_thresholds_are_declared(tmp_path: Path) -> None:
     assert declared("pqm", threshold=-1.5) == -1.5
 
 
+def test_a_heads_tensors_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.prms import heads
+
+    reads: list[str] = []
+    usual = heads._layers
+    monkeypatch.setattr(heads, "_layers", lambda *given: reads.append("read") or usual(*given))
+    prm = open_(("qwen-prm", qwen_prm(tmp_path)))
+    first = judge(prm, STEPS)
+    prm.close()
+    assert judge(prm, STEPS) == first and prm.architecture
+    assert reads == ["read"]
+
+
 # --- outcome models, inputs of their own ----------------------------------------------------------
 
 

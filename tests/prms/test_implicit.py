@@ -133,6 +133,7 @@ def test_log_probabilities_do_not_depend_on_the_pieces(
                 found = reads(input_ids=ids).logits[..., 0]
                 assert (found[:, 0] == 0).all()
                 assert (found[:, 1:] - expected).abs().max() < 2e-5
+            assert reads(input_ids=ids[:, :1]).logits.flatten().tolist() == [0.0] * 3
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
