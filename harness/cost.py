@@ -34,9 +34,27 @@ class Architecture:
     layers: int
     attention_width: int
     """Query heads times head dimension, in one layer."""
+    models: int = 1
+    """Models that read the same input, whose figures are added up here; so are their tokens."""
+
+    def beside(self, other: Architecture) -> Architecture:
+        """Return what two models cost that read the same tokens."""
+        return Architecture(
+            matrices=self.matrices + other.matrices,
+            active=self.active + other.active,
+            head=self.head + other.head,
+            layers=1,  # only its product with the width counts
+            attention_width=self.layers * self.attention_width
+            + other.layers * other.attention_width,
+            models=self.models + other.models,
+        )
 
     def prefill(self, tokens: int, *, cached: int = 0, outputs: int = 1) -> int:
-        """Operations to read `tokens` tokens after `cached` others, using `outputs` head values."""
+        """Operations to read `tokens` tokens after `cached` others, using `outputs` head values.
+
+        Tokens are those of all models together, outputs those of each.
+        """
+        tokens, cached = tokens // self.models, cached // self.models
         return (
             2 * self.active * tokens
             + 4 * self.layers * self.attention_width * _positions(cached, tokens)

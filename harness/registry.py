@@ -42,6 +42,7 @@ PRMS = {
     "http": "harness.prms.http:HttpPrm",
     "https": "harness.prms.http:HttpPrm",
     "ensemble": "harness.prms.ensemble:EnsemblePrm",
+    "pav": "harness.prms.pav:PavPrm",
 }
 """Adapter name → class of PRMs."""
 
@@ -50,7 +51,10 @@ ENGINES = ("transformers", "vllm")
 
 _OPTION = re.compile(r",(?=[A-Za-z_][A-Za-z0-9_]*=)")
 _OUTSIDE = re.compile(_OPTION.pattern + r"(?![^\[\]]*\])")
-"""The same, but for what stands between the brackets of an ensemble's member."""
+"""The same, but for what stands between the brackets of a member."""
+
+_JOINT = ("ensemble", "pav")
+"""Adapters whose targets are other PRMs."""
 
 
 def parse_spec(
@@ -64,7 +68,7 @@ def parse_spec(
     Raises:
         ConfigError: an unknown adapter or catalogue name, an option without a value.
     """
-    head, *pairs = (_OUTSIDE if text.startswith("ensemble:") else _OPTION).split(text)
+    head, *pairs = (_OUTSIDE if text.partition(":")[0] in _JOINT else _OPTION).split(text)
     options: dict[str, Json] = {}
     for pair in pairs:
         key, value = pair.split("=", 1)
@@ -105,8 +109,8 @@ def open_policy(text: str) -> Policy:
 def open_prm(text: str, truth: Truth | None = None) -> Prm:
     """Open the PRM that `text` names; no weights are loaded yet.
 
-    Only the fake PRMs are told the `truth`, alone or in an ensemble; ``steps=whole`` among the
-    options of any other makes it judge the whole answer as one step.
+    Only the fake PRMs are told the `truth`, alone or as members of others; ``steps=whole`` among
+    the options of any other makes it judge the whole answer as one step.
 
     Raises:
         ConfigError: an unknown name or option.
@@ -125,7 +129,7 @@ def open_prm(text: str, truth: Truth | None = None) -> Prm:
     if spec.adapter == "fake":
         prm: Prm = opener(spec, truth)
         return prm
-    if spec.adapter == "ensemble":
+    if spec.adapter in _JOINT:
         return whole.open_prm(spec, lambda own: opener(own, lambda name: open_prm(name, truth)))
     return whole.open_prm(spec, opener)
 

@@ -146,9 +146,14 @@ class StepScores:
     """The PRM did not see the whole input."""
     tokens: int | None = None
     """Tokens of this draft's input (prompt and steps), plus those generated; None if unknown."""
+    progress: tuple[float, ...] | None = None
+    """What each step gained in the eyes of a prover, where the PRM has one besides (PAV)."""
 
     def __post_init__(self) -> None:
-        for name, numbers in (("value", self.values), ("raw score", self.raw or ())):
+        if self.progress is not None and len(self.progress) != len(self.values):
+            raise ValueError(f"{len(self.progress)} gains for {len(self.values)} step scores")
+        given = {"value": self.values, "raw score": self.raw, "progress": self.progress}
+        for name, numbers in ((name, numbers or ()) for name, numbers in given.items()):
             for i, number in enumerate(numbers):
                 if not math.isfinite(number):
                     raise ValueError(f"the {name} of step {i} is {number}, not a finite number")

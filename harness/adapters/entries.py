@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from harness.adapters import named
 from harness.errors import ConfigError, nearest
 from harness.types import Json, Spec
 
@@ -49,25 +48,8 @@ def load(path: Path) -> dict[str, Entry]:
     Raises:
         ConfigError: not YAML, a key that is unknown, missing or twice, a value of the wrong type.
     """
-    try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-        # Composed nodes know their lines, constructed values have their anchors resolved.
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path}{line}: not valid YAML") from error
-    if not isinstance(root, yaml.MappingNode):
-        raise ConfigError(f"{path}: a catalogue is a mapping of names")
-    found: dict[str, Entry] = {}
-    for key, _ in root.value:
-        where = f"{path}:{key.start_mark.line + 1}"
-        if key.value in found:
-            raise ConfigError(f"{where}: {key.value!r} is here twice")
-        found[key.value] = _entry(key.value, data[key.value], where)
-    return found
+    data, places = named.read(path, "a catalogue is a mapping of names")
+    return {name: _entry(name, data[name], where) for name, where in places.items()}
 
 
 def _entry(name: str, data: Any, where: str) -> Entry:

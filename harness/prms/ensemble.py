@@ -8,45 +8,33 @@ everything, so tokens add up; operations do not follow from their sum and are no
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
-from functools import reduce
-from operator import add
+from collections.abc import Callable
 from typing import Literal, get_args
 
 import numpy as np
 
 from harness.adapters.options import Options
-from harness.cost import Architecture
-from harness.errors import ConfigError
 from harness.prms import aggregate
-from harness.prms.prm import Covers, Prm
-from harness.types import Json, Judge, Judged, Semantics, Spec, StepScores
+from harness.prms.joint import Joint, tokens_of
+from harness.prms.prm import Prm
+from harness.types import Json, Semantics, Spec, StepScores
 
 Combine = Literal["mean", "min", "vote"]
-_MEMBER = re.compile(r"\[([^\[\]]+)\]|([^+\[\]]+)")
 
 
-class EnsemblePrm:
+class EnsemblePrm(Joint):
     """Several PRMs as one.
 
     Raises:
-        ConfigError: fewer than two members, members whose numbers mean different things.
+        ConfigError: fewer than two members, members whose numbers mean different things or that
+            name no threshold to vote by.
     """
-
-    covers: Covers = "steps"
-    architecture: Architecture | None = None
 
     def __init__(self, spec: Spec, open_: Callable[[str], Prm]) -> None:
         options = Options(spec, "PRM")
-        self.spec = spec
-        names = [a or b for a, b in _MEMBER.findall(spec.target)]
-        if len(names) < 2:
-            raise ConfigError(f"PRM {spec.name}: an ensemble has two members or more, as in A+B")
         self._combine: Combine = options.choice("combine", "mean", get_args(Combine))
-        self._members = [open_(name) for name in names]
-        if why := self._unfit():
-            raise ConfigError(f"PRM {spec.name}: these cannot be joined: {why}")
+        super().__init__(spec, open_)
+        self._check()
         voting = self._combine == "vote"
         self._semantics = "p_correct" if voting else self._members[0].semantics
         limits = {0.5} if voting else {member.threshold for member in self._members}
@@ -57,17 +45,15 @@ class EnsemblePrm:
         options.done()
         aggregate.check(self._aggregation, self._semantics)
 
-    def _unfit(self) -> str:
-        """Say why the members cannot be joined, if so."""
-        for member in self._members:
-            if member.covers != "steps":
-                return f"{member.spec.name} does not score every step"
-            if self._combine == "vote" and member.threshold is None:
-                return f"{member.spec.name} names no threshold to vote by"
-        if self._combine != "vote" and len({member.semantics for member in self._members}) > 1:
+    def _check(self) -> None:
+        """Refuse members that cannot be joined in this way."""
+        if self._combine == "vote":
+            for member in self._members:
+                if member.threshold is None:
+                    raise self._unfit(f"{member.spec.name} names no threshold to vote by")
+        elif len({member.semantics for member in self._members}) > 1:
             said = ", ".join(f"{m.spec.name}: {m.semantics}" for m in self._members)
-            return f"their numbers mean {said}"
-        return ""
+            raise self._unfit(f"their numbers mean {said}")
 
     @property
     def semantics(self) -> Semantics:
@@ -84,16 +70,6 @@ class EnsemblePrm:
         """The option's, else that of the members, where they agree; half of the votes."""
         return self._threshold
 
-    @property
-    def live(self) -> bool:
-        """Whether all members are."""
-        return all(member.live for member in self._members)
-
-    @property
-    def unit_rows(self) -> int:
-        """What all members like."""
-        return min(member.unit_rows for member in self._members)
-
     def identity(self) -> dict[str, Json]:
         """The members', and how they are joined."""
         return {
@@ -104,21 +80,6 @@ class EnsemblePrm:
             if self._combine == "vote"
             else None,
         }
-
-    def describe(self) -> dict[str, Json]:
-        """The members'."""
-        return {member.spec.name: member.describe() for member in self._members}
-
-    def judge(self, requests: Sequence[Judge]) -> list[Judged]:
-        """Score; see `Prm.judge`. A draft that a member cannot score has no score."""
-        replies = [member.judge(requests) for member in self._members]
-        return [self._joined(own) for own in zip(*replies, strict=True)]
-
-    def _joined(self, replies: tuple[Judged, ...]) -> Judged:
-        """Return one reply of those of all members to one request."""
-        drafts = zip(*(reply.scores for reply in replies), strict=True)
-        tokens = reduce(add, (reply.tokens for reply in replies))
-        return Judged(tuple(map(self._score, drafts)), tokens)
 
     def _score(self, own: tuple[StepScores | None, ...]) -> StepScores | None:
         known = [one for one in own if one is not None]
@@ -133,21 +94,9 @@ class EnsemblePrm:
             case "vote":
                 limits = np.array([[member.threshold] for member in self._members], float)
                 values = (rows >= limits).mean(axis=0)
-        sizes = [one.tokens for one in known if one.tokens is not None]
-        tokens = sum(sizes) if len(sizes) == len(known) else None
         return StepScores(
             tuple(values.tolist()),
             self._semantics,
             truncated=any(one.truncated for one in known),
-            tokens=tokens,
+            tokens=tokens_of(known),
         )
-
-    def remember(self, on: bool) -> None:
-        """As each member does."""
-        for member in self._members:
-            member.remember(on)
-
-    def close(self) -> None:
-        """Close all members."""
-        for member in self._members:
-            member.close()

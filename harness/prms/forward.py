@@ -32,6 +32,7 @@ from harness.adapters.kernels import attention_kernels
 from harness.adapters.memory import plan
 from harness.cost import Architecture
 from harness.errors import ConfigError
+from harness.prms.likelihood import Likelihood
 from harness.prms.packing import BLOCK, Pack, Tree, blocks, pack
 from harness.prms.render import Encoded
 
@@ -118,6 +119,9 @@ class Forward:
         keys, sees = blocks(one)
         mask = torch.zeros(sees.shape, dtype=dtype)
         mask.masked_fill_(~torch.from_numpy(sees), torch.finfo(dtype).min)
+        more = {}
+        if isinstance(self.model, Likelihood):
+            more["parents"] = torch.from_numpy(one.parents).to(device)
         with attention_kernels(self.model):
             logits = self.model(
                 input_ids=torch.from_numpy(one.ids)[None].to(device),
@@ -125,6 +129,7 @@ class Forward:
                 attention_mask=mask[:, None].to(device),
                 use_cache=False,
                 tree_keys=torch.from_numpy(keys).to(device),
+                **more,
             ).logits[0]
         values: Floats = logits.double().cpu().numpy()
         return values

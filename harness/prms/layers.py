@@ -16,7 +16,8 @@ import transformers
 from harness.adapters.checkpoint import Checkpoint
 from harness.errors import ConfigError, DataError
 from harness.prms.heads import Layers, named_layers, through
-from harness.prms.recipe import NUMBERS, Recipe
+from harness.prms.numbers import NUMBERS
+from harness.prms.recipe import Recipe
 from harness.prms.render import token
 
 _CLASSIFIERS = ("score", "classifier")

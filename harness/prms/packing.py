@@ -40,6 +40,8 @@ class Pack:
     """(tokens,): position of each token in its solution."""
     ends: Ints
     """(tokens,): where in the sequence ends what goes on from each token."""
+    parents: Ints
+    """(tokens,): place in the sequence of the token before each; -1 for a first one."""
     members: tuple[tuple[int, int], ...]
     """Request and place in it of each solution."""
     spent: tuple[int, ...]
@@ -136,6 +138,7 @@ class _Open:
         self._ids: list[int] = []
         self._places: list[Ints] = []
         self._ends: list[tuple[Ints, int]] = []
+        self._parents: list[Ints] = []
         self._spent: list[int] = []
         self._reads: list[Ints] = []
         self._path: Ints = np.empty(0, np.int64)
@@ -148,6 +151,7 @@ class _Open:
         self._ends.append((self._path[shared:], start))
         self.size += new
         self._path = np.concatenate([self._path[:shared], np.arange(start, self.size)])
+        self._parents.append(np.concatenate([[-1], self._path[:-1]])[shared:])
         self._spent.append(new)
         self._reads.append(self._path[list(one.reads)])
         self.members.append(member)
@@ -161,6 +165,7 @@ class _Open:
             np.array(self._ids),
             np.concatenate(self._places),
             ends,
+            np.concatenate(self._parents),
             tuple(self.members),
             tuple(self._spent),
             tuple(self._reads),

@@ -83,8 +83,9 @@ class Prm(Protocol):
         """Score every draft of each request; replies come in the order of the requests.
 
         `Judged.tokens`: ``calls`` drafts scored, ``prefill_logical`` tokens of their inputs (prompt
-        and steps) as if nothing were shared, ``prefill_computed`` those that went through the
-        model (equal drafts of a request go once), ``decode`` tokens generated.
+        and steps) as if drafts shared nothing, ``prefill_computed`` those that went through the
+        model (equal drafts of a request go once), ``decode`` tokens generated; each counted once
+        for every model that reads.
 
         Raises:
             ValueError: a draft with an empty step.

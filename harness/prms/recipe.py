@@ -6,8 +6,10 @@ holds those of the published families:
 ``render``   ``template``, ``chat``, ``system``, ``step``, ``separator``, ``end``, ``newlines`` and
              ``encode``: the text, and whether its parts are encoded one by one or all at once
 ``tag``      the token that marks the end of a step, if one does
-``read``     where a step's number stands: ``at`` that token or ``before`` it
-``head``     from the model's numbers to a score; ``weights``, ``good``, ``bad``, ``scale`` for it
+``read``     where a step's number stands: ``at`` that token or ``before`` it; ``inputs``: whether
+             all steps are one input, every step has its own, or there is one number in all
+``head``     from the model's numbers to a score (`harness.prms.numbers`); ``weights``, ``good``,
+             ``bad``, ``scale``, ``beta`` for it
 ``semantics``  what the score means, and with it which aggregations are legal
 
 `harness.prms.render` builds the input, `harness.prms.heads` the numbers.
@@ -15,44 +17,24 @@ holds those of the published families:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import astuple, dataclass, fields, replace
+import re
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
-import numpy as np
 import yaml
-from numpy.typing import NDArray
 
+from harness.adapters import named
 from harness.adapters.options import Options
 from harness.digest import digest
-from harness.errors import ConfigError, DataError, nearest, unknown
-from harness.prms import aggregate
+from harness.errors import ConfigError, nearest, unknown
+from harness.prms import aggregate, numbers
+from harness.prms.numbers import HEADS, LM_HEADS, NUMBERS, RATIOS, USUAL, Floats, Head
 from harness.types import Json, Semantics, Spec
 
 FAMILIES = Path(__file__).with_name("recipes.yaml")
 """The recipes of the published families."""
-
-Floats = NDArray[np.float64]
-
-Head = Literal[
-    "sigmoid",
-    "tanh",
-    "clamp",
-    "raw",
-    "softmax",
-    "difference",
-    "validity",
-    "redundancy",
-    "pair",
-    "vocabulary",
-]
-"""From numbers to a score. Of one number: its sigmoid · its hyperbolic tangent · itself, cut to
-0…1 · itself. Of two classes (wrong, right): the second's softmax · the second's less the first's.
-Of three (negative, neutral, positive): the last two's softmax · the middle one's. Of the language
-model's logits: softmax of the token ``good`` against ``bad`` · sigmoid of the mean over the whole
-vocabulary."""
 
 Chat = Literal["none", "answer", "turns"]
 """Plain text · the tokenizer's chat template, with the solution as the assistant's one answer · the
@@ -67,22 +49,9 @@ Unreadable = Literal["error", "skip"]
 this draft no scores. There is no third: steps that the model has not seen have no score, and none
 is made up for them."""
 
-HEADS: tuple[Head, ...] = get_args(Head)
-LM_HEADS: tuple[Head, ...] = ("pair", "vocabulary")
-"""Those that read the language model's own output."""
-NUMBERS: Mapping[Head, int] = {
-    **dict.fromkeys(HEADS, 1),
-    **dict.fromkeys(("softmax", "difference", "pair"), 2),
-    **dict.fromkeys(("validity", "redundancy"), 3),
-}
-"""How many numbers per token a head reads."""
-
-_USUAL: Mapping[Head, Semantics] = {
-    **dict.fromkeys(HEADS, "p_correct"),
-    **dict.fromkeys(("tanh", "clamp", "difference"), "value"),
-    **dict.fromkeys(("raw", "redundancy"), "reward"),
-}
-"""What scores mean if nothing is said."""
+Inputs = Literal["once", "prefixes", "whole"]
+"""All steps, each read in its place · for every step the solution so far, with an end of its own,
+read at its last token · an outcome model: all steps as one, with one number in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +74,15 @@ class Recipe:
     """Text after every step, in the place of the white space that it ends with; empty where a
     step's own end marks it."""
     end: str = ""
-    """Text in the place of the last separator; special tokens in it are such."""
+    """Text in the place of the last separator (with ``inputs=prefixes`` after it); special tokens
+    in it are such, and ``{eos}`` is the tokenizer's own. A chat that is read ``whole`` ends as its
+    template says, unless this does."""
     newlines: Literal["keep", "space"] = "keep"
     """What becomes of line breaks within a step."""
     encode: Encode = "parts"
     tag: str = ""
-    """The token in the separator at which a step is read; if empty, its last token."""
+    """The token in the separator at which a step is read; if empty, its last token. ``id:N`` names
+    a token by its number: here, as in ``good`` and ``bad``, for models that say no words."""
     read: Literal["at", "before"] = "at"
     head: Head = "sigmoid"
     weights: str = "classifier"
@@ -129,6 +101,9 @@ class Recipe:
     max_length: int | None = None
     """Tokens of an input; None: the model's context."""
     unreadable: Unreadable = "error"
+    inputs: Inputs = "once"
+    beta: float | None = None
+    """Of a log ratio: its factor. There is no usual one."""
 
     def __post_init__(self) -> None:
         last = {"none": True, "turns": True, "answer": False}[self.chat]
@@ -139,24 +114,54 @@ class Recipe:
             raise ConfigError(f"chat={self.chat}: template {self.template!r} must {wanted}")
         if self.step.count("{step}") != 1:
             raise ConfigError(f"step {self.step!r} must hold {{step}} once")
-        if self.tag and self.tag not in self.separator:
+        numbered = named_by_id(self.tag) is not None
+        if self.tag not in self.separator and not numbered:
             raise ConfigError(f"separator {self.separator!r} does not hold the tag {self.tag!r}")
-        if self.chat != "none" and self.encode == "text":
-            raise ConfigError(f"chat={self.chat} is encoded in parts: its tokens mark their ends")
+        if self.chat == "turns" and self.encode == "text":
+            raise ConfigError("chat=turns is encoded in parts: its tokens mark their ends")
+        if numbered and self.encode != "text":
+            raise ConfigError(f"tag={self.tag} is found in a text: it needs encode=text")
         if (self.head in LM_HEADS) != (self.weights == "lm"):
             reads = "the language model" if self.head in LM_HEADS else "a head"
             raise ConfigError(f"head={self.head} reads {reads}; weights={self.weights} is another")
         if self.scale <= 0:
             raise ConfigError(f"scale={self.scale:g} must be above 0")
+        if self.inputs != "once" and (self.chat == "turns" or self.tag or self.read != "at"):
+            raise ConfigError(
+                f"inputs={self.inputs} is read at its last token: no tag, chat=turns or read=before"
+            )
+        if self.head in RATIOS:
+            self._check_ratio()
+        elif self.beta is not None:
+            raise ConfigError(f"head={self.head} has no beta; heads that do: {', '.join(RATIOS)}")
         aggregate.check(self.aggregation, self.semantics)
+
+    def _check_ratio(self) -> None:
+        """Refuse what two models that are set beside each other do not have."""
+        if self.beta is None:
+            raise ConfigError(
+                f"head={self.head} needs beta=…, the factor of the log ratio that the model was "
+                "trained with; there is no usual one"
+            )
+        if self.inputs != "once" or self.chat == "turns" or self.tag or self.read != "at":
+            raise ConfigError(
+                f"head={self.head} adds up the tokens of a solution: no inputs, tag, chat=turns or "
+                "read=before"
+            )
+        if self.scale != 1:
+            raise ConfigError(f"head={self.head} has a beta and no scale")
 
     @property
     def identity(self) -> str:
         """Digest of all that decides a score: not the aggregation, the threshold, nor what is not
         scored."""
-        return digest(
-            list(astuple(replace(self, aggregation="last", threshold=None, unreadable="error")))
-        )
+        usual = Recipe()
+        neutral = replace(self, aggregation="last", threshold=None, unreadable="error")
+        said = {field.name: getattr(neutral, field.name) for field in fields(neutral)}
+        # Keys that came later count where they are used: what was scored before keeps its digest.
+        later = {key: said.pop(key) for key in ("inputs", "beta")}
+        used = {key: value for key, value in later.items() if value != getattr(usual, key)}
+        return digest([*said.values(), *([used] if used else [])])
 
     def before_steps(self, prompt: str) -> str:
         """Return the text before the steps. The prompt is inserted, never interpreted."""
@@ -165,7 +170,7 @@ class Recipe:
 
     def step_text(self, step: str, number: int) -> str:
         """Return the text of a step without its separator; `number` counts from 1."""
-        if self.separator or self.end:
+        if self.separator or self.end or (self.inputs == "whole" and self.chat != "none"):
             step = step.rstrip()
         if self.chat == "turns":
             step = step.strip()
@@ -174,31 +179,20 @@ class Recipe:
         before, after = self.step.replace("{k}", str(number)).split("{step}")
         return before + step + after
 
-    def raw(self, numbers: Floats) -> Floats:
+    def raw(self, found: Floats) -> Floats:
         """Return (steps,) what the score is a growing function of, from (steps, numbers)."""
-        match self.head:
-            case "softmax" | "difference":
-                return numbers[:, 1] - numbers[:, 0]
-            case "pair":
-                return numbers[:, 0] - numbers[:, 1]
-            case "validity":
-                return np.logaddexp(numbers[:, 1], numbers[:, 2]) - numbers[:, 0]
-            case "redundancy":
-                return numbers[:, 1] - np.logaddexp(numbers[:, 0], numbers[:, 2])
-        return numbers[:, 0] / self.scale
+        if NUMBERS[self.head] == 1:
+            found = found / self.scale if self.beta is None else found * self.beta
+        return numbers.raw(self.head, found)
 
-    def scores(self, numbers: Floats) -> Floats:
+    def scores(self, found: Floats) -> Floats:
         """Return the scores of the model's numbers: (steps, numbers) to (steps,)."""
-        return _SQUASH[self.head](self.raw(numbers))
+        return numbers.squash(self.head, self.raw(found))
 
 
-_SQUASH: dict[Head, Callable[[Floats], Floats]] = {
-    **dict.fromkeys(HEADS, aggregate.sigmoid),
-    "tanh": np.tanh,
-    "clamp": lambda raw: np.clip(raw, 0.0, 1.0),
-    "raw": lambda raw: raw,
-    "difference": lambda raw: np.tanh(raw / 2),
-}
+def named_by_id(word: str) -> int | None:
+    """Return the number of a token that is named ``id:N``, None for one named by its text."""
+    return int(word[3:]) if re.fullmatch(r"id:\d+", word) else None
 
 
 def from_options(options: Options) -> Recipe:
@@ -208,7 +202,7 @@ def from_options(options: Options) -> Recipe:
         ConfigError: a value that does not exist, choices that do not go together.
     """
     head = options.choice("head", "sigmoid", HEADS)
-    semantics = aggregate.check_semantics(options.text("semantics", None) or _USUAL[head])
+    semantics = aggregate.check_semantics(options.text("semantics", None) or USUAL[head])
     usual = Recipe()
 
     def text(key: str) -> str:
@@ -228,20 +222,22 @@ def from_options(options: Options) -> Recipe:
         scale=options.number("scale", 1.0, 0.0, 1e6),
         semantics=semantics,
         aggregation=options.text("aggregation", None) or aggregate.declared(semantics),
-        threshold=options.number_or("threshold", _threshold(head, semantics), -1e9, 1e9),
+        threshold=options.number_or("threshold", numbers.threshold(head, semantics), -1e9, 1e9),
         max_length=options.integer("max_length", None, low=2),
         unreadable=options.choice("unreadable", "error", get_args(Unreadable)),
+        inputs=options.choice("inputs", "once", get_args(Inputs)),
+        beta=options.number_or("beta", None, 1e-9, 1e6),
     )
 
 
-def _threshold(head: Head, semantics: Semantics) -> float | None:
-    """Return where a head's scores are as far from right as from wrong, if that can be said."""
-    if head in ("tanh", "difference"):
-        return 0.0
-    return None if head == "redundancy" else aggregate.threshold(semantics)
-
-
-KEYS = ("model", "revision", "recipe", *(field.name for field in fields(Recipe)))
+KEYS = (
+    "model",
+    "revision",
+    "reference",
+    "reference_revision",
+    "recipe",
+    *(field.name for field in fields(Recipe)),
+)
 """What a recipe file may say; ``recipe`` is the family that it departs from."""
 
 
@@ -252,8 +248,7 @@ def with_recipe(spec: Spec) -> Spec:
     says itself goes before what the recipe says.
 
     Raises:
-        ConfigError: no such family, a file with a key that no recipe has.
-        DataError: a file that is not there or no YAML.
+        ConfigError: no such family, a file that is not there or holds no recipe.
     """
     name = spec.options.get("recipe")
     if name is None:
@@ -282,25 +277,12 @@ def read_file(path: Path) -> dict[str, Json]:
     """Return the options that a recipe file gives.
 
     Raises:
-        ConfigError: a key that no recipe has.
-        DataError: a file that is not there or no mapping of YAML.
+        ConfigError: a file that is not there or no mapping of YAML, a key that no recipe has.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-        node, data = yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot read the recipe {path}: {error}") from error
-    except yaml.YAMLError as error:
-        mark: Any = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        raise DataError(f"{path}{line}: not valid YAML") from error
-    if not isinstance(node, yaml.MappingNode):
-        raise DataError(f"{path}: a recipe is a mapping of {', '.join(KEYS)}")
-    for key, _ in node.value:
-        if key.value not in KEYS:
-            where = f"{path}:{key.start_mark.line + 1}"
-            raise ConfigError(f"{where}: a recipe has no {key.value!r}; {nearest(key.value, KEYS)}")
-    found: dict[str, Json] = data
+    found, places = named.read(path, f"a recipe is a mapping of {', '.join(KEYS)}")
+    for key, where in places.items():
+        if key not in KEYS:
+            raise ConfigError(f"{where}: a recipe has no {key!r}; {nearest(key, KEYS)}")
     return found
 
 
@@ -308,8 +290,7 @@ def of_file(name: str) -> Spec:
     """Return the PRM that a recipe file with the key ``model`` describes.
 
     Raises:
-        ConfigError: a key that no recipe has, no model.
-        DataError: a file that is not there or no mapping of YAML.
+        ConfigError: a file that is not there or holds no recipe, no model.
     """
     path = Path(name)
     found = read_file(path)

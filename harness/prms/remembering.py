@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from harness.adapters.memory import Memory, read
 from harness.adapters.prefixes import Ids
+from harness.prms.likelihood import Likelihood
 from harness.prms.render import Encoded
 
 Floats = NDArray[np.float64]
@@ -58,7 +59,9 @@ class Remembering:
         """Read what is not known of some inputs; return (request, tokens computed) pairs."""
         slots = {ids: self._memory.find(ids) for ids in wanted}
         missing = [ids for ids, known in slots.items() if len(known) < len(ids)]
-        begun = [slots[ids] for ids in missing]
+        # A token's likelihood is read at the token before it, which is read again for that.
+        again = isinstance(self._model, Likelihood)
+        begun = [slots[ids][: len(slots[ids]) - again] if again else slots[ids] for ids in missing]
         for _, logits, added in read(
             self._model, _WINDOWS, self._memory, missing, begun, self._tokens
         ):

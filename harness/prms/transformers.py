@@ -4,7 +4,8 @@ Any causal model of the library with a head that `harness.prms.heads` can read; 
 what its numbers mean is said by `harness.prms.recipe`. The options are ``recipe`` (a published
 family, or a YAML file), the recipe's own, which go before it, and the machine's (``dtype``,
 ``device``, ``revision``, ``trust_remote_code``, ``batch``: tokens of a forward pass, padding
-included, ``cache``: tokens that are remembered while `remember` is on).
+included, ``cache``: tokens that are remembered while `remember` is on). A log ratio needs a second
+model, ``reference`` (with ``reference_revision``).
 
 Beginnings that the solutions of a problem have in common, the prompt first of all, are computed
 once where that is cheaper, and equal drafts of a request are one. See `harness.prms.forward`, and
@@ -13,25 +14,27 @@ once where that is cheaper, and equal drafts of a request are one. See `harness.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import reduce
 
 import numpy as np
 import torch
 import transformers
-from numpy.typing import NDArray
 
 from harness.adapters import checkpoint
-from harness.adapters.memory import usual_tokens
 from harness.adapters.options import Options
 from harness.cost import Architecture
-from harness.errors import DataError, InfrastructureError
-from harness.prms import heads
-from harness.prms.forward import Forward, windowed
+from harness.errors import ConfigError, DataError, InfrastructureError
+from harness.prms.numbers import RATIOS, Floats
+from harness.prms.packing import Tree
 from harness.prms.prm import Covers, check_fit, check_steps
-from harness.prms.recipe import NUMBERS, from_options, with_recipe
-from harness.prms.remembering import Remembering, works
+from harness.prms.reader import Machine, Opened, Reader, Reads
+from harness.prms.recipe import from_options, with_recipe
 from harness.prms.render import Encoded, Encoder, Flaw
 from harness.types import Draft, Json, Judge, Judged, Semantics, Spec, StepScores, Tokens
+
+Inputs = tuple[Encoded, ...]
+"""Those of one draft: one, or one per step."""
 
 _TOKENS = {"cpu": 2_048, "other": 32_768}
 """Default tokens of a forward pass. On a CPU the activations of a small model then stay in the
@@ -42,13 +45,12 @@ class TransformersPrm:
     """A value-head model as a PRM.
 
     Raises:
-        ConfigError: a wrong option, a head that does not fit the model; when it first scores, a
-            model that is not causal.
+        ConfigError: a wrong option, a head that does not fit the model, a reference that is missing
+            or has another tokenizer; when it first scores, a model that is not causal.
         DataError: files that do not load.
         MissingDependency: torch or transformers is not installed.
     """
 
-    covers: Covers = "steps"
     live = True
     unit_rows = 2048
 
@@ -56,35 +58,41 @@ class TransformersPrm:
         options = Options(with_recipe(spec), "PRM")
         self.spec = spec
         self._recipe = from_options(options)
-        revision = options.text("revision", None)
+        targets = [(spec.target, options.text("revision", None))]
         trusted = options.flag("trust_remote_code", False)
-        self._machine(options)
+        if self._recipe.head in RATIOS:
+            targets.append(_reference(options, self._recipe.head))
+        self._place(options)
         options.done()
-        found = checkpoint.locate(spec.target, revision, trusted)
-        self._content = found.identity
-        tokenizer = checkpoint.load(transformers.AutoTokenizer, found)
-        tokenizer.model_max_length = 2**31  # what is too long is said by us, with its problem
-        self._tokenizer, self._encoder = tokenizer, Encoder(self._recipe, tokenizer)
-        self._found = found
-        self._config = checkpoint.load(transformers.AutoConfig, found)
-        context = getattr(self._config.get_text_config(), "max_position_embeddings", None)
-        self._max_length = min(filter(None, (self._recipe.max_length, context)), default=2**31)
-        heads.check(self._recipe, found, self._config, tokenizer)
-        self.architecture: Architecture | None = heads.architecture(
-            self._recipe, found, self._config
+        models = [Opened.of(target, revision, trusted) for target, revision in targets]
+        _check_vocabularies(models)
+        self._encoder = Encoder(self._recipe, models[0].tokenizer)
+        limits = [self._recipe.max_length, *(own.context for own in models)]
+        self._max_length = min(filter(None, limits), default=2**31)
+        self._readers = self._read_with(models)
+        shapes = [reader.architecture for reader in self._readers]
+        known = [shape for shape in shapes if shape is not None]
+        self.architecture: Architecture | None = (
+            reduce(Architecture.beside, known) if len(known) == len(shapes) else None
         )
-        self._forward: Forward | None = None
-        self._remember = False
-        self._remembering: Remembering | None = None
 
-    def _machine(self, options: Options) -> None:
-        """Read the options that say where and how the model runs."""
-        self._device, self._dtype = checkpoint.place(
+    def _place(self, options: Options) -> None:
+        """Read the options that say where and how models run."""
+        device, dtype = checkpoint.place(
             options.text("device", None), options.choice("dtype", "auto", checkpoint.DTYPES)
         )
-        usual = _TOKENS.get(self._device.type, _TOKENS["other"])
-        self._tokens = options.integer("batch", usual) or usual
-        self._kept = options.integer("cache", None, low=0)
+        usual = _TOKENS.get(device.type, _TOKENS["other"])
+        tokens = options.integer("batch", usual) or usual
+        self._machine = Machine(device, dtype, tokens, options.integer("cache", None, low=0))
+
+    def _read_with(self, models: Sequence[Opened]) -> Sequence[Reads]:
+        """Return what reads each model."""
+        return [Reader(self._recipe, own, self._machine, len(models)) for own in models]
+
+    @property
+    def covers(self) -> Covers:
+        """``whole`` for an outcome model, else ``steps``."""
+        return "whole" if self._recipe.inputs == "whole" else "steps"
 
     @property
     def semantics(self) -> Semantics:
@@ -103,10 +111,12 @@ class TransformersPrm:
 
     def identity(self) -> dict[str, Json]:
         """Weights, number format and recipe."""
+        own, *others = (reader.opened.found.identity for reader in self._readers)
         return {
             "adapter": "transformers",
-            **self._content,
-            "dtype": str(self._dtype).removeprefix("torch."),
+            **own,
+            **({"reference": others[0]} if others else {}),
+            "dtype": str(self._machine.dtype).removeprefix("torch."),
             "recipe": self._recipe.identity,
             "max_length": self._max_length,
             "unreadable": self._recipe.unreadable,
@@ -114,12 +124,14 @@ class TransformersPrm:
 
     def describe(self) -> dict[str, Json]:
         """Device, sizes and library versions."""
+        own, *others = self._readers
         return {
-            **self._found.describe(),
-            "type": str(self._config.model_type),
-            "device": str(self._device),
-            "batch": self._tokens,
-            "cache": self._cache,
+            **own.opened.found.describe(),
+            **({"reference": others[0].opened.found.name} if others else {}),
+            "type": str(own.opened.config.model_type),
+            "device": str(self._machine.device),
+            "batch": self._machine.tokens,
+            "cache": own.cache,
             "torch": torch.__version__,
             "transformers": transformers.__version__,
         }
@@ -128,75 +140,47 @@ class TransformersPrm:
         """Score; see `Prm.judge`."""
         encoded = [self._encode(request) for request in requests]
         # Equal inputs of one request are one piece of work; requests do not share.
-        unique = [list(dict.fromkeys(one for one in inputs if one)) for inputs in encoded]
-        try:
-            read = self._reader.read(unique) if any(unique) else [([], 0)] * len(unique)
-        except torch.OutOfMemoryError as error:
-            self._remembering = None
-            raise InfrastructureError(
-                f"{self.spec.name}: out of memory; try batch={max(1, self._tokens // 2)}"
-            ) from error
-        return [
-            self._reply(request, inputs, dict(zip(ones, values, strict=True)), computed)
-            for request, inputs, ones, (values, computed) in zip(
-                requests, encoded, unique, read, strict=True
-            )
+        unique = [
+            list(dict.fromkeys(one for inputs in drafts if inputs for one in inputs))
+            for drafts in encoded
         ]
+        try:
+            read = [reader.read(unique) for reader in self._readers]
+        except torch.OutOfMemoryError as error:
+            raise InfrastructureError(
+                f"{self.spec.name}: out of memory; try batch={max(1, self._machine.tokens // 2)}"
+            ) from error
+        replies = []
+        for request, drafts, ones, *found in zip(requests, encoded, unique, *read, strict=True):
+            own, *others = (values for values, _ in found)
+            if others:
+                own = [a - b for a, b in zip(own, others[0], strict=True)]
+            values = dict(zip(ones, own, strict=True))
+            replies.append(self._reply(request, drafts, values, sum(spent for _, spent in found)))
+        return replies
 
     def remember(self, on: bool) -> None:
-        """Keep what is read, or forget; see `Prm.remember`.
-
-        A model with sliding windows, or one whose numbers come out otherwise when it goes on, reads
-        everything again.
-        """
-        self._remember, self._remembering = on, None
+        """Keep what is read, or forget; see `Prm.remember`."""
+        for reader in self._readers:
+            reader.remember(on)
 
     def close(self) -> None:
-        """Let the model go; it is loaded again if it is asked again."""
-        self._forward = self._remembering = None
+        """Let the models go; they are loaded again if they are asked again."""
+        for reader in self._readers:
+            reader.close()
 
-    @property
-    def _cache(self) -> int:
-        """Tokens that are remembered."""
-        if self._kept is None:
-            return usual_tokens(self._config, self._dtype, self._device)
-        return self._kept
-
-    @property
-    def _reader(self) -> Forward | Remembering:
-        """What reads: from the start, or on from what is remembered."""
-        if not self._remember:
-            return self._open
-        if self._remembering is None:
-            model = self._open.model
-            numbers = NUMBERS[self._recipe.head]
-            if windowed(model.config.get_text_config()) or not works(model, numbers):
-                self._remember = False
-                return self._open
-            self._remembering = Remembering(model, numbers, self._tokens, self._cache)
-        return self._remembering
-
-    @property
-    def _open(self) -> Forward:
-        """The model, loaded when it is first asked to score: a plan needs no weights."""
-        if self._forward is None:
-            model = heads.load(
-                self._recipe, self._found, self._tokenizer, self._device, self._dtype
-            )
-            self._forward = Forward(model, self._tokens, self.architecture)
-        return self._forward
-
-    def _encode(self, request: Judge) -> list[Encoded | None]:
-        """Return the input of each draft; None for one without steps, or one that is skipped.
+    def _encode(self, request: Judge) -> list[Inputs | None]:
+        """Return the inputs of each draft; None for one without steps, or one that is skipped.
 
         Raises:
             DataError: an input that is too long or holds the tag, unless such are to be skipped.
         """
-        found: list[Encoded | None] = []
+        found: list[Inputs | None] = []
         check_steps(request)
         for i, one in enumerate(self._encoder.encode(request.question, request.drafts)):
-            if isinstance(one, Encoded) and len(one.ids) > self._max_length:
-                one = Flaw(f"it has {len(one.ids)} tokens, the model reads {self._max_length}")
+            size = 0 if one is None or isinstance(one, Flaw) else len(one[-1].ids)
+            if size > self._max_length:
+                one = Flaw(f"it has {size} tokens, the model reads {self._max_length}")
             if isinstance(one, Flaw) and self._recipe.unreadable == "error":
                 raise DataError(
                     f"PRM {self.spec.name}: cannot read solution {request.first + i} of "
@@ -209,23 +193,69 @@ class TransformersPrm:
     def _reply(
         self,
         request: Judge,
-        inputs: Sequence[Encoded | None],
-        values: dict[Encoded, NDArray[np.float64]],
+        drafts: Sequence[Inputs | None],
+        values: Mapping[Encoded, Floats],
         computed: int,
     ) -> Judged:
         """Return the scores of one request's drafts and what they cost."""
         scores = tuple(
-            None if one is None else self._scores(draft, one, values[one])
-            for draft, one in zip(request.drafts, inputs, strict=True)
+            None if inputs is None else self._scores(draft, inputs, values)
+            for draft, inputs in zip(request.drafts, drafts, strict=True)
         )
-        sizes = [len(one.ids) for one in inputs if one is not None]
-        return Judged(scores, Tokens(len(sizes), sum(sizes), computed))
+        sizes = [one.tokens or 0 for one in scores if one is not None]
+        calls = len(sizes) * len(self._readers)
+        return Judged(scores, Tokens(calls, sum(sizes), computed))
 
-    def _scores(self, draft: Draft, one: Encoded, values: NDArray[np.float64]) -> StepScores:
+    def _scores(self, draft: Draft, inputs: Inputs, values: Mapping[Encoded, Floats]) -> StepScores:
+        numbers = np.concatenate([_steps(one, values[one]) for one in inputs])
+        # What the steps of a draft have in common is its input once, however often it is read.
+        tokens = len(inputs[0].ids) if len(inputs) == 1 else Tree.of(inputs).tokens
         scores = StepScores(
-            tuple(self._recipe.scores(values).tolist()),
+            tuple(self._recipe.scores(numbers).tolist()),
             self._recipe.semantics,
-            raw=tuple(self._recipe.raw(values).tolist()),
-            tokens=len(one.ids),
+            raw=tuple(self._recipe.raw(numbers).tolist()),
+            tokens=tokens * len(self._readers),
         )
         return check_fit(scores, draft, self.covers, self.spec.name)
+
+
+def _steps(one: Encoded, numbers: Floats) -> Floats:
+    """Return (steps, numbers) of an input; of a log ratio, sums up to the end of each step."""
+    if not one.ends:
+        return numbers
+    sums = np.concatenate([[0.0], np.cumsum(numbers[:, 0])])
+    return sums[list(one.ends)][:, None]
+
+
+def _reference(options: Options, head: str) -> tuple[str, str | None]:
+    """Return the second model of a log ratio.
+
+    Raises:
+        ConfigError: none is named.
+    """
+    target = options.text("reference", None)
+    if target is None:
+        raise ConfigError(
+            f"head={head} needs reference=…, the model (a folder or ORG/NAME) that it was trained "
+            "against; there is no usual one"
+        )
+    return target, options.text("reference_revision", None)
+
+
+def _check_vocabularies(models: Sequence[Opened]) -> None:
+    """Refuse two models of which a token's number does not mean the same.
+
+    Raises:
+        ConfigError: names the first difference.
+    """
+    own, *others = models
+    for other in others:
+        ours, theirs = own.tokenizer.get_vocab(), other.tokenizer.get_vocab()
+        if ours == theirs:
+            continue
+        odd = sorted(ours.items() ^ theirs.items(), key=lambda pair: (pair[1], pair[0]))
+        word, number = odd[0]
+        raise ConfigError(
+            f"{own.found.name} and its reference {other.found.name} have different tokenizers: "
+            f"token {number} is {word!r} in one of them alone; a log ratio needs the same tokens"
+        )

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import transformers
 from numpy.typing import NDArray
 
 from harness.adapters import checkpoint
@@ -26,7 +25,10 @@ from harness.adapters.options import Options
 from harness.adapters.vllm import Engine, Settings, settings
 from harness.errors import ConfigError
 from harness.prms import layers
-from harness.prms.heads import Layers
+from harness.prms.heads import Head, Layers
+from harness.prms.numbers import RATIOS
+from harness.prms.reader import Machine, Opened
+from harness.prms.recipe import Recipe
 from harness.prms.render import Encoded
 from harness.prms.transformers import TransformersPrm
 from harness.types import Json
@@ -47,54 +49,72 @@ class VllmPrm(TransformersPrm):
         MissingDependency: vLLM is not installed.
     """
 
-    def _machine(self, options: Options) -> None:
+    def _place(self, options: Options) -> None:
         device, dtype = checkpoint.place(None, options.choice("dtype", "auto", checkpoint.DTYPES))
         self._settings = settings(options, device, dtype)
-        self._opened: VllmReader | None = None
+        self._machine = Machine(device, dtype, self._settings.batch or 0, self._settings.cache)
+
+    def _read_with(self, models: Sequence[Opened]) -> Sequence[EngineReader]:
+        if self._recipe.head in RATIOS:
+            raise ConfigError(
+                f"PRM {self.spec.name}: head={self._recipe.head} needs the whole vocabulary of two "
+                "models at every token: use engine=transformers"
+            )
+        return [EngineReader(self._recipe, own, self._settings, self._max_length) for own in models]
 
     def identity(self) -> dict[str, Json]:
         """Weights, number format, quantization and recipe."""
-        return {
-            "adapter": "vllm",
-            **self._content,
-            "dtype": str(self._settings.dtype).removeprefix("torch."),
-            "quantization": self._settings.quantization,
-            "recipe": self._recipe.identity,
-            "max_length": self._max_length,
-            "unreadable": self._recipe.unreadable,
-        }
+        own = {"adapter": "vllm", "quantization": self._settings.quantization}
+        return {**super().identity(), **own}
 
     def describe(self) -> dict[str, Json]:
         """Device, sizes and library versions."""
-        return {
-            **self._found.describe(),
-            "type": str(self._config.model_type),
-            **self._settings.facts(),
-            "transformers": transformers.__version__,
-        }
+        return {**super().describe(), **self._settings.facts()}
+
+
+class EngineReader:
+    """A checkpoint with the head that a recipe reads, on an engine that starts when it first reads;
+    see `harness.prms.reader.Reads`.
+
+    Raises:
+        ConfigError: a head that does not fit the model; when it first reads, a model that vLLM does
+            not run.
+        InfrastructureError: when it first reads, an engine that does not start.
+    """
+
+    def __init__(self, recipe: Recipe, own: Opened, how: Settings, length: int) -> None:
+        """Args: besides the obvious, the longest input in tokens."""
+        self._recipe, self._how, self._length = recipe, how, length
+        self.opened = own
+        self.architecture = Head(recipe, own.found, own.config, own.tokenizer).architecture()
+        self.cache = how.cache
+        self.running: VllmReader | None = None
+        self._remember = False
+
+    def read(self, requests: Sequence[Sequence[Encoded]]) -> list[tuple[list[Floats], int]]:
+        """Return per request the numbers of each input, and the tokens computed."""
+        return self.start().read(requests) if any(requests) else [([], 0)] * len(requests)
+
+    def start(self) -> VllmReader:
+        """Return the engine, started if it is not running."""
+        if self.running is None or not self.running.alive:
+            own = self.opened
+            head = layers.of_files(self._recipe, own.found, own.config, own.tokenizer)
+            self.running = VllmReader(own.found, own.config, head, self._how, self._length)
+            self.running.remember(self._remember)
+        return self.running
 
     def remember(self, on: bool) -> None:
-        """Keep what is read, or forget; see `Prm.remember`."""
+        """Keep what is read, or forget."""
         self._remember = on
-        if self._opened is not None and self._opened.alive:
-            self._opened.remember(on)
+        if self.running is not None and self.running.alive:
+            self.running.remember(on)
 
     def close(self) -> None:
         """End the engine; it is started again if it is asked again."""
-        if self._opened is not None:
-            self._opened.close()
-        self._opened = None
-
-    @property
-    def _reader(self) -> VllmReader:  # type: ignore[override]
-        """The engine, started when it is first asked to score: a plan needs no weights."""
-        if self._opened is None or not self._opened.alive:
-            head = layers.of_files(self._recipe, self._found, self._config, self._tokenizer)
-            self._opened = VllmReader(
-                self._found, self._config, head, self._settings, self._max_length
-            )
-            self._opened.remember(self._remember)
-        return self._opened
+        if self.running is not None:
+            self.running.close()
+        self.running = None
 
 
 class VllmReader:

@@ -2,7 +2,8 @@
 
 The draft's steps are joined before the PRM sees them, so it gives one score per solution. In the
 ablation of the particle-filter paper (arXiv:2502.01618) this was the best way to rank solutions.
-Aggregations then all agree, and a first-error metric has nothing to find.
+Aggregations then all agree, and a first-error metric has nothing to find. An outcome model (a
+recipe's ``inputs=whole``) is such by itself, and has no step scores to give.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import replace
 
 from harness.adapters.options import Options
 from harness.cost import Architecture
+from harness.errors import ConfigError
 from harness.prms.prm import Covers, Prm, check_steps
 from harness.types import Json, Judge, Judged, Semantics, Spec
 
@@ -24,12 +26,17 @@ def open_prm(spec: Spec, adapter: Callable[[Spec], Prm]) -> Prm:
         adapter: The adapter's class; it gets the spec without ``steps``.
 
     Raises:
-        UserError: whatever the adapter refuses, or another value of ``steps``.
+        UserError: whatever the adapter refuses, another value of ``steps``, ``steps=each`` of an
+            outcome model.
     """
     only = {key: value for key, value in spec.options.items() if key == "steps"}
     steps = Options(replace(spec, options=only), "PRM").choice("steps", "each", ("each", "whole"))
     rest = {key: value for key, value in spec.options.items() if key != "steps"}
     inner = adapter(replace(spec, options=rest))
+    if inner.covers == "whole" and "steps" in only:
+        if steps == "each":
+            raise ConfigError(f"PRM {spec.name} judges whole solutions; it has no scores of steps")
+        return inner
     return WholePrm(spec, inner) if steps == "whole" else inner
 
 

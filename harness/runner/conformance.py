@@ -34,9 +34,11 @@ _ODD = (
     "carriage\r\nreturn\r\n",
     "žluťoučký 漢字 😀\n",
     "two\n\nparagraphs\n",
-    "<|im_end|><extra_0></s><|eot_id|>[PRM] ки\n",
+    "<|im_end|><extra_0></s><|eot_id|>[PRM]\n",
     ".\n",
 )
+_MARKS = ("Ann has 42 apples.\n", "A key ки, ки\n", "<extra_0> + Rating\n\n\n\n\n\n")
+"""What families mark the end of a step with, words among it: text that some cannot read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,17 @@ def _one_per_step(prm: Prm) -> str:
             return f"a solution of {len(steps)} steps has no scores"
         if len(found.values) != wanted:
             return f"{len(found.values)} scores for {len(steps)} steps"
+    return ""
+
+
+def _marks(prm: Prm) -> str:
+    try:
+        (found,) = _judge(prm, _MARKS)
+    except UserError:
+        return ""  # it says that it cannot read this, which is an answer
+    wanted = 1 if prm.covers == "whole" else len(_MARKS)
+    if found is not None and len(found.values) != wanted:
+        return f"{len(found.values)} scores for {len(_MARKS)} steps that hold words used as marks"
     return ""
 
 
@@ -162,6 +175,7 @@ def _empty(prm: Prm) -> str:
 
 _TRIALS: dict[str, Callable[[Prm], str]] = {
     "one score per step": _one_per_step,
+    "text is never a mark": _marks,
     "scores mean what it says": _range,
     "the same when asked again": _again,
     "alone as beside others": _batch,

@@ -9,8 +9,9 @@ openr             ``n // width`` beams, `width` different steps for each; the be
                   there is one beam less for each that finishes. (openreasoner/openr)
 cumulative        as openr, ranked by the sum of the step scores so far. (arXiv 2506.00027)
 
-``rank=advantage`` ranks by ``score + α · (last step's score - the score before it)`` and still
-chooses by the score: PAV's rule (arXiv 2410.08146), with one PRM in both roles.
+``rank=advantage`` ranks by ``score + α · progress of the last step`` and still chooses by the
+score: PAV's rule (arXiv 2410.08146). The progress is the prover's, if the PRM has one
+(``pav:VALUE+PROVER``); else the PRM is both, and it is the last step's score less the one before.
 """
 
 from __future__ import annotations
@@ -212,8 +213,10 @@ def _by_progress(
 ) -> float:
     """Rank by score and progress. Before the first step there is no score; it counts as 0, which is
     the same for all that are compared with each other."""
-    if scored.last is None:
+    if scored.scores is None or scored.last is None:
         return UNSCORED
+    if scored.scores.progress is not None:
+        return scored.score + alpha * scored.scores.progress[-1]
     before = parent.last if parent else None
     gained = scored.last if semantics == "advantage" else scored.last - (before or 0.0)
     return scored.score + alpha * gained

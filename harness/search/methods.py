@@ -239,7 +239,7 @@ _ALL = (
         "round costs n steps in all variants, and the first step has n children; drafts cut at "
         "max_tokens are candidates (there they are dropped and retried uncounted). cumulative: "
         "keeps beams as openr does, since the paper does not say. rank=advantage: the PRM that "
-        "chooses is also the prover (two models in the source).",
+        "chooses is also the prover, unless it is pav:VALUE+PROVER (two models in the source).",
     ),
     Method(
         "dvts",

@@ -190,6 +190,7 @@ def _reply(reply: Reply) -> Record:
                 "semantics": s.semantics,
                 "truncated": s.truncated,
                 "tokens": s.tokens,
+                **({} if s.progress is None else {"progress": list(s.progress)}),
             }
             for s in reply.scores
         ]
@@ -205,7 +206,11 @@ def _reply_from(r: Mapping[str, Any]) -> Reply:
             None
             if s is None
             else StepScores(
-                tuple(s["values"]), s["semantics"], truncated=s["truncated"], tokens=s["tokens"]
+                tuple(s["values"]),
+                s["semantics"],
+                truncated=s["truncated"],
+                tokens=s["tokens"],
+                progress=tuple(s["progress"]) if "progress" in s else None,
             )
             for s in r["judged"]
         )

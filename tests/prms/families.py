@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
@@ -79,10 +80,12 @@ def save(
     head: dict[str, torch.Tensor] | None = None,
     causal: bool = False,
     labels: int = 1,
+    kind: Any = None,
+    seed: int = 0,
     **settings: Any,
 ) -> Path:
     """Save a tiny random language model, token classifier, or model with a head's tensors."""
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     shape = {
         "vocab_size": len(tokenizer),
         "hidden_size": WIDTH,
@@ -98,9 +101,9 @@ def save(
         "sliding_window": None,
     }
     config = getattr(transformers, f"{family}Config")(**{**shape, **settings})
-    kind = transformers.AutoModelForTokenClassification
-    if causal or head:
-        kind = transformers.AutoModelForCausalLM
+    if kind is None:
+        kind = transformers.AutoModelForTokenClassification
+        kind = transformers.AutoModelForCausalLM if causal or head else kind
     model = kind.from_config(config)
     for parameter in model.parameters():  # scores far from one half
         parameter.data.mul_(4 if parameter.ndim > 1 else 1)
@@ -119,3 +122,54 @@ def linear(name: str, out: int, inner: int = WIDTH, bias: bool = True) -> dict[s
     """Random tensors of a linear layer."""
     made = {f"{name}.weight": torch.randn(out, inner) / 2}
     return made | ({f"{name}.bias": torch.randn(out)} if bias else {})
+
+
+# --- what readings have in common ---------------------------------------------------------------
+
+PROBLEM = "What is 12 + 30 - 2?"
+STEPS = ("First, 12 + 30 = 42.", "Then 42 - 2 = 40, a – b.", "So the answer is \\boxed{40}.")
+LONGER = ("We add:\n12 + 30 is 43.", *STEPS[1:], "Check it again.")
+
+Floats = Any
+QWEN = ["<|im_start|>", "<|im_end|>", "<extra_0>"]
+LLAMA = ["<|bos|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"]
+MARKS = [" \n\n\n\n\n", " +", " -", " ки", "+", "-", "\n\n", " Rating"]
+
+
+def chatty(template: str, tokenizer: Any) -> Any:
+    tokenizer.chat_template = template
+    return tokenizer
+
+
+def ids_of(folder: Path, text: str, bos: bool = False) -> list[int]:
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    ids: list[int] = tokenizer(text, add_special_tokens=False).input_ids
+    return [tokenizer.bos_token_id, *ids] if bos else ids
+
+
+def logits(folder: Path, ids: list[int]) -> Floats:
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder)
+    with torch.inference_mode():
+        return model(torch.tensor([ids])).logits[0].double().numpy()
+
+
+def hidden(folder: Path, ids: list[int]) -> Floats:
+    model = transformers.AutoModel.from_pretrained(folder)
+    with torch.inference_mode():
+        return model(torch.tensor([ids])).last_hidden_state[0].double().numpy()
+
+
+def tensor(folder: Path, name: str) -> Floats:
+    return load_file(folder / "model.safetensors")[name].double().numpy()
+
+
+def sigmoid(x: Floats) -> Floats:
+    return 1 / (1 + np.exp(-x))
+
+
+def two_way(rows: Floats, good: int, bad: int) -> Floats:
+    return np.exp(rows[:, good]) / (np.exp(rows[:, good]) + np.exp(rows[:, bad]))
+
+
+def at(ids: list[int], tag: int) -> list[int]:
+    return [i for i, one in enumerate(ids) if one == tag]

@@ -42,7 +42,7 @@ def test_a_recipe_file_is_a_prm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     Path("self.yaml").write_text("model: embedded:prm-math-small\nrecipe: self.yaml\n")
     with pytest.raises(ConfigError, match=r"self\.yaml: unknown recipe 'self\.yaml'"):
         open_prm("transformers:embedded:prm-math-small,recipe=self.yaml")
-    with pytest.raises(DataError, match=r"cannot read the recipe nowhere\.yaml"):
+    with pytest.raises(ConfigError, match=r"cannot read nowhere\.yaml"):
         open_prm("nowhere.yaml")
 
 

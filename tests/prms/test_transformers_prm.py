@@ -103,14 +103,12 @@ def test_merging_tokenizers_are_never_shown_joined_text() -> None:
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=core)
     assert tokenizer("aba").input_ids == [2, 0]
     encoder = Encoder(Recipe(), tokenizer)
-    (found,) = encoder.encode(Question("t", "p", "a"), [Draft(("b", "a", "b"))])
-    assert found is not None
+    ((found,),) = encoder.encode(Question("t", "p", "a"), [Draft(("b", "a", "b"))])
     assert (found.ids, found.reads) == ((0, 1, 0, 1), (1, 2, 3))
     tokenizer.bos_token = "<s>"
-    (found,) = Encoder(Recipe(separator="a"), tokenizer).encode(
+    ((found,),) = Encoder(Recipe(separator="a"), tokenizer).encode(
         Question("t", "p", "a"), [Draft(("b", "ab"))]
     )
-    assert found is not None
     assert (found.ids, found.reads) == ((3, 0, 1, 0, 2, 0), (3, 5))
 
 

@@ -28,6 +28,7 @@ from harness.types import Draft, Json, Judge, Judged, Question, Spec
 torch = pytest.importorskip("torch")
 
 from harness.prms import heads, layers  # noqa: E402
+from harness.prms.heads import Layers  # noqa: E402
 from harness.prms.vllm import VllmPrm  # noqa: E402
 from tests.prms import families  # noqa: E402
 from tests.prms.families import bytes_level, linear, save  # noqa: E402
@@ -131,10 +132,21 @@ def test_the_engine_reads_as_transformers_does(
 def on_engine_of(prm: VllmPrm, folder: Path, options: dict[str, Json]) -> VllmPrm:
     """Another PRM of the same checkpoint, read by the engine that runs already."""
     other = VllmPrm(spec(folder, **options))
-    reader = prm._reader
-    reader.put(layers.of_files(other._recipe, other._found, other._config, other._tokenizer))
-    other._opened = reader
+    reader = prm._readers[0].start()
+    reader.put(of_files(other))
+    other._readers[0].running = reader
     return other
+
+
+def of_files(prm: TransformersPrm) -> Layers:
+    own = prm._readers[0].opened
+    return layers.of_files(prm._recipe, own.found, own.config, own.tokenizer)
+
+
+def loaded(prm: TransformersPrm) -> Any:
+    own = prm._readers[0].opened
+    head = heads.Head(prm._recipe, own.found, own.config, own.tokenizer)
+    return head.load("cpu", torch.float32)
 
 
 def remembered(prm: VllmPrm, whole: Judged) -> None:
@@ -234,9 +246,7 @@ def test_layers_of_files_are_those_of_the_loaded_model(
 ) -> None:
     folder = checkpoint(tmp_path, family)
     prm = TransformersPrm(spec(folder, **HEADS[name]))
-    parts = prm._recipe, prm._found, prm._tokenizer
-    model = heads.load(*parts, "cpu", torch.float32)
-    found = layers.of_files(prm._recipe, prm._found, prm._config, prm._tokenizer)
+    model, found = loaded(prm), of_files(prm)
     ids = torch.arange(50, 60)[None]
     with torch.inference_mode():
         body = (model.base if hasattr(model, "base") else model.base_model)(input_ids=ids)
@@ -247,8 +257,8 @@ def test_layers_of_files_are_those_of_the_loaded_model(
 def test_a_tied_output_is_read_from_the_embedding(tmp_path: Path) -> None:
     folder = save(tmp_path, bytes_level(ADDED, WORDS), causal=True, tie_word_embeddings=True)
     prm = TransformersPrm(spec(folder, recipe="math-psa"))
-    ((weight, bias),) = layers.of_files(prm._recipe, prm._found, prm._config, prm._tokenizer)
-    model: Any = heads.load(prm._recipe, prm._found, prm._tokenizer, "cpu", torch.float32)
+    ((weight, bias),) = of_files(prm)
+    model = loaded(prm)
     assert bias is None and torch.equal(weight, model.layers[0][0])
 
 
@@ -256,14 +266,14 @@ def test_logits_that_are_no_product_are_refused(tmp_path: Path) -> None:
     folder = save(tmp_path, bytes_level(ADDED, WORDS), "Gemma2", causal=True, sliding_window=512)
     prm = TransformersPrm(spec(folder, recipe="math-psa"))
     with pytest.raises(ConfigError, match="does more than multiply"):
-        layers.of_files(prm._recipe, prm._found, prm._config, prm._tokenizer)
+        of_files(prm)
 
 
 def test_a_language_model_is_no_classifier(tmp_path: Path) -> None:
     folder = save(tmp_path, bytes_level(ADDED, WORDS), causal=True, labels=2)
     prm = TransformersPrm(spec(folder, recipe="token-classifier"))
     with pytest.raises(DataError, match=r"is no token classifier: .* score\.weight"):
-        layers.of_files(prm._recipe, prm._found, prm._config, prm._tokenizer)
+        of_files(prm)
 
 
 def test_a_missing_engine_is_named(monkeypatch: pytest.MonkeyPatch, tiny: Path) -> None:

@@ -1,0 +1,86 @@
+"""What PRMs that are made of several have in common: members that each read everything."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import add
+
+from harness.cost import Architecture
+from harness.errors import ConfigError
+from harness.prms.prm import Covers, Prm
+from harness.types import Json, Judge, Judged, Spec, StepScores, Tokens
+
+_MEMBER = re.compile(r"\[([^\[\]]+)\]|([^+\[\]]+)")
+
+
+class Joint:
+    """Several PRMs. Tokens add up; operations do not follow from their sum and are not told.
+
+    Raises:
+        ConfigError: fewer than two members, one that does not score every step.
+    """
+
+    covers: Covers = "steps"
+    architecture: Architecture | None = None
+
+    def __init__(self, spec: Spec, open_: Callable[[str], Prm]) -> None:
+        self.spec = spec
+        names = [a or b for a, b in _MEMBER.findall(spec.target)]
+        if len(names) < 2:
+            way = f"{spec.adapter}:A+B"
+            raise ConfigError(f"PRM {spec.name}: it has two members or more, as in {way}")
+        self._members = [open_(name) for name in names]
+        for member in self._members:
+            if member.covers != "steps":
+                raise self._unfit(f"{member.spec.name} does not score every step")
+
+    def _unfit(self, why: str) -> ConfigError:
+        """Return what says why these members cannot be joined."""
+        return ConfigError(f"PRM {self.spec.name}: these cannot be joined: {why}")
+
+    @property
+    def live(self) -> bool:
+        """Whether all members are."""
+        return all(member.live for member in self._members)
+
+    @property
+    def unit_rows(self) -> int:
+        """What all members like."""
+        return min(member.unit_rows for member in self._members)
+
+    def describe(self) -> dict[str, Json]:
+        """The members'."""
+        return {member.spec.name: member.describe() for member in self._members}
+
+    def judge(self, requests: Sequence[Judge]) -> list[Judged]:
+        """Score; see `Prm.judge`. A draft that a member cannot score has no score."""
+        replies = [member.judge(requests) for member in self._members]
+        return [self._reply(own) for own in zip(*replies, strict=True)]
+
+    def _reply(self, replies: tuple[Judged, ...]) -> Judged:
+        """Return one reply of those of all members to one request."""
+        drafts = zip(*(reply.scores for reply in replies), strict=True)
+        tokens: Tokens = reduce(add, (reply.tokens for reply in replies))
+        return Judged(tuple(map(self._score, drafts)), tokens)
+
+    def _score(self, own: tuple[StepScores | None, ...]) -> StepScores | None:
+        """Return the score of a draft from those of the members."""
+        raise NotImplementedError
+
+    def remember(self, on: bool) -> None:
+        """As each member does."""
+        for member in self._members:
+            member.remember(on)
+
+    def close(self) -> None:
+        """Close all members."""
+        for member in self._members:
+            member.close()
+
+
+def tokens_of(scores: Sequence[StepScores]) -> int | None:
+    """Return the tokens that members read together, None if one does not say."""
+    sizes = [one.tokens for one in scores if one.tokens is not None]
+    return sum(sizes) if len(sizes) == len(scores) else None
