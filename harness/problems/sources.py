@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import DataError
-from harness.problems.files import Row, rows
+from harness.problems.files import NoData, Row, rows
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -99,6 +99,71 @@ def livecodebench(
             if row["contest_date"][:10] <= released_until and row["question_id"] not in without
         ),
         large=("public_tests", "private_tests"),
+    )
+
+
+def rewardmath(*, texts: str, **metadata: Any) -> Splits:
+    """RewardMATH: ``id, problem, solutions, right, writers``.
+
+    The files of recorded results say which solutions a problem has, not how they read; the texts
+    come from the file `texts` of the data folder, where it is there, with a row per solution as on
+    the hub. `solutions` are lists of steps, empty ones without the texts; `writers` say who wrote
+    each, and the human solution is the right one.
+    """
+    found = [
+        {
+            "id": f"rewardmath-{i:04d}",
+            "problem": row["problem"],
+            "solutions": [[] for _ in row["solution_reference"]],
+            "right": row["solution_reference"].index("human_to_GPT-4"),
+            "writers": row["solution_reference"],
+        }
+        for i, row in enumerate(_rows(metadata))
+    ]
+    return _test(_with_texts(found, texts, metadata.get("data_dir")))
+
+
+def _with_texts(found: Sequence[Row], texts: str, data_dir: str | None) -> Sequence[Row]:
+    """Return the problems with the texts of their solutions, if the data folder has them.
+
+    Raises:
+        DataError: texts of other problems or solutions.
+    """
+    try:
+        told = list(rows(data_dir=data_dir, local=texts))
+    except NoData:
+        return found
+    own: dict[int, list[Row]] = {}
+    for row in told:
+        own.setdefault(row["problem_id"], []).append(row)
+    for number, problem in enumerate(found):
+        solutions = own.get(number, [])
+        told_of = [(row["problem"], row["solution_reference"]) for row in solutions]
+        if told_of != [(problem["problem"], writer) for writer in problem["writers"]]:
+            raise DataError(
+                f"{texts}: the solutions of problem {number} are not those of {problem['id']}; "
+                "the file needs a row per solution, with problem_id, in the data set's order"
+            )
+        problem["solutions"] = [row["eval_solution"] for row in solutions]
+    return found
+
+
+def rewardbench_math(**metadata: Any) -> Splits:
+    """The subset math-prm of RewardBench: ``id, problem, solutions, right, subject, level``.
+
+    `solutions` are the chosen and the rejected one, in the steps that RewardMATH's authors cut.
+    """
+    pairs: dict[int, dict[str, Row]] = {}
+    for row in _rows(metadata):
+        pairs.setdefault(row["problem_id"], {})[row["solution_type"]] = row
+    return _test(
+        {
+            "id": f"math-prm-{number:04d}",
+            **_take(pair["chosen"], ("problem", "subject", "level")),
+            "solutions": [pair[kind]["eval_solution"] for kind in ("chosen", "rejected")],
+            "right": 0,
+        }
+        for number, pair in pairs.items()
     )
 
 

@@ -14,7 +14,7 @@ from harness.prms.prm import Prm
 from harness.registry import open_prm
 from harness.runner.plan import PoolSource
 from harness.store.format import PoolFolder, RunFolder
-from harness.types import Draft, Problem, Question
+from harness.types import GIVEN_KINDS, Draft, Problem, Question
 
 
 class RunTruth:
@@ -34,9 +34,10 @@ class RunTruth:
     def learn(self, run: RunFolder, sources: Sequence[PoolSource]) -> None:
         """Learn labels and grades of a run's pools, if any PRM wants to know."""
         for source in sources if self.asked else ():
-            if source.kind == "steps":
+            if source.kind in GIVEN_KINDS:
                 for problem in source.problems:
                     self._learn_label(problem)
+                    self._learn_right(problem)
             else:
                 folder = run.pool(source.task, source.policy, source.digest)
                 self._learn_grades(folder, source.problems)
@@ -45,6 +46,12 @@ class RunTruth:
         reference = problem.reference
         if isinstance(reference, dict) and isinstance(label := reference.get("label"), int):
             self._first_wrong[_key(problem.question, problem.steps)] = label
+
+    def _learn_right(self, problem: Problem) -> None:
+        reference = problem.reference
+        right = reference.get("right") if isinstance(reference, dict) else None
+        for place, steps in enumerate(problem.solutions if isinstance(right, int) else ()):
+            self._first_wrong[_key(problem.question, steps)] = -1 if place == right else 0
 
     def _learn_grades(self, folder: PoolFolder, problems: Sequence[Problem]) -> None:
         questions = {problem.id: problem.question for problem in problems}

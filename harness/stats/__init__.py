@@ -6,6 +6,7 @@ estimate, share         a mean over problems with its 95 % interval
 compare                 two results on the same problems
 first_error             ProcessBench's first-wrong-step figures
 quality                 ranking and calibration of step scores, whatever the threshold
+preference              which of the given solutions is right
 """
 
 from harness.stats.ballot import NO_ANSWER
@@ -22,6 +23,7 @@ from harness.stats.first_error import (
 )
 from harness.stats.intervals import estimate, share
 from harness.stats.paired import compare
+from harness.stats.preference import Preference, preference
 from harness.stats.quality import Quality, quality
 from harness.stats.votes import Votes, vote
 
@@ -29,6 +31,7 @@ __all__ = [
     "NO_ANSWER",
     "FirstErrorResult",
     "Judged",
+    "Preference",
     "Quality",
     "Subset",
     "SubsetResult",
@@ -40,6 +43,7 @@ __all__ = [
     "evaluate",
     "first_below",
     "pass_at_n",
+    "preference",
     "quality",
     "share",
     "tune",
