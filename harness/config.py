@@ -86,6 +86,7 @@ class Sweep(BaseModel):
             "best_of_n",
             "pass_at_n",
             "first_error",
+            "prm_score",
             "preference",
         ),
         min_length=1,

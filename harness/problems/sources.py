@@ -102,6 +102,60 @@ def livecodebench(
     )
 
 
+_PRMBENCH = {
+    "redundency": "NR",
+    "circular": "NCL",
+    "counterfactual": "ES",
+    "step_contradiction": "SC",
+    "domain_inconsistency": "DC",
+    "confidence": "CI",
+    "missing_condition": "PS",
+    "deception": "DR",
+    "multi_solutions": "MS",
+}
+"""The data's names of categories (theirs in spelling) → the benchmark's."""
+
+
+def prmbench(**metadata: Any) -> Splits:
+    """PRMBench: ``id, problem, steps, wrong, category, origin``.
+
+    A modified solution per row; `wrong` holds the indices of its wrong steps from 0, `origin` names
+    the problem that it was made from. The unmodified solutions follow, category ``original``, as
+    they stand in the rows of the category NR. As in the authors' code the first of rows with one id
+    counts, and steps beyond the solution's end are no steps.
+    """
+    modified: dict[str, Row] = {}
+    originals: dict[str, Row] = {}
+    for row in _rows(metadata):
+        kind = row["classification"]
+        # The hub's ids begin with the category, those of the repository do not.
+        origin = str(row["idx"]).removeprefix(f"{kind}_")
+        steps = row["modified_process"]
+        wrong = [step - 1 for step in row["error_steps"] if step <= len(steps)]
+        item = _labelled(f"{kind}_{origin}", row["modified_question"], steps, wrong, kind, origin)
+        modified.setdefault(item["id"], item)
+        if kind == "redundency":
+            question, steps = row["original_question"], row["original_process"]
+            item = _labelled(f"correct_{origin}", question, steps, [], "original", origin)
+            originals.setdefault(origin, item)
+    return _test([*modified.values(), *originals.values()])
+
+
+def _labelled(
+    name: str, problem: str, steps: list[str], wrong: list[int], kind: str, origin: str
+) -> Row:
+    if kind not in _PRMBENCH and kind != "original":
+        raise DataError(f"PRMBench has no category {kind!r}; it has {', '.join(_PRMBENCH)}")
+    return {
+        "id": name,
+        "problem": problem,
+        "steps": steps,
+        "wrong": sorted(wrong),
+        "category": _PRMBENCH.get(kind, kind),
+        "origin": origin,
+    }
+
+
 def rewardmath(*, texts: str, **metadata: Any) -> Splits:
     """RewardMATH: ``id, problem, solutions, right, writers``.
 

@@ -161,8 +161,15 @@ def _steps(found: Sequence[Problem]) -> Iterator[Finding]:
         if problem.kind != "steps":
             continue
         reference = problem.reference
-        label = reference.get("label") if isinstance(reference, dict) else None
         last = len(problem.steps) - 1
+        if isinstance(reference, dict) and isinstance(wrong := reference.get("wrong"), list):
+            if strange := [
+                step for step in wrong if type(step) is not int or not 0 <= step <= last
+            ]:
+                message = f"wrong steps {strange!r}; each must be one of 0 … {last}"
+                yield Finding(problem.task, "error", problem.id, message)
+            continue
+        label = reference.get("label") if isinstance(reference, dict) else None
         if type(label) is not int or not -1 <= label <= last:
             message = f"the label is {label!r}; the first wrong step must be one of -1 … {last}"
             yield Finding(problem.task, "error", problem.id, message)

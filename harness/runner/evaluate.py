@@ -19,6 +19,7 @@ from harness.runner.curves import all_curves
 from harness.runner.first_error import first_error_rows
 from harness.runner.outcomes import known_mean, search_rows, with_estimate
 from harness.runner.preference import preference_rows
+from harness.runner.prm_score import prm_score_rows
 from harness.search.methods import METHODS, parse_method
 from harness.stats import best_of_n, compare, estimate, pass_at_n, vote
 from harness.store.format import RunFolder
@@ -91,6 +92,8 @@ def evaluate(run: RunFolder) -> Results:
         answering.extend(_answering(curves, pool, budgets))
     if "first_error" in methods:
         rows.extend(first_error_rows(run, sweep))
+    if "prm_score" in methods:
+        rows.extend(prm_score_rows(run, sweep))
     if "preference" in methods:
         rows.extend(preference_rows(run, sweep))
     searched, searches = search_rows(run, sweep)

@@ -18,6 +18,7 @@ from harness.errors import ConfigError, nearest
 from harness.prms.aggregate import check as check_aggregation
 from harness.prms.aggregate import threshold as threshold_of
 from harness.problems import Task, load
+from harness.runner.first_error import labels_every_step
 from harness.runner.search_plan import SearchPlan, search_plans
 from harness.search.methods import MethodSpec, parse_method
 from harness.store.format import GIVEN
@@ -227,6 +228,12 @@ def check_prm(prm: Prm, sources: Sequence[PoolSource], aggregations: Sequence[st
             f"which cannot choose between candidates of {asked[0]}"
         )
     judged = [source.task for source in sources if source.kind == "steps"]
+    labelled = [s.task for s in sources if all(map(labels_every_step, s.problems))]
+    if labelled and prm.covers == "prefix":
+        raise ConfigError(
+            f"PRM {prm.spec.name} has only the scores up to the first wrong step (covers=prefix); "
+            f"{labelled[0]} needs a score of every step"
+        )
     if judged and prm.covers == "whole":
         raise ConfigError(
             f"PRM {prm.spec.name} judges whole answers (steps=whole): it names no wrong step in "

@@ -203,6 +203,9 @@ def _reference(problem: Problem) -> str:
     """Return the gold answer as a reader wants it."""
     reference: Json = problem.reference
     if isinstance(reference, dict):
+        if problem.kind == "steps" and "wrong" in reference:
+            wrong = ", ".join(map(str, reference["wrong"] or ()))  # type: ignore[arg-type]
+            return f"wrong steps: {wrong} (from 0)" if wrong else "no wrong step"
         if problem.kind == "steps":
             label = reference.get("label")
             return "no wrong step" if label == -1 else f"first wrong step: {label} (from 0)"

@@ -44,7 +44,12 @@ class RunTruth:
 
     def _learn_label(self, problem: Problem) -> None:
         reference = problem.reference
-        if isinstance(reference, dict) and isinstance(label := reference.get("label"), int):
+        if not isinstance(reference, dict):
+            return
+        label, wrong = reference.get("label"), reference.get("wrong")
+        if isinstance(wrong, list):
+            label = min((step for step in wrong if isinstance(step, int)), default=-1)
+        if isinstance(label, int):
             self._first_wrong[_key(problem.question, problem.steps)] = label
 
     def _learn_right(self, problem: Problem) -> None:

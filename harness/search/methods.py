@@ -373,6 +373,16 @@ _ALL = (
         "solutions with and without an error.",
     ),
     Method(
+        "prm_score",
+        "Right and wrong steps",
+        True,
+        "prm_score",
+        True,
+        "Song et al. 2025, arXiv 2501.03124 (PRMBench)",
+        "Every step scored below the threshold is called wrong; mean of the F1 of right and of "
+        "wrong steps, by category of error.",
+    ),
+    Method(
         "preference",
         "Choice among given solutions",
         True,
