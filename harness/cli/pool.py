@@ -15,7 +15,7 @@ Mapping = Annotated[
     list[str],
     typer.Option(
         "--map",
-        help="field=key; fields: id, question, text, steps, join, scores, score, tokens, finish.",
+        help="field=key; fields: id, question, text, steps, join, scores, score, …",
     ),
 ]
 Task = Annotated[

@@ -9,6 +9,7 @@ with the question's text. A mapping says which key holds what::
     scores=KEY               step scores, one list per solution
     score=KEY                instead: one number per solution, of what scores whole answers
     tokens=KEY, finish=KEY   one value per solution
+    correct=KEY, answer=KEY  the same: whether it is right, and its final answer, as recorded
     join=TEXT                stands after every step but the last, where the source dropped what
                              stood between them (``\\n`` for a line end)
 
@@ -38,7 +39,9 @@ from harness.adapters.rows import Row, opened, parse_json, read_rows, reading, s
 from harness.errors import ConfigError, DataError, unknown, writing
 from harness.types import Json
 
-FIELDS = ("id", "question", "text", "steps", "scores", "score", "tokens", "finish", "join")
+_EACH = ("scores", "score", "tokens", "finish", "correct", "answer")
+"""Fields with one value per solution."""
+FIELDS = ("id", "question", "text", "steps", "join", *_EACH)
 
 _MANY = 2**30
 """Bytes of a JSON array that are read at most: it must fit in memory as a whole."""
@@ -81,7 +84,7 @@ def parse_mapping(pairs: Sequence[str]) -> dict[str, str]:
         raise ConfigError("--map scores= and --map score= are two forms of the same; give one")
     told = {"text", "steps"} & chosen.keys()
     scored = {"scores", "score"} & chosen.keys()
-    if len(told) == 2 or not (told or (scored and not {"tokens", "finish"} & chosen.keys())):
+    if len(told) == 2 or not (told or (scored and chosen.keys().isdisjoint(_EACH[2:]))):
         raise ConfigError(
             "where is the solution? give --map text=KEY or --map steps=KEY, or scores alone"
         )
@@ -186,11 +189,7 @@ def _candidates(row: Row, mapping: Mapping[str, str]) -> Iterator[dict[str, Json
         return
     steps = "steps" in mapping
     solutions = _solutions(row, mapping["steps" if steps else "text"], steps=steps)
-    extras = {
-        name: _each(row, mapping[name], len(solutions))
-        for name in ("scores", "score", "tokens", "finish")
-        if name in mapping
-    }
+    extras = {name: _each(row, mapping[name], len(solutions)) for name in _EACH if name in mapping}
     join = mapping.get("join", "").replace("\\n", "\n").replace("\\t", "\t")
     for number, solution in enumerate(solutions):
         made: dict[str, Json] = {"text": solution}
@@ -207,6 +206,9 @@ def _candidates(row: Row, mapping: Mapping[str, str]) -> Iterator[dict[str, Json
         checked = Row(row.path, row.line, made, b"")
         checked.numbers("scores")
         checked.count("tokens")
+        for name, kind in (("correct", bool), ("answer", str)):
+            if made.get(name) is not None and not isinstance(made[name], kind):
+                row.fail(f"{name!r} of solution {number} is {short(made[name])}")
         yield made
 
 

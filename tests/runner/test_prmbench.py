@@ -111,7 +111,7 @@ def test_a_run_by_hand(cli, tasks: Path, tmp_path: Path) -> None:  # type: ignor
     done = cli(
         "run", "--task", "prmbench_made", "--include-path", tasks, "--data-dir", data,
         "--prm", f"recorded:{scores}", "--prm", "fake:constant", "--prm",
-        f"recorded:{scores},threshold=0.05,name=blind", "--out", out,
+        f"recorded:{scores},threshold=0.05,name=blind", "--prm", "fake:oracle", "--out", out,
     )  # fmt: skip
     assert done.code == 0, done.err
     with (out / "results.csv").open(newline="") as file:
@@ -133,7 +133,9 @@ def test_a_run_by_hand(cli, tasks: Path, tmp_path: Path) -> None:  # type: ignor
     assert value["similarity_nr"] == pytest.approx((0.25 + 0) / 2)
     blind = {r["metric"]: float(r["value"]) for r in rows if r["prm"] == "blind"}
     assert (blind["threshold"], blind["acc_wrong_steps"]) == (0.05, 0)
-    assert (out / "report/tables/prm_score.md").read_text().count("| prmbench_made |") == 3
+    oracle = {r["metric"]: float(r["value"]) for r in rows if r["prm"] == "oracle"}
+    assert {v for name, v in oracle.items() if name.startswith("prm_score")} == {1}
+    assert (out / "report/tables/prm_score.md").read_text().count("| prmbench_made |") == 4
     assert "| NCL " in (out / "report/tables/prm_score_detail.md").read_text()
     assert not (out / "report/tables/first_error.md").exists()
 
