@@ -19,6 +19,7 @@ from harness.stats.first_error import (
     SubsetResult,
     count_behind,
     evaluate,
+    f1_possible,
     first_below,
     tune,
 )
@@ -45,6 +46,7 @@ __all__ = [
     "count_behind",
     "estimate",
     "evaluate",
+    "f1_possible",
     "first_below",
     "pass_at_n",
     "preference",
