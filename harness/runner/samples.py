@@ -130,7 +130,9 @@ def _sample(
         problem=problem.id,
         prompt=problem.prompt,
         reference=_reference(problem),
-        candidates=tuple(_candidate(shown[i], chosen.get(i, ())) for i in kept),
+        candidates=tuple(
+            _candidate(shown[i], chosen.get(i, ()), entry.kind in GIVEN_KINDS) for i in kept
+        ),
         n_candidates=len(shown),
     )
 
@@ -182,7 +184,7 @@ def _different(ranked: Sequence[int], shown: Sequence[_Shown]) -> Iterator[int]:
             yield i
 
 
-def _candidate(shown: _Shown, chosen_by: tuple[str, ...]) -> SampleCandidate:
+def _candidate(shown: _Shown, chosen_by: tuple[str, ...], given: bool) -> SampleCandidate:
     steps = shown.candidate.draft.steps
     values = shown.scores.values if shown.scores else None
     # Scores that cover only a prefix of the steps cannot be laid over all of them.
@@ -196,6 +198,7 @@ def _candidate(shown: _Shown, chosen_by: tuple[str, ...]) -> SampleCandidate:
         answer=shown.grade.answer if shown.grade else None,
         finish=shown.candidate.draft.finish,
         chosen_by=chosen_by,
+        given=given,
     )
 
 
