@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from harness.reporting import text
 from harness.reporting.cells import distinct, interval_cell, percent_cell, subset_notes
 from harness.reporting.table import Cell, Column, Table
+from harness.stats.prm_score import GROUPS
 from harness.types import ResultRow
 
 PRM_SCORE = "prm_score"
 """The method, and the metric of all categories together."""
 
-_GROUPS: Mapping[str, tuple[str, ...]] = {
-    "simplicity": ("NR", "NCL"),
-    "soundness": ("ES", "SC", "DC", "CI"),
-    "sensitivity": ("PS", "DR", "MS"),
-}
 _FIGURES = {
     "prm_score": "PRMScore",
     "f1_right_steps": "F1, right steps",
@@ -42,7 +38,7 @@ def prm_score_table(rows: Sequence[ResultRow]) -> Table | None:
         Column("95\u00a0% interval", "right", rank=1),
     ]
     names = []
-    for group, members in _GROUPS.items():
+    for group, members in GROUPS.items():
         names += [*members, group]
         columns += [Column(name, "right", rank=2) for name in members]
         columns.append(Column(group, "right", rank=1))
@@ -77,7 +73,7 @@ def prm_score_detail(rows: Sequence[ResultRow]) -> Table | None:
     values = _values(rows)
     body = []
     for row in found:
-        for name in ("", *(name for members in _GROUPS.values() for name in members)):
+        for name in ("", *(name for members in GROUPS.values() for name in members)):
             suffix = f"_{name.lower()}" if name else ""
             own = [values.get((row.task, row.prm, f"{metric}{suffix}")) for metric in _FIGURES]
             if own[0] is None:
