@@ -75,11 +75,20 @@ class Sweep(BaseModel):
     tasks: tuple[str, ...] = Field(min_length=1)
     """Tasks or groups of tasks."""
     policies: tuple[str, ...] = ()
-    """``adapter:target,key=value`` or catalogue names; none are needed for kind ``steps``."""
+    """``adapter:target,key=value`` or catalogue names; none are needed for given solutions."""
     prms: tuple[str, ...] = ()
     """The same for PRMs."""
     methods: tuple[str, ...] = Field(
-        default=("greedy", "majority", "weighted_vote", "best_of_n", "pass_at_n", "first_error"),
+        default=(
+            "greedy",
+            "majority",
+            "weighted_vote",
+            "best_of_n",
+            "pass_at_n",
+            "first_error",
+            "prm_score",
+            "preference",
+        ),
         min_length=1,
     )
     samples: int | None = Field(default=None, ge=1)

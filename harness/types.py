@@ -28,9 +28,10 @@ from typing import Literal, TypeAlias, get_args
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
-Kind = Literal["math", "code_function", "code_stdin", "steps"]
+Kind = Literal["math", "code_function", "code_stdin", "steps", "preference"]
 """What a problem asks for: a final answer, a Python function, a whole program that reads stdin,
-or (``steps``) a judgement of the solution that comes with it."""
+a judgement of the solution that comes with it (``steps``), or which of the solutions that come with
+it is right (``preference``)."""
 
 Semantics = Literal["p_correct", "value", "advantage", "reward", "verdict"]
 """What a step score means: probability that the step is right · expected success from here (any
@@ -43,6 +44,8 @@ Verdict = Literal["correct", "wrong", "ungraded"]
 SecondsKind = Literal["latency", "throughput"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
+GIVEN_KINDS: tuple[Kind, ...] = ("steps", "preference")
+"""Kinds of problems that bring their solutions: nothing is written, nothing graded."""
 SEMANTICS: tuple[Semantics, ...] = get_args(Semantics)
 
 
@@ -74,12 +77,19 @@ class Problem:
     steps: tuple[str, ...] = ()
     """The solution to judge, each step with its end, as a policy would have written it; only for
     kind ``steps``."""
+    solutions: tuple[tuple[str, ...], ...] = ()
+    """The solutions to choose from, each in steps like `steps`; only for kind ``preference``. One
+    without steps is there, but nobody has its text: recorded scores can be looked up, no more."""
     meta: Mapping[str, Json] = field(default_factory=dict)
     """Facts to slice results by: subject, level, source, date."""
 
     def __post_init__(self) -> None:
         if (self.kind == "steps") != bool(self.steps):
             raise ValueError(f"problem {self.id!r}: kind 'steps', and only it, comes with steps")
+        if (self.kind == "preference") != (len(self.solutions) > 1):
+            raise ValueError(
+                f"problem {self.id!r}: kind 'preference', and only it, comes with several solutions"
+            )
 
     @property
     def question(self) -> Question:
@@ -91,7 +101,20 @@ class Problem:
         """Content identity: equal for equal problems, whatever order or file they come from."""
         from harness.digest import digest
 
-        return digest({f.name: getattr(self, f.name) for f in fields(self)})
+        # Problems of other kinds keep the digests that they had before there were solutions.
+        content = {f.name: getattr(self, f.name) for f in fields(self)}
+        return digest({k: v for k, v in content.items() if k != "solutions" or v})
+
+    @property
+    def given(self) -> tuple[Draft, ...]:
+        """The solutions that come with it, as drafts."""
+        own = (self.steps,) if self.kind == "steps" else self.solutions
+        return tuple(Draft(steps, finish="stop", tokens=None) for steps in own)
+
+    @property
+    def blind(self) -> bool:
+        """Whether the text of a solution that comes with it is missing."""
+        return not all(self.solutions)
 
 
 # --- drafts and scores ---------------------------------------------------------------------------
@@ -241,6 +264,8 @@ class Judge:
     question: Question
     drafts: tuple[Draft, ...]
     first: int = 0
+    blind: bool = False
+    """Nobody has the text of some drafts; only a recording can score those."""
 
     def __post_init__(self) -> None:
         if not self.drafts:

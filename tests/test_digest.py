@@ -57,6 +57,10 @@ def test_a_problem_is_its_content() -> None:
     assert one.digest == Problem("a", "t", "1", "math", "p", "2").digest
     assert one.digest != Problem("a", "t", "2", "math", "p", "2").digest
     assert one.digest != Problem("a", "t", "1", "math", "p", "3").digest
+    known = "993f2dcf6c1a0d6f5958bc1d7eec0ddeae8f13f1ae1850196ace3512b930f6c1"
+    assert one.digest == known  # files of earlier versions carry it
+    choice = Problem("a", "t", "1", "preference", "p", solutions=(("x",), ("y",)))
+    assert choice.digest != Problem("a", "t", "1", "preference", "p", solutions=((), ("y",))).digest
 
 
 def test_file_digest(tmp_path) -> None:  # type: ignore[no-untyped-def]

@@ -14,7 +14,8 @@ app = typer.Typer(help="Convert candidate pools.", no_args_is_help=True)
 Mapping = Annotated[
     list[str],
     typer.Option(
-        "--map", help="field=key; fields: id, question, text, steps, join, scores, tokens."
+        "--map",
+        help="field=key; fields: id, question, text, steps, join, scores, score, …",
     ),
 ]
 Task = Annotated[
@@ -31,7 +32,7 @@ def _pool() -> None:
 @app.command("import")
 def import_(
     source: Annotated[Path, typer.Argument(help="JSON lines or a JSON array, plain or .gz.")],
-    target: Annotated[Path, typer.Argument(help="The pool file to write.")],
+    target: Annotated[Path, typer.Argument(help="The file to write.")],
     mapping: Mapping,
     task: Task = None,
     data_dir: options.DataDir = None,
@@ -39,7 +40,8 @@ def import_(
 ) -> None:
     """Convert recorded generations of any form into a pool for --policy pool:FILE.
 
-    Dotted keys go down; a list of texts is one candidate each.
+    Dotted keys go down; a list of texts is one candidate each. Scores alone (scores=KEY of steps,
+    score=KEY of whole answers) become a file for --prm recorded:FILE.
 
     Example: run-benchmark pool import raw.jsonl.gz pool.jsonl --task math500
     --map question=problem --map text=responses
@@ -55,10 +57,16 @@ def import_(
     include = tuple(Path(folder) for folder in include_path)
     ids = ids_by_text(task, data_dir=data_folder(data_dir), include=include) if task else {}
     result = write_pool(source, target, chosen, ids)
+    what = "candidates" if {"text", "steps"} & chosen.keys() else "scored solutions"
     typer.echo(
-        f"{target}: {result.candidates:,} candidates of {len(result.problems):,} problems, "
+        f"{target}: {result.candidates:,} {what} of {len(result.problems):,} problems, "
         f"from {result.rows:,} rows"
     )
+    if result.repeated:
+        typer.echo(
+            f"left out: {len(result.repeated):,} rows that say again what another says "
+            f"(at {', '.join(place.rsplit(':', 1)[-1] for place in result.repeated[:5])})"
+        )
     if result.unmatched:
         first = ", ".join(place.rsplit(":", 1)[-1] for place in result.unmatched[:5])
         typer.echo(

@@ -94,7 +94,7 @@ def _method(method: Method) -> str:
         "method": f"{method.name} ({method.title})",
         "about": method.about,
         "needs a PRM": "yes" if method.needs_prm else "no",
-        "works on": "tasks of kind steps" if method.steps else works_on,
+        "works on": "solutions that come with a task" if method.given else works_on,
         "main metric": method.metric,
         "source": method.source,
     }

@@ -16,7 +16,7 @@ from harness.grading.code import CodeGrader
 from harness.grading.math import MathGrader
 from harness.grading.references import cache_folder
 from harness.sandbox.choice import SandboxChoice
-from harness.types import Grade, Json, Kind, Problem
+from harness.types import GIVEN_KINDS, Grade, Json, Kind, Problem
 
 
 class Grader(Protocol):
@@ -67,14 +67,14 @@ def grader_for(
         sandbox: where programs run; None is the best that works on this machine.
 
     Raises:
-        ConfigError: kind ``steps``, which has no grader.
+        ConfigError: kinds ``steps`` and ``preference``, which have no grader.
     """
     if kind == "math":
         return MathGrader(workers)
-    if kind == "steps":
+    if kind in GIVEN_KINDS:
         raise ConfigError(
-            "problems of kind 'steps' have no grader: they measure a PRM's first wrong step; "
-            "use the metric f1"
+            f"problems of kind {kind!r} have no grader: their solutions come with the answer, and "
+            "a PRM is measured on them"
         )
     choice = sandbox or SandboxChoice()
     return CodeGrader(lambda: choice.open(workers), cache=cache_folder())

@@ -1,4 +1,4 @@
-"""``run-benchmark pool import``: other people's recordings become a pool file.
+"""``run-benchmark pool import``: other people's recordings become a pool file, or scores.
 
 Recordings of sampled solutions come in a few shapes: one row per problem with a list of texts, one
 row per sample, or texts inside an object per model; as JSON lines or one JSON array; with an id or
@@ -7,9 +7,16 @@ with the question's text. A mapping says which key holds what::
     id=KEY | question=KEY    the problem's id, or its text (white space aside)
     text=KEY | steps=KEY     one solution, or a list of them; or its steps, or a list of such lists
     scores=KEY               step scores, one list per solution
+    score=KEY                instead: one number per solution, of what scores whole answers
     tokens=KEY, finish=KEY   one value per solution
+    correct=KEY, answer=KEY  the same: whether it is right, and its final answer, as recorded
     join=TEXT                stands after every step but the last, where the source dropped what
                              stood between them (``\\n`` for a line end)
+
+With scores and neither texts nor steps, a file of recorded scores is written, in the form of
+`harness.prms.recorded`. A list of lists is then several solutions, a list of numbers the steps of
+one (``scores``) or several solutions (``score``). A row that says again what an earlier one says of
+a problem's several solutions is left out, counted and listed.
 
 A key may be dotted (``175b_verification.solution``) and may pick an item of a list (``outputs.2``).
 Nothing is guessed: rows whose question belongs to no problem are left out, counted and listed. The
@@ -19,6 +26,7 @@ form written is that of `harness.policies.pool`.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +39,9 @@ from harness.adapters.rows import Row, opened, parse_json, read_rows, reading, s
 from harness.errors import ConfigError, DataError, unknown, writing
 from harness.types import Json
 
-FIELDS = ("id", "question", "text", "steps", "scores", "tokens", "finish", "join")
+_EACH = ("scores", "score", "tokens", "finish", "correct", "answer")
+"""Fields with one value per solution."""
+FIELDS = ("id", "question", "text", "steps", "join", *_EACH)
 
 _MANY = 2**30
 """Bytes of a JSON array that are read at most: it must fit in memory as a whole."""
@@ -48,6 +58,8 @@ class Imported:
     """Ids that have candidates now."""
     unmatched: tuple[str, ...]
     """``file:row`` of those that belong to no problem."""
+    repeated: tuple[str, ...] = ()
+    """The same of those that say again what an earlier row says."""
 
 
 def parse_mapping(pairs: Sequence[str]) -> dict[str, str]:
@@ -68,8 +80,14 @@ def parse_mapping(pairs: Sequence[str]) -> dict[str, str]:
         chosen[name] = key
     if ("id" in chosen) == ("question" in chosen):
         raise ConfigError("which problem is it? give --map id=KEY or --map question=KEY")
-    if ("text" in chosen) == ("steps" in chosen):
-        raise ConfigError("where is the solution? give --map text=KEY or --map steps=KEY")
+    if "scores" in chosen and "score" in chosen:
+        raise ConfigError("--map scores= and --map score= are two forms of the same; give one")
+    told = {"text", "steps"} & chosen.keys()
+    scored = {"scores", "score"} & chosen.keys()
+    if len(told) == 2 or not (told or (scored and chosen.keys().isdisjoint(_EACH[2:]))):
+        raise ConfigError(
+            "where is the solution? give --map text=KEY or --map steps=KEY, or scores alone"
+        )
     if "join" in chosen and "steps" not in chosen:
         raise ConfigError("--map join= goes with --map steps=KEY")
     return chosen
@@ -95,6 +113,8 @@ def write_pool(
     rows = candidates = 0
     problems: set[str] = set()
     unmatched: list[str] = []
+    repeated: list[str] = []
+    said: set[bytes] = set()
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         with writing(target), _written(temporary, packed=target.suffix == ".gz") as out:
@@ -104,10 +124,16 @@ def write_pool(
                 if problem is None:
                     unmatched.append(row.where)
                     continue
-                for candidate in _candidates(row, mapping):
-                    out.write(_line({"id": problem, **candidate}))
-                    candidates += 1
-                    problems.add(problem)
+                lines = [_line({"id": problem, **one}) for one in _candidates(row, mapping)]
+                if len(lines) > 1 and not {"text", "steps"} & mapping.keys():
+                    whole = hashlib.sha256(b"".join(lines)).digest()
+                    if whole in said:
+                        repeated.append(row.where)
+                        continue
+                    said.add(whole)
+                out.writelines(lines)
+                candidates += len(lines)
+                problems.add(problem)
         if not rows:
             raise DataError(f"{source} holds no rows")
         if not problems:
@@ -119,7 +145,7 @@ def write_pool(
             temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
-    return Imported(rows, candidates, frozenset(problems), tuple(unmatched))
+    return Imported(rows, candidates, frozenset(problems), tuple(unmatched), tuple(repeated))
 
 
 def _rows(source: Path) -> Iterator[Row]:
@@ -158,13 +184,12 @@ def _problem(
 
 def _candidates(row: Row, mapping: Mapping[str, str]) -> Iterator[dict[str, Json]]:
     """Yield the row's candidates, without id."""
+    if not {"text", "steps"} & mapping.keys():
+        yield from _scores_alone(row, mapping)
+        return
     steps = "steps" in mapping
     solutions = _solutions(row, mapping["steps" if steps else "text"], steps=steps)
-    extras = {
-        name: _each(row, mapping[name], len(solutions))
-        for name in ("scores", "tokens", "finish")
-        if name in mapping
-    }
+    extras = {name: _each(row, mapping[name], len(solutions)) for name in _EACH if name in mapping}
     join = mapping.get("join", "").replace("\\n", "\n").replace("\\t", "\t")
     for number, solution in enumerate(solutions):
         made: dict[str, Json] = {"text": solution}
@@ -174,12 +199,32 @@ def _candidates(row: Row, mapping: Mapping[str, str]) -> Iterator[dict[str, Json
                 row.fail("a step is empty")
             made = {"steps": parts}
         made.update((name, values[number]) for name, values in extras.items())
+        if "score" in made:
+            made["scores"] = [made.pop("score")]
         if "scores" in made and not isinstance(made["scores"], list):
             made["scores"] = [made["scores"]]
         checked = Row(row.path, row.line, made, b"")
         checked.numbers("scores")
         checked.count("tokens")
+        for name, kind in (("correct", bool), ("answer", str)):
+            if made.get(name) is not None and not isinstance(made[name], kind):
+                row.fail(f"{name!r} of solution {number} is {short(made[name])}")
         yield made
+
+
+def _scores_alone(row: Row, mapping: Mapping[str, str]) -> Iterator[dict[str, Json]]:
+    """Yield the scores of the row's solutions, one list each."""
+    key = mapping.get("scores") or mapping["score"]
+    value = _get(row, key)
+    found: list[Json] = [value]
+    if "score" in mapping:
+        found = [[one] for one in value] if isinstance(value, list) else [[value]]
+    elif isinstance(value, list) and value and isinstance(value[0], list):
+        found = value
+    for scores in found:
+        if not Row(row.path, row.line, {key: scores}, b"").numbers(key):
+            row.fail(f"{key!r} must be a list of numbers, or of such lists")
+        yield {"scores": scores}
 
 
 def _solutions(row: Row, key: str, *, steps: bool) -> list[Json]:

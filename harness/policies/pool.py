@@ -15,10 +15,15 @@ key                 needed  meaning
 ``finish``          no      ``stop`` (default), ``length`` or ``budget``
 ``logprobs``        no      log-probability of each decoded token
 ``scores``          no      step scores; the ``recorded`` PRM reads them
+``correct``         no      whether it is right, by somebody's verdict (``grades=recorded``)
+``answer``          no      its final answer, as they found it
 ==================  ======  =======================================================================
 
 Other keys are left alone, but a near miss of these is an error (``step`` for ``steps``). Files of
 another form become this one with `harness.policies.importer`.
+
+With the option ``grades=recorded`` the verdicts of the file count, and no grader of ours; every row
+must have one then. By default they are left alone.
 
 What is not recorded stays unknown: ``tokens`` of such drafts is None, never 0. Sampling settings do
 not apply: draft ``i`` is candidate ``i``, whatever temperature is asked for. In memory a candidate
@@ -59,6 +64,8 @@ KEYS = (
     "finish",
     "logprobs",
     "scores",
+    "correct",
+    "answer",
 )
 _FINISHES: tuple[Finish, ...] = ("stop", "length", "budget")
 _LISTED = 5
@@ -76,11 +83,16 @@ class PoolPolicy:
     architecture: Architecture | None = None
 
     def __init__(self, spec: Spec) -> None:
-        Options(spec, "policy").done()
+        options = Options(spec, "policy")
+        self.graded = options.choice("grades", "fresh", ("fresh", "recorded")) == "recorded"
+        """Whether the verdicts of the file count."""
+        options.done()
         self.spec = spec
         self._path = Path(spec.target)
         sha = hashlib.sha256()
         self._lines = _load(self._path, sha)
+        self.verdicts = self._read_verdicts() if self.graded else {}
+        """Problem id -> (whether right, answer) of its candidates; they outlast `close`."""
         self._digest = sha.hexdigest()
         self._sizes = {problem: len(lines) for problem, lines in self._lines.items()}
 
@@ -97,8 +109,9 @@ class PoolPolicy:
     abilities: frozenset[Ability] = frozenset()
 
     def identity(self) -> dict[str, Json]:
-        """The digest of the uncompressed file."""
-        return {"adapter": "pool", "content": self._digest}
+        """The digest of the uncompressed file, and whether its verdicts count."""
+        graded: dict[str, Json] = {"grades": "recorded"} if self.graded else {}
+        return {"adapter": "pool", "content": self._digest, **graded}
 
     def describe(self) -> dict[str, Json]:
         """Where the file is and how much it holds."""
@@ -138,10 +151,7 @@ class PoolPolicy:
             KeyError: the pool lacks the problem.
             IndexError: it has fewer candidates.
         """
-        line, raw = self._lines[problem][index]
-        data = parse_json(raw, f"{self._path}:{line}")
-        assert isinstance(data, dict)  # it was when the file was read
-        return _candidate(Row(self._path, line, data, raw), index)
+        return _candidate(self._row(problem, index), index)
 
     def extend(self, requests: Sequence[Extend]) -> list[Extended]:
         """Return the first recorded candidates, as many as drafts are asked for.
@@ -169,6 +179,19 @@ class PoolPolicy:
     def close(self) -> None:
         """Forget the candidates."""
         self._lines = {}
+
+    def _row(self, problem: str, index: int) -> Row:
+        """Parse a candidate's line again."""
+        line, raw = self._lines[problem][index]
+        data = parse_json(raw, f"{self._path}:{line}")
+        assert isinstance(data, dict)  # it was when the file was read
+        return Row(self._path, line, data, raw)
+
+    def _read_verdicts(self) -> dict[str, list[tuple[bool, str | None]]]:
+        return {
+            problem: [_verdict(self._row(problem, i)) for i in range(len(lines))]
+            for problem, lines in self._lines.items()
+        }
 
     def _replay(self, request: Extend) -> Extended:
         picked = [self.candidate(request.question.id, i) for i in range(len(request.drafts))]
@@ -220,6 +243,16 @@ def _candidate(row: Row, index: int) -> Candidate:
             draft = Draft(steps, known, len(logprobs) if logprobs else tokens, logprobs)
             return Candidate(row.id(), index, draft, row.count("prompt_tokens"))
     row.fail(f"'finish' is {short(finish)}; valid: {', '.join(_FINISHES)}")
+
+
+def _verdict(row: Row) -> tuple[bool, str | None]:
+    """Return whether the candidate of a row is right, and its answer."""
+    right, answer = row.data.get("correct"), row.data.get("answer")
+    if not isinstance(right, bool):
+        row.fail(f"'correct' must be true or false with grades=recorded, found {short(right)}")
+    if answer is not None and not isinstance(answer, str):
+        row.fail(f"'answer' must be a text, found {short(answer)}")
+    return right, answer
 
 
 def _steps(row: Row) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Fake PRMs with known quality: what a method can gain at best, at worst and in between.
 
 ==============  ===================================================================================
-oracle          1 for every step before the first wrong one, 0 from it on
+oracle          1 for every step before the first wrong one, 0 from it on; where all wrong steps are
+                known, 0 for these alone
 anti-oracle     the opposite of the oracle
 noisy           judges each draft rightly with probability ``p`` (default 0.9), else calls a right
                 draft wrong from a random step on, and a wrong one right; one judgement per draft,
@@ -42,8 +43,9 @@ from harness.types import (
     Tokens,
 )
 
-Truth: TypeAlias = Callable[[Question, Draft], int | None]
-"""Index of the draft's first wrong step, -1 if all are right, None if nobody knows (ungraded)."""
+Truth: TypeAlias = Callable[[Question, Draft], int | frozenset[int] | None]
+"""Index of the draft's first wrong step, -1 if all are right; or the indices of all its wrong
+steps, where they are known; None if nobody knows anything (ungraded)."""
 
 KINDS = ("oracle", "anti-oracle", "noisy", "constant")
 
@@ -126,15 +128,18 @@ class FakePrm:
             return None
         if self.spec.target == "constant" or self._truth is None:
             return StepScores((self._value,) * steps, self.semantics)
-        wrong = self._truth(question, draft)
-        if wrong is None:
+        known = self._truth(question, draft)
+        if known is None:
             return None
+        first = wrong = known if isinstance(known, int) else min(known, default=-1)
         if not -1 <= wrong < steps:
             raise ValueError(f"the first wrong step of {question.id!r} is {wrong} of {steps}")
         if self.spec.target == "noisy":
             wrong = self._blur(wrong, question, draft)
         right = steps if wrong < 0 else wrong
         values = (1.0,) * right + (0.0,) * (steps - right)
+        if isinstance(known, frozenset) and wrong == first:
+            values = tuple(float(step not in known) for step in range(steps))
         if self.spec.target == "anti-oracle":
             values = tuple(1.0 - value for value in values)
         return StepScores(values, self.semantics)

@@ -6,7 +6,8 @@ it.
 
 **One score per step.** A reply holds, for each draft, exactly one finite number per step, or None
 where the PRM has no score to give (a recorded file that does not cover the draft, a draft without
-steps, a draft that is too long for a PRM told to skip such). Only a PRM whose ``covers`` is
+steps, a draft that is too long for a PRM told to skip such). In a `blind` request a recording gives
+what it has for drafts whose text nobody knows. Only a PRM whose ``covers`` is
 ``prefix`` may give fewer numbers than steps, and only first-error metrics accept it; one that is
 ``whole`` gives a single number per draft, which no first-error metric accepts.
 
@@ -119,14 +120,17 @@ def check_steps(request: Judge) -> None:
             raise ValueError(f"step {number} of a draft of {request.question.id!r} is empty")
 
 
-def check_fit(scores: StepScores, draft: Draft, covers: Covers, where: str) -> StepScores:
-    """Return `scores` if they fit the draft's steps.
+def check_fit(
+    scores: StepScores, draft: Draft, covers: Covers, where: str, blind: bool = False
+) -> StepScores:
+    """Return `scores` if they fit the draft's steps; of a `blind` draft nobody knows how many.
 
     Raises:
         ValueError: not exactly one score per step (``steps``), more scores than steps or none at
             all (``prefix``), not exactly one (``whole``).
     """
-    given, steps = len(scores.values), len(draft.steps)
+    given = len(scores.values)
+    steps = given if blind and not draft.steps else len(draft.steps)
     fits = {"steps": given == steps, "prefix": 0 < given <= steps, "whole": given == 1}[covers]
     if not fits:
         raise ValueError(f"{where}: {given} scores for {steps} steps")

@@ -107,16 +107,16 @@ class RecordedPrm:
 
     def _judge(self, request: Judge) -> Judged:
         scores = tuple(
-            self._look_up(request.question.id, request.first + i, draft)
+            self._look_up(request.question.id, request.first + i, draft, request.blind)
             for i, draft in enumerate(request.drafts)
         )
         return Judged(scores, Tokens(calls=sum(score is not None for score in scores)))
 
-    def _look_up(self, problem: str, index: int, draft: Draft) -> StepScores | None:
+    def _look_up(self, problem: str, index: int, draft: Draft, blind: bool) -> StepScores | None:
         place = self._places.get((problem, index))
-        if place is None or not draft.steps:
+        if place is None or not (draft.steps or blind):
             return None
-        steps = len(draft.steps)
+        steps = len(draft.steps) or place.count
         if place.count > steps or (self.covers == "steps" and place.count < steps):
             few = place.count < steps
             hint = "; if they stop at the first wrong step, add ,covers=prefix" if few else ""

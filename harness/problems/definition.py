@@ -4,10 +4,10 @@ Keys that lm-eval knows keep lm-eval's meaning. Everything that is ours stands i
 
 =================  ================================================================================
 ``version``        of the task; changes when scores can change, each with a line in the card
-``kind``           ``math`` | ``code_function`` | ``code_stdin`` | ``steps``
+``kind``           ``math`` | ``code_function`` | ``code_stdin`` | ``steps`` | ``preference``
 ``kind_column``    column with the kind of each row, where they differ (optional)
 ``domain``         ``math``, ``code``: how tables group tasks
-``grader``         ``math`` | ``code`` | ``steps``
+``grader``         ``math`` | ``code`` | ``steps`` | ``preference``
 ``steps``          how a solution is cut, see `harness.segment`
 ``id``             column with the data set's own id (default ``id``)
 ``meta``           columns to slice results by (optional)
@@ -17,6 +17,7 @@ Keys that lm-eval knows keep lm-eval's meaning. Everything that is ours stands i
 ``local``          the same rows as files under the data folder (optional)
 ``released_until`` LiveCodeBench only: the last contest date to take from a local file …
 ``without``        … and ids in that window that a later release brought in
+``texts``          RewardMATH only: the file under the data folder with the solutions' texts
 ``rows``           how many rows there are
 ``identity``       columns that tell one revision of the data from another …
 ``sha256``         … and the digest of these columns over all rows, in order of their ids

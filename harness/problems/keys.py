@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-GRADERS = ("math", "code", "steps")
+GRADERS = ("math", "code", "steps", "preference")
 
 Types = type | tuple[type, ...]
 
@@ -75,8 +75,9 @@ METADATA_KEYS: dict[str, Types] = {
     "sha256": str,
     "released_until": str,
     "without": list,
+    "texts": str,
 }
-CUSTOM_ONLY = ("source", "local", "released_until", "without")
+CUSTOM_ONLY = ("source", "local", "released_until", "without", "texts")
 """Keys of metadata that only a ``custom_dataset`` function reads."""
 
 SOURCE_KEYS: dict[str, Types] = {"hub": str, "github": str, "revision": str, "files": list}

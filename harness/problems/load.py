@@ -27,7 +27,7 @@ class Task:
     """Of most of its problems; each problem has its own."""
     domain: str
     grader: str
-    """``math``, ``code`` or ``steps``."""
+    """``math``, ``code``, ``steps`` or ``preference``."""
     steps: Segmenter
     """How a solution is cut into steps."""
     sampling: Sampling
@@ -102,6 +102,8 @@ def _problem(opened: Opened, row: Row) -> Problem:
             raise unknown("kind", str(kind), KINDS, str(definition.path))
     name = str(opened.column(row, definition.id))
     steps = opened.column(row, "steps") if kind == "steps" else ()
+    solutions = opened.column(row, "solutions") if kind == "preference" else ()
+    close = definition.steps.close
     try:
         problem = Problem(
             id=name,
@@ -111,7 +113,8 @@ def _problem(opened: Opened, row: Row) -> Problem:
             prompt=opened.prompt(row),
             reference=_reference(opened, row),
             # Data sets keep steps without their ends; PRMs may read at the end of a step.
-            steps=tuple(definition.steps.close(step) for step in steps),
+            steps=tuple(close(step) for step in steps),
+            solutions=tuple(tuple(close(step) for step in one) for one in solutions),
             meta={column: opened.column(row, column) for column in definition.meta},
         )
         problem.digest  # noqa: B018  (computed here so that a value without one stops here)

@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import DataError
-from harness.problems.files import Row, rows
+from harness.problems.files import NoData, Row, rows
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -99,6 +99,125 @@ def livecodebench(
             if row["contest_date"][:10] <= released_until and row["question_id"] not in without
         ),
         large=("public_tests", "private_tests"),
+    )
+
+
+_PRMBENCH = {
+    "redundency": "NR",
+    "circular": "NCL",
+    "counterfactual": "ES",
+    "step_contradiction": "SC",
+    "domain_inconsistency": "DC",
+    "confidence": "CI",
+    "missing_condition": "PS",
+    "deception": "DR",
+    "multi_solutions": "MS",
+}
+"""The data's names of categories (theirs in spelling) → the benchmark's."""
+
+
+def prmbench(**metadata: Any) -> Splits:
+    """PRMBench: ``id, problem, steps, wrong, category, origin``.
+
+    A modified solution per row; `wrong` holds the indices of its wrong steps from 0, `origin` names
+    the problem that it was made from. The unmodified solutions follow, category ``original``, as
+    they stand in the rows of the category NR. As in the authors' code the first of rows with one id
+    counts, and steps beyond the solution's end are no steps.
+    """
+    modified: dict[str, Row] = {}
+    originals: dict[str, Row] = {}
+    for row in _rows(metadata):
+        kind = row["classification"]
+        # The hub's ids begin with the category, those of the repository do not.
+        origin = str(row["idx"]).removeprefix(f"{kind}_")
+        steps = row["modified_process"]
+        wrong = [step - 1 for step in row["error_steps"] if step <= len(steps)]
+        item = _labelled(f"{kind}_{origin}", row["modified_question"], steps, wrong, kind, origin)
+        modified.setdefault(item["id"], item)
+        if kind == "redundency":
+            question, steps = row["original_question"], row["original_process"]
+            item = _labelled(f"correct_{origin}", question, steps, [], "original", origin)
+            originals.setdefault(origin, item)
+    return _test([*modified.values(), *originals.values()])
+
+
+def _labelled(
+    name: str, problem: str, steps: list[str], wrong: list[int], kind: str, origin: str
+) -> Row:
+    if kind not in _PRMBENCH and kind != "original":
+        raise DataError(f"PRMBench has no category {kind!r}; it has {', '.join(_PRMBENCH)}")
+    return {
+        "id": name,
+        "problem": problem,
+        "steps": steps,
+        "wrong": sorted(wrong),
+        "category": _PRMBENCH.get(kind, kind),
+        "origin": origin,
+    }
+
+
+def rewardmath(*, texts: str, **metadata: Any) -> Splits:
+    """RewardMATH: ``id, problem, solutions, right, writers``.
+
+    The files of recorded results say which solutions a problem has, not how they read; the texts
+    come from the file `texts` of the data folder, where it is there, with a row per solution as on
+    the hub. `solutions` are lists of steps, empty ones without the texts; `writers` say who wrote
+    each, and the human solution is the right one.
+    """
+    found = [
+        {
+            "id": f"rewardmath-{i:04d}",
+            "problem": row["problem"],
+            "solutions": [[] for _ in row["solution_reference"]],
+            "right": row["solution_reference"].index("human_to_GPT-4"),
+            "writers": row["solution_reference"],
+        }
+        for i, row in enumerate(_rows(metadata))
+    ]
+    return _test(_with_texts(found, texts, metadata.get("data_dir")))
+
+
+def _with_texts(found: Sequence[Row], texts: str, data_dir: str | None) -> Sequence[Row]:
+    """Return the problems with the texts of their solutions, if the data folder has them.
+
+    Raises:
+        DataError: texts of other problems or solutions.
+    """
+    try:
+        told = list(rows(data_dir=data_dir, local=texts))
+    except NoData:
+        return found
+    own: dict[int, list[Row]] = {}
+    for row in told:
+        own.setdefault(row["problem_id"], []).append(row)
+    for number, problem in enumerate(found):
+        solutions = own.get(number, [])
+        told_of = [(row["problem"], row["solution_reference"]) for row in solutions]
+        if told_of != [(problem["problem"], writer) for writer in problem["writers"]]:
+            raise DataError(
+                f"{texts}: the solutions of problem {number} are not those of {problem['id']}; "
+                "the file needs a row per solution, with problem_id, in the data set's order"
+            )
+        problem["solutions"] = [row["eval_solution"] for row in solutions]
+    return found
+
+
+def rewardbench_math(**metadata: Any) -> Splits:
+    """The subset math-prm of RewardBench: ``id, problem, solutions, right, subject, level``.
+
+    `solutions` are the chosen and the rejected one, in the steps that RewardMATH's authors cut.
+    """
+    pairs: dict[int, dict[str, Row]] = {}
+    for row in _rows(metadata):
+        pairs.setdefault(row["problem_id"], {})[row["solution_type"]] = row
+    return _test(
+        {
+            "id": f"math-prm-{number:04d}",
+            **_take(pair["chosen"], ("problem", "subject", "level")),
+            "solutions": [pair[kind]["eval_solution"] for kind in ("chosen", "rejected")],
+            "right": 0,
+        }
+        for number, pair in pairs.items()
     )
 
 

@@ -133,6 +133,7 @@ def _data(definition: Definition, data_dir: str | None, grade: Grader | None) ->
         yield Finding(name, "warning", path, message)
     yield from _prompts(opened, found)
     yield from _steps(found)
+    yield from _right(found)
     yield from _gold(opened, found, grade)
 
 
@@ -160,17 +161,37 @@ def _steps(found: Sequence[Problem]) -> Iterator[Finding]:
         if problem.kind != "steps":
             continue
         reference = problem.reference
-        label = reference.get("label") if isinstance(reference, dict) else None
         last = len(problem.steps) - 1
+        if isinstance(reference, dict) and isinstance(wrong := reference.get("wrong"), list):
+            if strange := [
+                step for step in wrong if type(step) is not int or not 0 <= step <= last
+            ]:
+                message = f"wrong steps {strange!r}; each must be one of 0 … {last}"
+                yield Finding(problem.task, "error", problem.id, message)
+            continue
+        label = reference.get("label") if isinstance(reference, dict) else None
         if type(label) is not int or not -1 <= label <= last:
             message = f"the label is {label!r}; the first wrong step must be one of -1 … {last}"
+            yield Finding(problem.task, "error", problem.id, message)
+
+
+def _right(found: Sequence[Problem]) -> Iterator[Finding]:
+    for problem in found:
+        if problem.kind != "preference":
+            continue
+        reference = problem.reference
+        right = reference.get("right") if isinstance(reference, dict) else None
+        last = len(problem.solutions) - 1
+        if type(right) is not int or not 0 <= right <= last:
+            message = f"the right solution is {right!r}; it must be one of 0 … {last}"
             yield Finding(problem.task, "error", problem.id, message)
 
 
 def _gold(opened: Opened, found: Sequence[Problem], grade: Grader | None) -> Iterator[Finding]:
     """Grade the gold answer in a box and, where the data has one, the gold solution."""
     definition = opened.definition
-    if definition.grader == "steps" or (definition.grader == "code" and not definition.solution):
+    graded = definition.grader in ("math", "code")
+    if not graded or (definition.grader == "code" and not definition.solution):
         return
     if grade is None:
         message = "gold solutions not graded: no sandbox works here (run-benchmark doctor)"

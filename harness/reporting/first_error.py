@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from harness.reporting import text
@@ -25,6 +25,8 @@ class Published:
     figures: Mapping[str, float]
     """F1 in percent by task, groups among them."""
     source: str
+    impossible: frozenset[str] = frozenset()
+    """Tasks whose figure no number of their solutions gives."""
 
 
 def first_error_table(
@@ -74,7 +76,9 @@ def _cited(
     cells = [Cell("published", "published"), Cell(prm, prm)]
     for task in tasks:
         figure = published.figures.get(task)
-        cells.append(percent_cell(None if figure is None else figure / 100))
+        cell = percent_cell(None if figure is None else figure / 100)
+        marked = task in published.impossible
+        cells.append(replace(cell, text=f"{cell.text}\u00a0†") if marked else cell)
         if task in groups or len(tasks) == 1:
             cells.append(interval_cell(None))
     return tuple(cells)
@@ -87,6 +91,11 @@ def _citations(rows: Sequence[ResultRow], published: Mapping[str, Published]) ->
         yield (
             f"Rows called published are the figures of others ({'; '.join(sources)}), over all "
             "solutions; nothing of them was computed here."
+        )
+    if any(published[prm].impossible for prm in published if prm in shown):
+        yield (
+            "† No number of this task's solutions with and without an error gives this F1: it was "
+            "measured on something else."
         )
 
 

@@ -140,6 +140,8 @@
     summary.append(make("span", "number", `score ${number(judged.score)}`));
     if (text.verdict) {
       summary.append(make("span", `verdict ${text.verdict}`, VERDICTS[text.verdict]));
+    }
+    if (text.verdict && text.answer !== undefined) {
       const shown = text.answer === null ? "no answer found" : `answer ${text.answer}`;
       const answer = make("span", "answer", shown);
       answer.dir = "auto";

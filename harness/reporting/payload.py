@@ -100,10 +100,11 @@ def _kept(candidates: Sequence[SampleCandidate], limit: int) -> list[SampleCandi
 
 
 def _candidate(candidate: SampleCandidate, letters: int) -> Json:
+    answer = None if candidate.answer is None else _cut(candidate.answer, letters)
     return {
         "steps": [_cut(step, letters) for step in candidate.steps],
         "verdict": candidate.verdict,
-        "answer": None if candidate.answer is None else _cut(candidate.answer, letters),
+        **({} if candidate.given else {"answer": answer}),
         "finish": candidate.finish,
     }
 

@@ -23,6 +23,8 @@ class SampleCandidate:
     answer: str | None
     """The final answer that was found in the text."""
     finish: Finish | None
+    given: bool = False
+    """It came with the task: nobody looked for an answer in it."""
     chosen_by: tuple[str, ...] = ()
     """Names of the methods whose choice, at the largest budget, was this candidate."""
 

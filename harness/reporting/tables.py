@@ -11,6 +11,8 @@ from harness.reporting.domains import domain_table
 from harness.reporting.duels import duel_table
 from harness.reporting.first_error import Published, first_error_detail, first_error_table
 from harness.reporting.lines import Line, selection_lines
+from harness.reporting.preference import preference_table
+from harness.reporting.prm_score import prm_score_detail, prm_score_table
 from harness.reporting.quality import quality_table
 from harness.reporting.table import Cell, Column, Table
 from harness.types import Duel, ResultRow, SecondsKind
@@ -84,6 +86,10 @@ def all_tables(
         first_error_table(rows, published),
         first_error_detail(rows),
         quality_table(rows),
+        prm_score_table(rows),
+        prm_score_detail(rows),
+        preference_table(rows),
+        preference_table(rows, headline=False),
     ]
     if len(selection_lines(rows, headline=False)) > len(selection_lines(rows)):
         tables.append(headline_table(rows, headline=False))

@@ -129,16 +129,19 @@ def _grades(
 
 
 def load_scores(
-    run: RunFolder, sweep: SweepFile, entry: ScoreEntry, pool: PoolArrays
+    run: RunFolder,
+    sweep: SweepFile,
+    entry: ScoreEntry,
+    problems: Sequence[Problem],
+    shape: tuple[int, ...],
 ) -> ScoreArrays:
-    """Read one PRM's scores of a pool, under every legal aggregation.
+    """Read one PRM's scores of a pool of (P, N) drafts, under every legal aggregation.
 
     Raises:
         DataError: scores are missing; the run was interrupted.
     """
     path = sweep.scores_path(run, entry)
-    rows = {problem.id: row for row, problem in enumerate(pool.problems)}
-    shape = pool.correct.shape
+    rows = {problem.id: row for row, problem in enumerate(problems)}
     header, units = read_ledger(path)
     _complete(path, units, len(rows))
     architecture = architecture_of(header.facts)

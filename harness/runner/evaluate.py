@@ -18,11 +18,13 @@ from harness.runner.arrays import Floats, PoolArrays, ScoreArrays, load_pool, lo
 from harness.runner.curves import all_curves
 from harness.runner.first_error import first_error_rows
 from harness.runner.outcomes import known_mean, search_rows, with_estimate
+from harness.runner.preference import preference_rows
+from harness.runner.prm_score import prm_score_rows
 from harness.search.methods import METHODS, parse_method
 from harness.stats import best_of_n, compare, estimate, pass_at_n, vote
 from harness.store.format import RunFolder
 from harness.store.sweepfile import SweepFile, read_sweep
-from harness.types import Duel, ResultRow
+from harness.types import GIVEN_KINDS, Duel, ResultRow
 
 _VOTES = ("majority", "weighted_vote")
 VOTE_DRAWS = 128
@@ -71,7 +73,7 @@ def evaluate(run: RunFolder) -> Results:
     duels: list[Duel] = []
     answering: list[Curve] = []
     for entry in sweep.pools:
-        if entry.kind == "steps":
+        if entry.kind in GIVEN_KINDS:
             continue
         pool = load_pool(run, entry)
         if entry.greedy:
@@ -80,7 +82,7 @@ def evaluate(run: RunFolder) -> Results:
             answering.extend(_answering([greedy], pool, [1]))
             continue
         scored = [
-            load_scores(run, sweep, found, pool)
+            load_scores(run, sweep, found, pool.problems, pool.correct.shape)
             for found in sweep.scores
             if found.pool == entry.digest
         ]
@@ -91,6 +93,10 @@ def evaluate(run: RunFolder) -> Results:
         answering.extend(_answering(curves, pool, budgets))
     if "first_error" in methods:
         rows.extend(first_error_rows(run, sweep))
+    if "prm_score" in methods:
+        rows.extend(prm_score_rows(run, sweep))
+    if "preference" in methods:
+        rows.extend(preference_rows(run, sweep))
     searched, searches = search_rows(run, sweep)
     return Results((*rows, *searched), tuple(duels), all_curves(answering, searches))
 

@@ -12,14 +12,16 @@ from pathlib import Path
 from harness.digest import SHORT, digest
 from harness.errors import writing
 from harness.files import exclusive
-from harness.grading import grader_for
+from harness.grading import Grader, grader_for
 from harness.policies.policy import Policy
+from harness.policies.pool import PoolPolicy
 from harness.prms.prm import Prm
 from harness.provenance import append_entry, provenance
 from harness.runner.generate import generate
 from harness.runner.grade import grade
 from harness.runner.plan import Plan, PoolPlan, ScorePlan
 from harness.runner.progress import Progress
+from harness.runner.recorded_grades import RecordedGrader
 from harness.runner.score import score
 from harness.runner.search import run_searches
 from harness.runner.truth import RunTruth
@@ -164,7 +166,16 @@ def grade_pools(
         with grader_for(kind, workers, sandbox) as grader:
             for pool in asked:
                 if pool.task.kind == kind:
-                    grade(_folder(pool, run), pool.header, pool.problems, grader, progress)
+                    own = _grader(pool, grader)
+                    grade(_folder(pool, run), pool.header, pool.problems, own, progress)
+
+
+def _grader(pool: PoolPlan, grader: Grader) -> Grader:
+    """Return who grades a pool: whoever graded the recording, if that is asked for."""
+    policy = pool.policy
+    if isinstance(policy, PoolPolicy) and policy.graded:
+        return RecordedGrader(policy, grader)
+    return grader
 
 
 def score_pools(scores: Sequence[ScorePlan], run: RunFolder, progress: Progress) -> None:

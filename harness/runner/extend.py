@@ -17,6 +17,7 @@ from harness.sandbox.choice import SandboxChoice
 from harness.store.format import PoolFolder, RunFolder
 from harness.store.log import ledger_path, read_ledger
 from harness.store.sweepfile import SweepFile, read_sweep, write_sweep
+from harness.types import GIVEN_KINDS
 
 
 def pool_sources(run: RunFolder, sweep: SweepFile) -> list[PoolSource]:
@@ -73,7 +74,7 @@ def regrade(run: RunFolder, progress: Progress, sandbox: SandboxChoice | None = 
         pools = read_sweep(run).pools
         check_sandbox([entry.kind for entry in pools], sandbox)
         for entry in pools:
-            if entry.kind == "steps":
+            if entry.kind in GIVEN_KINDS:
                 continue
             folder = entry.folder(run)
             pool, _ = read_ledger(folder.candidates)

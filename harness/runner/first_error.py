@@ -19,7 +19,7 @@ from harness.stats import evaluate as evaluate_subsets
 from harness.store.format import RunFolder, read_scores
 from harness.store.log import read_ledger
 from harness.store.sweepfile import PoolEntry, ScoreEntry, SweepFile
-from harness.types import Estimate, Json, ResultRow
+from harness.types import Estimate, Json, Problem, ResultRow
 
 FIXED, TUNED, ORACLE = "first_error", "first_error_tuned", "first_error_oracle"
 
@@ -56,9 +56,12 @@ def first_error_rows(run: RunFolder, sweep: SweepFile) -> Iterator[ResultRow]:
 
 
 def _load(run: RunFolder, sweep: SweepFile, entry: PoolEntry, scored: ScoreEntry) -> _Scored | None:
-    """Read one PRM's scores of one task; None if it covers nothing of it."""
+    """Read one PRM's scores of one task; None if it covers nothing of it, or the task asks for more
+    than the first wrong step."""
     path = sweep.scores_path(run, scored)
     problems = {p.id: p for p in entry.folder(run).read_problems()}
+    if all(map(labels_every_step, problems.values())):
+        return None
     header, units = read_ledger(path)
     done = {problem for unit in units for problem in unit.usage}
     if len(done) != len(problems):
@@ -92,7 +95,7 @@ def _load(run: RunFolder, sweep: SweepFile, entry: PoolEntry, scored: ScoreEntry
         sum(flops) / count if len(flops) == count else None,
         sum(unit.seconds for unit in units) / count if architecture else None,
         truncated,
-        _declared(sweep, header.facts),
+        declared_threshold(sweep, header.facts),
         quality(
             items,
             probabilities=header.facts["semantics"] == "p_correct",
@@ -102,7 +105,13 @@ def _load(run: RunFolder, sweep: SweepFile, entry: PoolEntry, scored: ScoreEntry
     )
 
 
-def _declared(sweep: SweepFile, facts: Mapping[str, Json]) -> float | None:
+def labels_every_step(problem: Problem) -> bool:
+    """Whether the reference names all wrong steps (`harness.runner.prm_score`)."""
+    return isinstance(problem.reference, dict) and "wrong" in problem.reference
+
+
+def declared_threshold(sweep: SweepFile, facts: Mapping[str, Json]) -> float | None:
+    """Return the score below which a step is wrong: the PRM's, else the configured one."""
     found = facts.get("threshold", sweep.config["threshold"])
     return None if found is None else float(str(found))
 

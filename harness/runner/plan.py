@@ -18,11 +18,12 @@ from harness.errors import ConfigError, nearest
 from harness.prms.aggregate import check as check_aggregation
 from harness.prms.aggregate import threshold as threshold_of
 from harness.problems import Task, load
+from harness.runner.first_error import labels_every_step
 from harness.runner.search_plan import SearchPlan, search_plans
 from harness.search.methods import MethodSpec, parse_method
 from harness.store.format import GIVEN
 from harness.store.log import Header
-from harness.types import Json, Kind, Problem, Sampling
+from harness.types import GIVEN_KINDS, Json, Kind, Problem, Sampling
 
 if TYPE_CHECKING:
     from harness.policies.policy import Policy
@@ -35,7 +36,7 @@ _SAMPLES = 16
 
 @dataclass(frozen=True)
 class PoolPlan:
-    """One pool: a task's problems, and the policy that answers them (None for kind ``steps``)."""
+    """One pool: a task's problems, and the policy that answers them (None for given solutions)."""
 
     task: Task
     policy: Policy | None
@@ -182,7 +183,7 @@ def _check(
             raise ConfigError(
                 f"two {what} are called {twice[0]!r}; give one another name: …,name=OTHER"
             )
-    asked = [task for task in tasks if task.kind != "steps"]
+    asked = [task for task in tasks if task.kind not in GIVEN_KINDS]
     if asked and not policies:
         raise ConfigError(
             f"task {asked[0].name} needs a policy; give --policy NAME (run-benchmark ls policies)"
@@ -206,7 +207,7 @@ def _check(
         raise ConfigError(f"two methods are called {twice[0]!r}; give one another name: name=OTHER")
     for spec in methods:
         method = spec.method
-        if method.steps and len(asked) < len(tasks) and not prms:
+        if method.given and len(asked) < len(tasks) and not prms:
             raise ConfigError(
                 f"method {method.name} needs a PRM; give --prm NAME (run-benchmark ls prms)"
             )
@@ -217,7 +218,8 @@ def check_prm(prm: Prm, sources: Sequence[PoolSource], aggregations: Sequence[st
 
     Raises:
         ConfigError: scores up to the first error cannot choose between candidates, nor whole
-            answers' scores name a step; an aggregation that the scores' meaning forbids.
+            answers' scores name a step; solutions without text cannot be read; an aggregation that
+            the scores' meaning forbids.
     """
     asked = [source.task for source in sources if source.kind != "steps"]
     if asked and prm.covers == "prefix":
@@ -226,10 +228,23 @@ def check_prm(prm: Prm, sources: Sequence[PoolSource], aggregations: Sequence[st
             f"which cannot choose between candidates of {asked[0]}"
         )
     judged = [source.task for source in sources if source.kind == "steps"]
+    labelled = [s.task for s in sources if all(map(labels_every_step, s.problems))]
+    if labelled and prm.covers == "prefix":
+        raise ConfigError(
+            f"PRM {prm.spec.name} has only the scores up to the first wrong step (covers=prefix); "
+            f"{labelled[0]} needs a score of every step"
+        )
     if judged and prm.covers == "whole":
         raise ConfigError(
             f"PRM {prm.spec.name} judges whole answers (steps=whole): it names no wrong step in "
             f"{judged[0]}"
+        )
+    blind = [source.task for source in sources if any(p.blind for p in source.problems)]
+    if blind and (prm.live or prm.spec.adapter == "fake"):
+        raise ConfigError(
+            f"PRM {prm.spec.name} has to read solutions, and the data at hand has no texts of "
+            f"those of {blind[0]}; run-benchmark show task {blind[0]} says where they are; "
+            "--prm recorded:FILE needs none"
         )
     for aggregation in aggregations:
         check_aggregation(aggregation, prm.semantics)
@@ -239,15 +254,16 @@ def _pools(
     sweep: Sweep, methods: Sequence[MethodSpec], task: Task, policies: Sequence[Policy]
 ) -> list[PoolPlan]:
     """Return the pools that a task needs."""
-    if task.kind == "steps":
+    if task.kind in GIVEN_KINDS:
         problems = digest([problem.digest for problem in task.problems])
         identity: dict[str, Json] = {"task": task.digest, "problems": problems}
         header = Header("given", identity, _task_facts(task))
-        return [PoolPlan(task, None, Sampling(), 1, header)]
+        most = max(len(problem.given) for problem in task.problems)
+        return [PoolPlan(task, None, Sampling(), most, header)]
     plans = []
     for policy in policies:
         pooled = [spec.method for spec in methods if spec.method.pooled]
-        sampled = [method for method in pooled if method.name != "greedy" and not method.steps]
+        sampled = [method for method in pooled if method.name != "greedy" and not method.given]
         if any(method.name == "greedy" for method in pooled) and policy.max_samples is None:
             plans.append(_pool(sweep, task, policy, samples=1, greedy=True))
         if sampled:

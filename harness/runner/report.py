@@ -15,6 +15,7 @@ from harness.reporting.report import Report, write_report
 from harness.runner.evaluate import evaluate
 from harness.runner.progress import Progress
 from harness.runner.samples import samples
+from harness.stats import f1_possible
 from harness.store.format import RunFolder
 from harness.store.sweepfile import read_sweep
 from harness.types import ResultRow
@@ -41,7 +42,7 @@ def make_report(run: RunFolder, progress: Progress) -> Report:
         _trained(run),
         results.curves,
         {entry.method for entry in read_sweep(run).searches if not entry.alone},
-        _published(results.rows),
+        _published(run, results.rows),
     )
     progress.advance(1, "figures and page")
     progress.finish()
@@ -60,13 +61,15 @@ def _trained(run: RunFolder) -> dict[str, tuple[str, ...]]:
 _PROCESSBENCH = "processbench"
 
 
-def _published(rows: Sequence[ResultRow]) -> dict[str, Published]:
+def _published(run: RunFolder, rows: Sequence[ResultRow]) -> dict[str, Published]:
     """Return what others state of the PRMs of some rows on ProcessBench.
 
     A PRM is known by its catalogue name or by the last part of its checkpoint's, in any case: a
-    recording is usually called after its checkpoint.
+    recording is usually called after its checkpoint. Figures that cannot be are marked, on tasks of
+    which the run has all solutions.
     """
     known = {}
+    sizes = _sizes(run)
     for name, entry in entries().items():
         figures = entry.published.get("ProcessBench F1", {})
         tasks = {
@@ -74,10 +77,26 @@ def _published(rows: Sequence[ResultRow]) -> dict[str, Published]:
             for part, figure in figures.items()
         }
         if tasks:
+            wrong = frozenset(
+                task for task in tasks.keys() & sizes if not f1_possible(tasks[task], *sizes[task])
+            )
             for own in (name, entry.spec.target, entry.spec.target.rpartition("/")[2]):
-                known[own.lower()] = Published(tasks, entry.source)
+                known[own.lower()] = Published(tasks, entry.source, wrong)
     names = {row.prm for row in rows if row.prm}
     return {name: known[name.lower()] for name in sorted(names) if name.lower() in known}
+
+
+def _sizes(run: RunFolder) -> dict[str, tuple[int, int]]:
+    """Return the numbers of solutions with and without an error of whole ProcessBench tasks."""
+    sizes = {}
+    for entry in read_sweep(run).pools:
+        if entry.task.startswith(f"{_PROCESSBENCH}_"):
+            problems = entry.folder(run).read_problems()
+            labels = [dict(p.reference)["label"] for p in problems]  # type: ignore[arg-type]
+            errors = sum(label != -1 for label in labels)
+            if len(labels) == entry.n_total:
+                sizes[entry.task] = errors, len(labels) - errors
+    return sizes
 
 
 def _about(run: RunFolder) -> About:

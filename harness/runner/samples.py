@@ -12,7 +12,7 @@ from harness.prms.aggregate import aggregate, vote_weight
 from harness.reporting.sample import Sample, SampleCandidate
 from harness.store.format import RunFolder, read_scores
 from harness.store.sweepfile import PoolEntry, ScoreEntry, SweepFile, read_sweep
-from harness.types import Candidate, Draft, Grade, Json, Problem, Semantics, StepScores
+from harness.types import GIVEN_KINDS, Candidate, Grade, Json, Problem, Semantics, StepScores
 
 PER_PRM = 20
 """Problems shown per pool and PRM, spread evenly over the task."""
@@ -62,9 +62,9 @@ def _read_pool(
     run: RunFolder, entry: PoolEntry, problems: Sequence[Problem], ids: set[str]
 ) -> tuple[dict[str, list[Candidate]], dict[tuple[str, int], Grade]]:
     """Return the candidates and grades of some problems."""
-    if entry.kind == "steps":
-        given = {p.id: [Candidate(p.id, 0, Draft(p.steps, "stop", None))] for p in problems}
-        return given, {}
+    if entry.kind in GIVEN_KINDS:
+        given = {p.id: [Candidate(p.id, i, d) for i, d in enumerate(p.given)] for p in problems}
+        return given, _given_grades(problems)
     folder = entry.folder(run)
     candidates: dict[str, list[Candidate]] = {}
     for candidate in folder.read_candidates():
@@ -72,6 +72,17 @@ def _read_pool(
             candidates.setdefault(candidate.problem, []).append(candidate)
     grades = {(p, i): grade for p, i, grade in folder.read_grades() if p in ids}
     return candidates, grades
+
+
+def _given_grades(problems: Sequence[Problem]) -> dict[tuple[str, int], Grade]:
+    """Return which of the solutions to choose from are right."""
+    grades = {}
+    for problem in problems:
+        reference = problem.reference
+        right = reference.get("right") if isinstance(reference, dict) else None
+        for i in range(len(problem.solutions)):
+            grades[problem.id, i] = Grade("correct" if i == right else "wrong")
+    return grades
 
 
 def _read_scores(
@@ -101,7 +112,11 @@ def _sample(
     entry: PoolEntry, scored: ScoreEntry | None, problem: Problem, shown: Sequence[_Shown]
 ) -> Sample:
     """Return the record of one problem: the best-scored candidates, and what each method chose."""
-    chosen = dict(_choices(shown)) if entry.kind != "steps" else {}
+    chosen: dict[int, tuple[str, ...]] = {}
+    if entry.kind == "preference":
+        chosen = _preferred(shown)
+    elif entry.kind != "steps":
+        chosen = dict(_choices(shown))
     ranked = sorted(
         range(len(shown)), key=lambda i: (-(shown[i].score or 0.0), shown[i].candidate.index)
     )
@@ -115,7 +130,9 @@ def _sample(
         problem=problem.id,
         prompt=problem.prompt,
         reference=_reference(problem),
-        candidates=tuple(_candidate(shown[i], chosen.get(i, ())) for i in kept),
+        candidates=tuple(
+            _candidate(shown[i], chosen.get(i, ()), entry.kind in GIVEN_KINDS) for i in kept
+        ),
         n_candidates=len(shown),
     )
 
@@ -150,17 +167,24 @@ def _choices(shown: Sequence[_Shown]) -> Iterator[tuple[int, tuple[str, ...]]]:
         yield i, tuple(methods)
 
 
+def _preferred(shown: Sequence[_Shown]) -> dict[int, tuple[str, ...]]:
+    """Return the given solution that is chosen, if one alone scores highest."""
+    scores = [s.score for s in shown if s.score is not None]
+    first = [i for i, s in enumerate(shown) if scores and s.score == max(scores)]
+    return {first[0]: ("preference",)} if len(first) == 1 else {}
+
+
 def _different(ranked: Sequence[int], shown: Sequence[_Shown]) -> Iterator[int]:
-    """Yield candidates by score, each text once."""
+    """Yield candidates by score, each text once; those whose text nobody has are all different."""
     seen: set[str] = set()
     for i in ranked:
         text = shown[i].candidate.draft.text
-        if text not in seen:
+        if not text or text not in seen:
             seen.add(text)
             yield i
 
 
-def _candidate(shown: _Shown, chosen_by: tuple[str, ...]) -> SampleCandidate:
+def _candidate(shown: _Shown, chosen_by: tuple[str, ...], given: bool) -> SampleCandidate:
     steps = shown.candidate.draft.steps
     values = shown.scores.values if shown.scores else None
     # Scores that cover only a prefix of the steps cannot be laid over all of them.
@@ -174,6 +198,7 @@ def _candidate(shown: _Shown, chosen_by: tuple[str, ...]) -> SampleCandidate:
         answer=shown.grade.answer if shown.grade else None,
         finish=shown.candidate.draft.finish,
         chosen_by=chosen_by,
+        given=given,
     )
 
 
@@ -181,9 +206,14 @@ def _reference(problem: Problem) -> str:
     """Return the gold answer as a reader wants it."""
     reference: Json = problem.reference
     if isinstance(reference, dict):
+        if problem.kind == "steps" and "wrong" in reference:
+            wrong = ", ".join(map(str, reference["wrong"] or ()))  # type: ignore[arg-type]
+            return f"wrong steps: {wrong} (from 0)" if wrong else "no wrong step"
         if problem.kind == "steps":
             label = reference.get("label")
             return "no wrong step" if label == -1 else f"first wrong step: {label} (from 0)"
+        if problem.kind == "preference":
+            return f"right solution: {reference.get('right')} (from 0)"
         # Of a code problem the solution says it; its tests would fill the page.
         reference = reference.get("solution") or reference.get("answer", "")
     return reference if isinstance(reference, str) else json.dumps(reference, ensure_ascii=False)

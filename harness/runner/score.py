@@ -14,7 +14,7 @@ from harness.runner.progress import Progress
 from harness.runner.units import finished, owed, units
 from harness.store.format import PoolFolder, scores_record
 from harness.store.log import Header, LogWriter, Record
-from harness.types import Draft, Judge, Judged, Problem
+from harness.types import GIVEN_KINDS, Draft, Judge, Judged, Problem
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ def score(
     prm: Prm,
     progress: Progress,
 ) -> None:
-    """Score what is owed of a pool, or of the given solutions of a task of kind ``steps``."""
+    """Score what is owed of a pool, or of the solutions that come with a task."""
     rows = _rows(header)
     with LogWriter(path, header) as log:
         label = f"score · {prm.spec.name} · {header.facts['task']}"
@@ -35,7 +35,8 @@ def score(
         pending = owed(units(problems, rows, prm.unit_rows), log.finished)
         for name, unit, drafts in _with_drafts(pending, folder):
             requests = [
-                Judge(problem.question, own) for problem, own in zip(unit, drafts, strict=True)
+                Judge(problem.question, own, blind=problem.blind)
+                for problem, own in zip(unit, drafts, strict=True)
             ]
             logger.info("unit %s of %s", name, log.path)
             start = time.perf_counter()
@@ -69,8 +70,8 @@ def _with_drafts(
     for name, unit in pending:
         drafts: list[tuple[Draft, ...]] = []
         for problem in unit:
-            if problem.kind == "steps":
-                drafts.append((Draft(problem.steps, finish="stop", tokens=None),))
+            if problem.kind in GIVEN_KINDS:
+                drafts.append(problem.given)
                 continue
             pool = pool if pool is not None else drafts_by_problem(folder)
             found = next((own for id_, own in pool if id_ == problem.id), None)
@@ -97,7 +98,7 @@ def _records(request: Judge, reply: Judged, prm: Prm) -> list[Record]:
     for index, (draft, scores) in enumerate(zip(request.drafts, reply.scores, strict=True)):
         if scores is not None:
             where = f"{prm.spec.name}, candidate {index} of problem {request.question.id!r}"
-            check_fit(scores, draft, prm.covers, where)
+            check_fit(scores, draft, prm.covers, where, request.blind)
     return [
         scores_record(request.question.id, index, scores)
         for index, scores in enumerate(reply.scores)

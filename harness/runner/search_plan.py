@@ -23,7 +23,7 @@ from harness.search.setting import Setting
 from harness.segment.cut import cut_of, parse_cut
 from harness.store.log import Header
 from harness.store.sweepfile import SearchEntry
-from harness.types import Choice, Cut, Json, Problem, Sampling, StepScores
+from harness.types import GIVEN_KINDS, Choice, Cut, Json, Problem, Sampling, StepScores
 
 if TYPE_CHECKING:
     from harness.policies.policy import Policy
@@ -141,7 +141,7 @@ def search_plans(
     steering = _steering(sweep.search, prms)
     plans: list[SearchPlan] = []
     for task in tasks:
-        if task.kind == "steps":
+        if task.kind in GIVEN_KINDS:
             continue
         for policy in policies:
             for spec in searched:

@@ -14,16 +14,16 @@ from harness.prms.prm import Prm
 from harness.registry import open_prm
 from harness.runner.plan import PoolSource
 from harness.store.format import PoolFolder, RunFolder
-from harness.types import Draft, Problem, Question
+from harness.types import GIVEN_KINDS, Draft, Problem, Question
 
 
 class RunTruth:
-    """The first wrong step of every draft of a run, by content; None where nobody knows."""
+    """What is wrong in every draft of a run, by content, as a `Truth`."""
 
     def __init__(self) -> None:
         self.asked = False
         """Whether any PRM was opened that wants to know; learning is skipped otherwise."""
-        self._first_wrong: dict[str, int] = {}
+        self._wrong: dict[str, int | frozenset[int]] = {}
 
     def open_prm(self, text: str) -> Prm:
         """Open a PRM; a fake one is given this truth."""
@@ -34,17 +34,30 @@ class RunTruth:
     def learn(self, run: RunFolder, sources: Sequence[PoolSource]) -> None:
         """Learn labels and grades of a run's pools, if any PRM wants to know."""
         for source in sources if self.asked else ():
-            if source.kind == "steps":
+            if source.kind in GIVEN_KINDS:
                 for problem in source.problems:
                     self._learn_label(problem)
+                    self._learn_right(problem)
             else:
                 folder = run.pool(source.task, source.policy, source.digest)
                 self._learn_grades(folder, source.problems)
 
     def _learn_label(self, problem: Problem) -> None:
         reference = problem.reference
-        if isinstance(reference, dict) and isinstance(label := reference.get("label"), int):
-            self._first_wrong[_key(problem.question, problem.steps)] = label
+        if not isinstance(reference, dict):
+            return
+        label, wrong = reference.get("label"), reference.get("wrong")
+        key = _key(problem.question, problem.steps)
+        if isinstance(wrong, list):
+            self._wrong[key] = frozenset(step for step in wrong if isinstance(step, int))
+        elif isinstance(label, int):
+            self._wrong[key] = label
+
+    def _learn_right(self, problem: Problem) -> None:
+        reference = problem.reference
+        right = reference.get("right") if isinstance(reference, dict) else None
+        for place, steps in enumerate(problem.solutions if isinstance(right, int) else ()):
+            self._wrong[_key(problem.question, steps)] = -1 if place == right else 0
 
     def _learn_grades(self, folder: PoolFolder, problems: Sequence[Problem]) -> None:
         questions = {problem.id: problem.question for problem in problems}
@@ -53,10 +66,10 @@ class RunTruth:
             wrong = graded.get((candidate.problem, candidate.index))
             if wrong is not None:
                 key = _key(questions[candidate.problem], candidate.draft.steps)
-                self._first_wrong[key] = wrong
+                self._wrong[key] = wrong
 
-    def _look_up(self, question: Question, draft: Draft) -> int | None:
-        return self._first_wrong.get(_key(question, draft.steps))
+    def _look_up(self, question: Question, draft: Draft) -> int | frozenset[int] | None:
+        return self._wrong.get(_key(question, draft.steps))
 
 
 def _key(question: Question, steps: tuple[str, ...]) -> str:

@@ -51,12 +51,13 @@ class Method:
     needs_prm: bool
     metric: str
     """Name of its main metric in results."""
-    steps: bool
-    """Works on tasks of kind ``steps``; all others work on problems that a policy answers."""
+    given: bool
+    """Works on tasks that bring their solutions (kinds ``steps``, ``preference``); all others work
+    on problems that a policy answers."""
     source: str
     about: str
     search: Callable[[Setting, Any], Search] | None = None
-    """The generator; None for methods of tasks of kind ``steps`` and for pass@N."""
+    """The generator; None for methods of given solutions and for pass@N."""
     pooled: bool = True
     """Evaluated on a pool; False: searched."""
     options: type[Options] = Options
@@ -370,6 +371,26 @@ _ALL = (
         "Zheng et al. 2024, arXiv 2412.06559 (ProcessBench)",
         "The first step scored below the threshold is called wrong; F1 of the accuracies on "
         "solutions with and without an error.",
+    ),
+    Method(
+        "prm_score",
+        "Right and wrong steps",
+        True,
+        "prm_score",
+        True,
+        "Song et al. 2025, arXiv 2501.03124 (PRMBench)",
+        "Every step scored below the threshold is called wrong; mean of the F1 of right and of "
+        "wrong steps, by category of error.",
+    ),
+    Method(
+        "preference",
+        "Choice among given solutions",
+        True,
+        "preference_accuracy",
+        True,
+        "Kim et al. 2024, arXiv 2410.01729 (RewardMATH)",
+        "Of the solutions that come with a problem, one of them right, the one of the highest "
+        "aggregated score is chosen; ties are shared.",
     ),
 )
 

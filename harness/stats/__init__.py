@@ -6,6 +6,8 @@ estimate, share         a mean over problems with its 95 % interval
 compare                 two results on the same problems
 first_error             ProcessBench's first-wrong-step figures
 quality                 ranking and calibration of step scores, whatever the threshold
+preference              which of the given solutions is right
+prm_score               PRMBench's figures, where every step has a label
 """
 
 from harness.stats.ballot import NO_ANSWER
@@ -17,18 +19,24 @@ from harness.stats.first_error import (
     SubsetResult,
     count_behind,
     evaluate,
+    f1_possible,
     first_below,
     tune,
 )
 from harness.stats.intervals import estimate, share
 from harness.stats.paired import compare
+from harness.stats.preference import Preference, preference
+from harness.stats.prm_score import Figures, Labelled, prm_score
 from harness.stats.quality import Quality, quality
 from harness.stats.votes import Votes, vote
 
 __all__ = [
     "NO_ANSWER",
+    "Figures",
     "FirstErrorResult",
     "Judged",
+    "Labelled",
+    "Preference",
     "Quality",
     "Subset",
     "SubsetResult",
@@ -38,8 +46,11 @@ __all__ = [
     "count_behind",
     "estimate",
     "evaluate",
+    "f1_possible",
     "first_below",
     "pass_at_n",
+    "preference",
+    "prm_score",
     "quality",
     "share",
     "tune",

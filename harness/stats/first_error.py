@@ -189,6 +189,22 @@ def count_behind(accuracy: float, total: int, digits: int = 2) -> int | None:
     return next((k for k in near if abs(100 * k / total - accuracy) <= tolerance), None)
 
 
+def f1_possible(figure: float, errors: int, correct: int, digits: int = 1) -> bool:
+    """Whether some counts of solutions, with and without an error, give an F1 that prints as
+    `figure` per cent with `digits` decimals; if not, it was measured on something else.
+
+    Args:
+        figure: As stated, in per cent.
+        errors: Solutions with an error, at least one.
+        correct: Solutions without, at least one.
+        digits: Decimals of the statement.
+    """
+    found = np.arange(errors + 1)[:, None] / errors
+    kept = np.arange(correct + 1)[None, :] / correct
+    tolerance = 0.5 * 10**-digits * (1 + 1e-9)
+    return bool((abs(100 * harmonic(found, kept) - figure) <= tolerance).any())
+
+
 def _accuracies(subset: Subset, kind: Bools, thresholds: Floats) -> Floats:
     """Accuracy over one kind of solution at each of (T,) thresholds."""
     possible = kind & (subset.low < subset.high)

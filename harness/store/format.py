@@ -17,9 +17,9 @@
       report/index.html report/figures/ report/tables/
       logs/run.log
 
-A task of kind ``steps`` has nothing to generate: its pool holds ``problems.jsonl`` alone and its
-policy is called ``given``. ``results.*`` and ``report/`` are made from the other files, by
-``run-benchmark report``, and can be deleted at any time.
+A task of kind ``steps`` or ``preference`` has nothing to generate: its pool holds
+``problems.jsonl`` alone and its policy is called ``given``. ``results.*`` and ``report/`` are made
+from the other files, by ``run-benchmark report``, and can be deleted at any time.
 
 Records (one JSON object per line, UTF-8)::
 
@@ -243,6 +243,7 @@ def _problem_record(problem: Problem) -> dict[str, Json]:
         "prompt": problem.prompt,
         "reference": problem.reference,
         "steps": list(problem.steps),
+        **({"solutions": [list(one) for one in problem.solutions]} if problem.solutions else {}),
         "meta": dict(problem.meta),
         "digest": problem.digest,
     }
@@ -250,7 +251,8 @@ def _problem_record(problem: Problem) -> dict[str, Json]:
 
 def _problem(record: dict[str, Any]) -> Problem:
     expected = record.pop("digest")
-    problem = Problem(**{**record, "steps": tuple(record["steps"])})
+    solutions = tuple(tuple(one) for one in record.pop("solutions", ()))
+    problem = Problem(**{**record, "steps": tuple(record["steps"]), "solutions": solutions})
     if problem.digest != expected:
         raise DataError(f"problem {problem.id!r} was edited: its content has another digest")
     return problem

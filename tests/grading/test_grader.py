@@ -8,9 +8,9 @@ import pytest
 
 from harness.errors import ConfigError
 from harness.grading import CodeGrader, MathGrader, grader_for
-from harness.types import KINDS, Json, Kind, Problem
+from harness.types import GIVEN_KINDS, KINDS, Json, Kind, Problem
 
-GRADED: list[Kind] = [kind for kind in KINDS if kind != "steps"]
+GRADED: list[Kind] = [kind for kind in KINDS if kind not in GIVEN_KINDS]
 
 
 PRINTS = {"public_tests": '[{"input": "7", "output": "7"}]', "private_tests": None}
@@ -51,8 +51,9 @@ def test_kinds_and_graders() -> None:
     assert isinstance(grader_for("math"), MathGrader)
     assert isinstance(grader_for("code_function"), CodeGrader)
     assert isinstance(grader_for("code_stdin"), CodeGrader)
-    with pytest.raises(ConfigError, match="no grader"):
-        grader_for("steps")
+    for kind in GIVEN_KINDS:
+        with pytest.raises(ConfigError, match=f"'{kind}' have no grader"):
+            grader_for(kind)
 
 
 def test_import_loads_no_computer_algebra() -> None:

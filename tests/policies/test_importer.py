@@ -56,6 +56,53 @@ def test_steps_of_one_and_of_several_candidates(tmp_path: Path) -> None:
     assert pool.candidate("2", 1).draft.steps == ("b", "c")
 
 
+@pytest.mark.parametrize(
+    ("pair", "value", "written"),
+    [
+        ("scores=s", [0.1, 0.2], [[0.1, 0.2]]),
+        ("scores=s", [[0.1, 0.2], [0.3]], [[0.1, 0.2], [0.3]]),
+        ("score=s", [0.1, 0.2], [[0.1], [0.2]]),
+        ("score=s", 7, [[7]]),
+    ],
+)
+def test_scores_alone_become_recorded_scores(
+    tmp_path: Path, pair: str, value: object, written: list[list[float]]
+) -> None:
+    source = _source(tmp_path, [{"q": "a", "s": value}])
+    target = tmp_path / "scores.jsonl"
+    result = write_pool(source, target, parse_mapping(["question=q", pair]), {"a": "p1"})
+    assert result.candidates == len(written)
+    lines = [json.loads(line) for line in target.read_text().splitlines()]
+    assert lines == [{"id": "p1", "scores": scores} for scores in written]
+
+
+def test_a_row_that_says_again_what_another_says_is_left_out(tmp_path: Path) -> None:
+    rows = [{"id": 1, "s": [1, 2]}, {"id": 1, "s": [1, 2]}, {"id": 2, "s": [1, 2]}]
+    source, target = _source(tmp_path, rows), tmp_path / "scores.jsonl"
+    result = write_pool(source, target, parse_mapping(["id=id", "score=s"]), {})
+    assert (result.candidates, [place.rsplit(":")[-1] for place in result.repeated]) == (4, ["2"])
+    # Rows of a solution each can be equal and yet be two solutions.
+    single = [{"id": 1, "s": 1}, {"id": 1, "s": 1}]
+    result = write_pool(_source(tmp_path, single), target, parse_mapping(["id=id", "score=s"]), {})
+    assert (result.candidates, result.repeated) == (2, ())
+
+
+def test_one_number_beside_each_text(tmp_path: Path) -> None:
+    source = _source(tmp_path, [{"id": 1, "t": ["x", "y"], "s": [0.1, 0.2]}])
+    target = tmp_path / "pool.jsonl"
+    write_pool(source, target, parse_mapping(["id=id", "text=t", "score=s"]), {})
+    lines = [json.loads(line) for line in target.read_text().splitlines()]
+    assert [line["scores"] for line in lines] == [[0.1], [0.2]]
+
+
+@pytest.mark.parametrize("value", ["high", None, [], [[0.1], []], [[0.1], 0.2], [True], {}])
+def test_what_is_no_score_names_its_row(tmp_path: Path, value: object) -> None:
+    source, target = _source(tmp_path, [{"id": 1, "s": value}]), tmp_path / "scores.jsonl"
+    with pytest.raises(DataError, match=r"raw.json:1: "):
+        write_pool(source, target, parse_mapping(["id=id", "scores=s"]), {})
+    assert not target.exists()
+
+
 def test_gzip_is_told_by_content(tmp_path: Path) -> None:
     path = tmp_path / "raw"
     path.write_bytes(gzip.compress(b'{"id": "a", "t": "x"}\n'))

@@ -137,3 +137,33 @@ def test_a_recording_cannot_be_continued(tmp_path: Path) -> None:
 def test_options_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no option 'batch'"):
         PoolPolicy(Spec("x", "pool", str(tmp_path), {"batch": 3}))
+
+
+def test_recorded_verdicts_count_only_if_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "pool.jsonl"
+    path.write_text(
+        '{"id": "a", "text": "x", "correct": true, "answer": "1"}\n'
+        '{"id": "a", "text": "y", "correct": false, "answer": null}\n'
+    )
+    plain = PoolPolicy(Spec("x", "pool", str(path)))
+    asked = PoolPolicy(Spec("x", "pool", str(path), {"grades": "recorded"}))
+    assert (plain.verdicts, asked.verdicts) == ({}, {"a": [(True, "1"), (False, None)]})
+    assert plain.identity() != asked.identity()
+    asked.close()
+    assert asked.verdicts  # grading comes after the pool is written
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ('{"id": "a", "text": "x"}', "'correct' must be true or false with grades=recorded"),
+        ('{"id": "a", "text": "x", "correct": 1}', "'correct' must be true or false"),
+        ('{"id": "a", "text": "x", "correct": true, "answer": 3}', "'answer' must be a text"),
+    ],
+)
+def test_a_verdict_that_is_none(tmp_path: Path, row: str, message: str) -> None:
+    path = tmp_path / "pool.jsonl"
+    path.write_text(row + "\n")
+    PoolPolicy(Spec("x", "pool", str(path)))
+    with pytest.raises(DataError, match=rf"pool.jsonl:1: {message}"):
+        PoolPolicy(Spec("x", "pool", str(path), {"grades": "recorded"}))

@@ -29,6 +29,14 @@ def test_the_oracle_is_right_until_the_first_wrong_step() -> None:
     assert score("anti-oracle", 2) == [(0, 0, 1, 1)]
 
 
+def test_where_all_wrong_steps_are_known_only_they_are_wrong() -> None:
+    assert score("oracle", frozenset({1, 3})) == [(1, 0, 1, 0)]
+    assert score("anti-oracle", frozenset({1, 3})) == [(0, 1, 0, 1)]
+    assert score("oracle", frozenset()) == [(1, 1, 1, 1)]
+    found = set(score("noisy", frozenset({1, 3}), 60, p=0.5))
+    assert found == {(1, 0, 1, 0), (1, 1, 1, 1)}  # a misjudged wrong draft is called right
+
+
 def test_nobody_knows_means_no_scores() -> None:
     assert score("oracle", None) == [None]
 
@@ -73,7 +81,7 @@ def test_mistakes() -> None:
 
 def test_no_other_adapter_can_be_told_the_truth() -> None:
     """No request carries a reference, and only the fake's constructor takes more than a spec."""
-    assert {f.name for f in fields(Judge)} == {"question", "drafts", "first"}
+    assert {f.name for f in fields(Judge)} == {"question", "drafts", "first", "blind"}
     assert {f.name for f in fields(Question)} == {"task", "id", "prompt"}
     for name, target in registry.PRMS.items():
         adapter = registry.adapter_class(Spec("x", name, "y"), registry.PRMS)

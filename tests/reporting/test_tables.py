@@ -187,6 +187,12 @@ def test_published_figures_stand_beneath_and_are_marked() -> None:
     assert texts[1:3] == [prm, "50.0"] and "61.2" in texts and texts[-1] == "–"
     assert any("the figures of others (a paper)" in note for note in table.notes)
     assert not any("published" in note for note in plain.notes)
+    assert not any("†" in note for note in table.notes)
+    doubted = replace(cited, impossible=frozenset({"processbench"}))
+    table = first_error_table(ROWS, {prm: doubted})
+    assert table is not None
+    assert [c.text for c in table.rows[place] if "†" in c.text] == ["61.2\u00a0†"]
+    assert any(note.startswith("† No number of this task's") for note in table.notes)
 
 
 def test_first_error_detail_has_the_parts_of_f1() -> None:

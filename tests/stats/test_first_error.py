@@ -1,6 +1,7 @@
 """First-wrong-step figures: the recorded scores of real PRMs, and the definition word for word."""
 
 import gzip
+import itertools
 import json
 import math
 import os
@@ -11,7 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.stats import Judged, Subset, count_behind, evaluate, first_below, tune
+from harness.stats import (
+    Judged,
+    Subset,
+    count_behind,
+    evaluate,
+    f1_possible,
+    first_below,
+    tune,
+)
 from harness.stats.first_error import FIXED, harmonic
 
 DATA = Path(os.environ.get("HARNESS_DATA") or Path(__file__).parents[3] / "shared" / "data")
@@ -282,6 +291,23 @@ def test_coverage_of_f1(error, correct):
 )
 def test_count_behind(figure, total, count):
     assert count_behind(figure, total) == count
+
+
+@pytest.mark.parametrize("errors, correct", [(1, 1), (2, 3), (7, 4)])
+def test_an_f1_is_possible_if_some_counts_print_as_it(errors, correct):
+    printed = set()
+    for k, n in itertools.product(range(errors + 1), range(correct + 1)):
+        a, b = k / errors, n / correct
+        printed.add(f"{100 * (2 * a * b / (a + b) if k and n else 0):.1f}")
+    for tenth in range(1001):
+        figure = tenth / 10
+        assert f1_possible(figure, errors, correct) == (f"{figure:.1f}" in printed)
+
+
+def test_an_f1_between_all_errors_found_and_all_but_one():
+    assert f1_possible(100.0, 207, 193)
+    assert not f1_possible(99.9, 207, 193)
+    assert f1_possible(99.9, 594, 406)
 
 
 def test_count_behind_fewer_digits():

@@ -49,6 +49,7 @@ def test_problems_survive_and_an_edited_one_is_refused(tmp_path: Path) -> None:
     problems = [
         Problem("a", "t", "1", "math", "1+1?\u2028", "2", meta={"level": 1}),
         Problem("b", "t", "1", "steps", "q", {"label": 0}, steps=("x", "y")),
+        Problem("c", "t", "1", "preference", "q", {"right": 1}, solutions=(("x", "y"), ())),
     ]
     folder.write_problems(problems)
     assert problems == folder.read_problems()

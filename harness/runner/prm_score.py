@@ -1,0 +1,108 @@
+"""Result rows of tasks in which every step has a label (PRMBench): figures by category.
+
+A step is called wrong below the threshold that the PRM declares, else the configured one; a PRM
+that declares none has no such rows. Items that the PRM does not cover are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
+
+from harness.errors import DataError
+from harness.runner.arrays import architecture_of
+from harness.runner.first_error import declared_threshold, labels_every_step
+from harness.runner.outcomes import with_estimate
+from harness.stats import Figures, Labelled, prm_score
+from harness.stats.prm_score import OVERALL
+from harness.store.format import RunFolder, read_scores
+from harness.store.log import read_ledger
+from harness.store.sweepfile import PoolEntry, ScoreEntry, SweepFile
+from harness.types import Estimate, Json, Problem, ResultRow
+
+METHOD = "prm_score"
+
+
+def prm_score_rows(run: RunFolder, sweep: SweepFile) -> Iterator[ResultRow]:
+    """Yield all rows of tasks whose references name every wrong step.
+
+    Raises:
+        DataError: scores are missing; the run was interrupted.
+    """
+    for entry in sweep.pools:
+        if entry.kind != "steps":
+            continue
+        problems = {p.id: p for p in entry.folder(run).read_problems()}
+        if not all(labels_every_step(problem) for problem in problems.values()):
+            continue
+        for scored in sweep.scores:
+            if scored.pool == entry.digest:
+                yield from _rows(run, sweep, entry, scored, problems)
+
+
+def _rows(
+    run: RunFolder,
+    sweep: SweepFile,
+    entry: PoolEntry,
+    scored: ScoreEntry,
+    problems: Mapping[str, Problem],
+) -> Iterator[ResultRow]:
+    """Yield one PRM's rows."""
+    path = sweep.scores_path(run, scored)
+    header, units = read_ledger(path)
+    done = {problem for unit in units for problem in unit.usage}
+    if len(done) != len(problems):
+        raise DataError(
+            f"{path}: {len(done)} of {len(problems)} problems are scored; the run was "
+            "interrupted: give its command again"
+        )
+    threshold = declared_threshold(sweep, header.facts)
+    if threshold is None:
+        return
+    items, originals, tokens, flops = [], {}, [], []
+    architecture = architecture_of(header.facts)
+    for name, _, scores in read_scores(path):
+        if scores is None:
+            continue
+        reference: Mapping[str, Json] = dict(problems[name].reference)  # type: ignore[arg-type]
+        category, origin = str(reference["category"]), str(reference["origin"])
+        wrong = reference["wrong"]
+        if scores.tokens is not None:
+            tokens.append(scores.tokens)
+            if architecture:
+                flops.append(architecture.prefill(scores.tokens, outputs=len(scores.values)))
+        if category == "original":
+            originals[origin] = scores.values
+        else:
+            steps = frozenset(wrong if isinstance(wrong, list) else ())
+            items.append(Labelled(scores.values, steps, category, origin))  # type: ignore[arg-type]
+    if not items:
+        return
+    count = len(items) + len(originals)
+    whole = count == entry.n_total
+    row = ResultRow(
+        task=entry.task,
+        task_version=entry.task_version,
+        domain=entry.domain,
+        prm=scored.prm,
+        method=METHOD,
+        metric=METHOD,
+        n_total=entry.n_total,
+        prm_tokens=sum(tokens) / count if len(tokens) == count else None,
+        flops=sum(flops) / count if len(flops) == count else None,
+        seconds_per_problem=(
+            seconds := sum(unit.seconds for unit in units) / count if architecture else None
+        ),
+        seconds_kind=None if seconds is None else "throughput",
+        run_digest=sweep.digest,
+    )
+    seed = int(sweep.config["seed"])
+    for name, found in prm_score(items, originals, threshold, seed).items():
+        suffix = "" if name == OVERALL else f"_{name.lower()}"
+        for metric in fields(Figures):
+            figure: Estimate | None = getattr(found, metric.name)
+            if figure is not None and figure.n:
+                made = with_estimate(replace(row, metric=f"{metric.name}{suffix}"), figure)
+                # The originals belong to the task and to no figure.
+                yield replace(made, n_total=figure.n) if whole else made
+    yield replace(row, metric="threshold", value=threshold, n_problems=count)
