@@ -121,7 +121,7 @@ class EnsemblePrm:
         return Judged(tuple(map(self._score, drafts)), tokens)
 
     def _score(self, own: tuple[StepScores | None, ...]) -> StepScores | None:
-        known = [one for one in own if one is not None]
+        known = [one for one in own if one is not None and one.values]
         if len(known) < len(own):
             return None
         rows = np.array([one.values for one in known])

@@ -10,6 +10,9 @@ steps, a draft that is too long for a PRM told to skip such). Only a PRM whose `
 ``prefix`` may give fewer numbers than steps, and only first-error metrics accept it; one that is
 ``whole`` gives a single number per draft, which no first-error metric accepts.
 
+A critic, which writes before it judges, may write nothing that holds a verdict. Then there are no
+numbers and `StepScores.unparsed` is 1: it was asked and paid for, and metrics take it as wrong.
+
 **Determinism.** As for policies: the reply depends on the requests of the call alone.
 """
 
@@ -126,6 +129,8 @@ def check_fit(scores: StepScores, draft: Draft, covers: Covers, where: str) -> S
             all (``prefix``), not exactly one (``whole``).
     """
     given, steps = len(scores.values), len(draft.steps)
+    if not given and scores.unparsed == 1:
+        return scores
     fits = {"steps": given == steps, "prefix": 0 < given <= steps, "whole": given == 1}[covers]
     if not fits:
         raise ValueError(f"{where}: {given} scores for {steps} steps")

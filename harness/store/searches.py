@@ -190,6 +190,8 @@ def _reply(reply: Reply) -> Record:
                 "semantics": s.semantics,
                 "truncated": s.truncated,
                 "tokens": s.tokens,
+                **({} if s.flops is None else {"flops": list(s.flops)}),
+                **({"unparsed": s.unparsed} if s.unparsed else {}),
             }
             for s in reply.scores
         ]
@@ -205,7 +207,12 @@ def _reply_from(r: Mapping[str, Any]) -> Reply:
             None
             if s is None
             else StepScores(
-                tuple(s["values"]), s["semantics"], truncated=s["truncated"], tokens=s["tokens"]
+                tuple(s["values"]),
+                s["semantics"],
+                truncated=s["truncated"],
+                tokens=s["tokens"],
+                flops=tuple(s["flops"]) if "flops" in s else None,
+                unparsed=s.get("unparsed", 0.0),
             )
             for s in r["judged"]
         )
