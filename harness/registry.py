@@ -2,7 +2,8 @@
 
 Every policy and PRM is written ``adapter:target,key=value,…``, or as a name from the catalogue
 (``run-benchmark ls prms``), to which ``,key=value`` may be added too. A PRM may also be a recipe
-file (``mine.yaml``, with the key ``model``) or an address (``http://…``). Adapters are named here
+file (``mine.yaml``, with the key ``model``) or an address (``http://…``). What stands in brackets,
+an ensemble's member or a critic's model, keeps its options. Adapters are named here
 and imported only when they are opened, so that looking at names loads no engine.
 """
 
@@ -38,12 +39,15 @@ PRMS = {
     "http": "harness.prms.http:HttpPrm",
     "https": "harness.prms.http:HttpPrm",
     "ensemble": "harness.prms.ensemble:EnsemblePrm",
+    "critic": "harness.prms.critics.critic:CriticPrm",
 }
 """Adapter name → class of PRMs."""
 
 _OPTION = re.compile(r",(?=[A-Za-z_][A-Za-z0-9_]*=)")
 _OUTSIDE = re.compile(_OPTION.pattern + r"(?![^\[\]]*\])")
-"""The same, but for what stands between the brackets of an ensemble's member."""
+"""The same, but for what stands between brackets: an ensemble's member, a critic's model."""
+
+_BRACKETS = ("ensemble:", "critic:")
 
 
 def parse_spec(
@@ -57,7 +61,9 @@ def parse_spec(
     Raises:
         ConfigError: an unknown adapter or catalogue name, an option without a value.
     """
-    head, *pairs = (_OUTSIDE if text.startswith("ensemble:") else _OPTION).split(text)
+    named = catalog.get(_OPTION.split(text)[0])
+    brackets = text.startswith(_BRACKETS) or (named and f"{named.adapter}:" in _BRACKETS)
+    head, *pairs = (_OUTSIDE if brackets else _OPTION).split(text)
     options: dict[str, Json] = {}
     for pair in pairs:
         key, value = pair.split("=", 1)
@@ -120,6 +126,8 @@ def open_prm(text: str, truth: Truth | None = None) -> Prm:
         return prm
     if spec.adapter == "ensemble":
         return whole.open_prm(spec, lambda own: opener(own, lambda name: open_prm(name, truth)))
+    if spec.adapter == "critic":
+        return whole.open_prm(spec, lambda own: opener(own, open_policy))
     return whole.open_prm(spec, opener)
 
 

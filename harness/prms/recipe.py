@@ -15,7 +15,7 @@ holds those of the published families:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from functools import cache
 from pathlib import Path
@@ -278,8 +278,8 @@ def families() -> dict[str, dict[str, Json]]:
     return {name: {k: v for k, v in entry.items() if k != "source"} for name, entry in data.items()}
 
 
-def read_file(path: Path) -> dict[str, Json]:
-    """Return the options that a recipe file gives.
+def read_file(path: Path, keys: Sequence[str] = KEYS) -> dict[str, Json]:
+    """Return the options that a recipe file gives; `keys` are those it may give.
 
     Raises:
         ConfigError: a key that no recipe has.
@@ -295,11 +295,11 @@ def read_file(path: Path) -> dict[str, Json]:
         line = f":{mark.line + 1}" if mark else ""
         raise DataError(f"{path}{line}: not valid YAML") from error
     if not isinstance(node, yaml.MappingNode):
-        raise DataError(f"{path}: a recipe is a mapping of {', '.join(KEYS)}")
+        raise DataError(f"{path}: a recipe is a mapping of {', '.join(keys)}")
     for key, _ in node.value:
-        if key.value not in KEYS:
+        if key.value not in keys:
             where = f"{path}:{key.start_mark.line + 1}"
-            raise ConfigError(f"{where}: a recipe has no {key.value!r}; {nearest(key.value, KEYS)}")
+            raise ConfigError(f"{where}: a recipe has no {key.value!r}; {nearest(key.value, keys)}")
     found: dict[str, Json] = data
     return found
 
