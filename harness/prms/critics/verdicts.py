@@ -19,7 +19,8 @@ from harness.prms.critics.recipe import Combine, Recipe
 
 Verdict = tuple[float, ...]
 
-_BOXED = re.compile(r"\\boxed\s*\{([^{}]*)\}")
+_BOX = "\\boxed{"
+_BOXES = re.compile(r"\\boxed\{([^{}]*)\}")
 _INDEX = re.compile(r"-?[0-9]{1,9}")
 _OBJECTS = 100
 """Places of an answer at which JSON is looked for, the last ones: an answer of braces alone is
@@ -27,11 +28,12 @@ hostile."""
 
 
 def index(text: str, steps: int) -> int | None:
-    r"""Return the number in the last ``\boxed{}``, if it is -1 or a step's, from 0."""
-    boxes = _BOXED.findall(text)
-    if not boxes or not _INDEX.fullmatch(boxes[-1].strip()):
+    r"""Return the number in the last closed ``\boxed{}``, if it is -1 or a step's, from 0."""
+    start = text.rfind(_BOX, 0, text.rfind("}") + 1)
+    box = text[start + len(_BOX) :].split("}", 1)[0].strip() if start >= 0 else ""
+    if not _INDEX.fullmatch(box):
         return None
-    found = int(boxes[-1])
+    found = int(box)
     return found if -1 <= found < steps else None
 
 
@@ -41,7 +43,7 @@ def labels(text: str, steps: int, good: str, bad: str) -> int | None:
     Boxes with something else in them are passed over. None: they end before a wrong step is found
     and before all are told right.
     """
-    words = [box.strip().casefold() for box in _BOXED.findall(text)]
+    words = [box.strip().casefold() for box in _BOXES.findall(text)]
     said = [word == good.casefold() for word in words if word in (good.casefold(), bad.casefold())]
     if False in said[:steps]:
         return said.index(False)
