@@ -47,8 +47,6 @@ _OPTION = re.compile(r",(?=[A-Za-z_][A-Za-z0-9_]*=)")
 _OUTSIDE = re.compile(_OPTION.pattern + r"(?![^\[\]]*\])")
 """The same, but for what stands between brackets: an ensemble's member, a critic's model."""
 
-_BRACKETS = ("ensemble:", "critic:")
-
 
 def parse_spec(
     text: str, *, adapters: Mapping[str, str], catalog: Mapping[str, Spec], what: str
@@ -56,13 +54,13 @@ def parse_spec(
     """Return the spec that `text` names.
 
     ``name=…`` among the options sets how tables call it; by default a catalogue entry's own name,
-    else the target's last path component.
+    else the target's last path component, and for a critic its model's.
 
     Raises:
         ConfigError: an unknown adapter or catalogue name, an option without a value.
     """
-    named = catalog.get(_OPTION.split(text)[0])
-    brackets = text.startswith(_BRACKETS) or (named and f"{named.adapter}:" in _BRACKETS)
+    head = _OPTION.split(text)[0]
+    brackets = head in catalog or text.startswith(("ensemble:", "critic:"))
     head, *pairs = (_OUTSIDE if brackets else _OPTION).split(text)
     options: dict[str, Json] = {}
     for pair in pairs:
@@ -80,6 +78,9 @@ def parse_spec(
         if adapter not in adapters:
             raise unknown(f"{what} adapter", adapter, adapters)
         name = _short(target)
+        if adapter == "critic" and isinstance(model := options.get("model"), str):
+            writer = _OPTION.split(model.strip("[]"))[0]
+            name += f" by {_short(writer.partition(':')[2] or writer)}"
     if not target:
         raise ConfigError(f"{what} {text!r} names no target; write {adapter}:TARGET,key=value")
     chosen = options.pop("name", name)

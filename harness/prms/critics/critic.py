@@ -188,16 +188,19 @@ class CriticPrm:
 
     def _tell(self, written: Sequence[Sequence[Chain]], verdicts: Sequence[Verdict | None]) -> None:
         """Say how many answers hold no verdict."""
-        if missing := verdicts.count(None):
-            cut = sum(chain.truncated for chains in written for chain in chains)
-            logger.warning(
-                "PRM %s: %d of %d answers hold no verdict; %d were cut at max_tokens or at the "
-                "model's context",
-                self.spec.name,
-                missing,
-                len(verdicts),
-                cut,
-            )
+        missing, cut = verdicts.count(None), [c for own in written for c in own if c.truncated]
+        if not missing:
+            return
+        full = sum(not chain.decoded for chain in cut)
+        logger.warning(
+            "PRM %s: %d of %d answers hold no verdict; %d were cut at max_tokens or at the end of "
+            "the context%s",
+            self.spec.name,
+            missing,
+            len(verdicts),
+            len(cut),
+            f", {full} of them before they began: the question alone fills it" if full else "",
+        )
 
     def _reply(self, number: int, request: Judge, findings: dict[_Key, _Finding]) -> Judged:
         """Return the scores of one request's drafts and what they cost."""
