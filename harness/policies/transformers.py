@@ -147,7 +147,8 @@ class TransformersPolicy:
         ]
         loaded, reading = self._open, self._reading
         try:
-            return weigh(loaded.model, loaded.windows, asked, self._max_length, reading)
+            room = max(self._cache, reading)
+            return weigh(loaded.model, loaded.windows, asked, self._max_length, reading, room)
         except torch.OutOfMemoryError as error:
             raise InfrastructureError(
                 f"{self.spec.name}: out of memory while weighing words of {len(asked)} drafts"

@@ -7,7 +7,7 @@ that was written after it, a text by all of its words of several tokens.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from harness.adapters.prefixes import Ids
 from harness.types import Tokens, Weighed
 
 _AT_ONCE = 64
-"""Texts whose keys and values are held at the same time."""
+"""Texts at most that are read together: each leaves a row as wide as the vocabulary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ def weigh(
     requests: Sequence[Asked],
     max_length: int,
     reading: int,
+    room: int,
 ) -> list[Weighed]:
     """Weigh words; see `harness.policies.policy.Weighing.weigh`.
 
@@ -56,6 +57,7 @@ def weigh(
         requests: What is asked.
         max_length: Tokens of prompt, text and word.
         reading: Most tokens of a pass, padding included.
+        room: Tokens whose keys and values may be held at once, unless one text is longer.
     """
     found = [Weighed(None, Tokens(calls=1))] * len(requests)
     fit = [
@@ -63,12 +65,25 @@ def weigh(
         for place, one in enumerate(requests)
         if len(one.body) + max(map(len, one.words)) <= max_length
     ]
-    for first in range(0, len(fit), _AT_ONCE):
-        some = fit[first : first + _AT_ONCE]
+    for some in _together(fit, [len(one.body) for one in requests], room):
         reader = _Reader(model, windows, reading)
         for place, own in zip(some, reader.weigh([requests[i] for i in some]), strict=True):
             found[place] = own
     return found
+
+
+def _together(places: Sequence[int], sizes: Sequence[int], room: int) -> Iterator[list[int]]:
+    """Yield places in order, as many at a time as there is room for."""
+    some: list[int] = []
+    held = 0
+    for place in places:
+        if some and (len(some) == _AT_ONCE or held + sizes[place] > room):
+            yield some
+            some, held = [], 0
+        some.append(place)
+        held += sizes[place]
+    if some:
+        yield some
 
 
 class _Reader:
