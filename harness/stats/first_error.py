@@ -161,12 +161,15 @@ def tune(subset: Subset) -> float:
     O(I log I). Of equally good thresholds the middle one is taken.
 
     Raises:
-        ValueError: a subset without solutions of either kind, on which no F1 is defined.
+        ValueError: a subset without solutions of either kind, on which no F1 is defined, or
+            without scores.
     """
     if subset.error.all() or not subset.error.any():
         raise ValueError(f"subset {subset.name!r} needs solutions with and without an error")
     ends = np.concatenate([subset.low, subset.high])
     levels = np.unique(ends[np.isfinite(ends)])
+    if not levels.size:
+        raise ValueError(f"subset {subset.name!r} has no scores to choose a threshold between")
     middle = (levels[:-1] + levels[1:]) / 2
     # Neighbouring floats have no number between; "score < threshold" then needs the upper one.
     middle = np.where(middle > levels[:-1], middle, levels[1:])
