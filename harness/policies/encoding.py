@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
@@ -42,6 +43,11 @@ class Encoding:
             raise ConfigError(f"policy {target}: system= needs a chat template")
         self.template = str(used) if used else None
         """The chat template in use, None for plain prompts."""
+        added = tokenizer.added_tokens_decoder.values()
+        marks = {t.content for t in added if t.special or t.content in (self.template or "")}
+        self._marks = re.compile("|".join(map(re.escape, sorted(marks))) or r"(?!)")
+        """Tokens that mean something beyond their letters: special ones, and what the template
+        writes, which some models do not declare as special."""
         self.prompt = lru_cache(_KEPT)(self._prompt)
         self.chat = lru_cache(_KEPT)(self._chat)
         self.text = lru_cache(_KEPT)(self._text)
@@ -73,8 +79,7 @@ class Encoding:
             return tuple(self._tokenizer(plain, split_special_tokens=True).input_ids)
         if self._system is not None and turns[0].role != "system":
             turns = (Turn("system", self._system), *turns)
-        special = self._tokenizer.all_special_tokens
-        if not any(token in turn.text for token in special for turn in turns):
+        if not any(self._marks.search(turn.text) for turn in turns):
             return self._text(self._rendered(turns))
         rest = self._rendered([Turn(turn.role, _mark(i)) for i, turn in enumerate(turns)])
         ids: list[int] = []
@@ -87,12 +92,21 @@ class Encoding:
             kept = before.endswith(_PAD)  # else the template trims what it is given
             ids += self._text(before.removesuffix(_PAD))
             text = turn.text if kept else turn.text.strip()
-            if text:
-                ids += self._tokenizer(
-                    text, add_special_tokens=False, split_special_tokens=True
-                ).input_ids
+            ids += self._letters(text)
             rest = rest.removeprefix(_PAD)
         return (*ids, *self._text(rest))
+
+    def _letters(self, text: str) -> list[int]:
+        """Return the tokens of a text none of which is a mark: where one is spelled, it is cut."""
+        ids: list[int] = []
+        while text:
+            found = self._marks.search(text)
+            end = found.start() + 1 if found else len(text)
+            piece, text = text[:end], text[end:]
+            ids += self._tokenizer(
+                piece, add_special_tokens=False, split_special_tokens=True
+            ).input_ids
+        return ids
 
     def _rendered(self, turns: Iterable[Turn]) -> str:
         """Return a conversation as the chat template writes it.
