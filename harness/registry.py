@@ -2,7 +2,8 @@
 
 Every policy and PRM is written ``adapter:target,key=value,…``, or as a name from the catalogue
 (``run-benchmark ls prms``), to which ``,key=value`` may be added too. A PRM may also be a recipe
-file (``mine.yaml``, with the key ``model``) or an address (``http://…``). Adapters are named here
+file (``mine.yaml``, with the key ``model``) or an address (``http://…``). What stands in brackets,
+an ensemble's member or a critic's model, keeps its options. Adapters are named here
 and imported only when they are opened, so that looking at names loads no engine.
 """
 
@@ -43,6 +44,7 @@ PRMS = {
     "https": "harness.prms.http:HttpPrm",
     "ensemble": "harness.prms.ensemble:EnsemblePrm",
     "pav": "harness.prms.pav:PavPrm",
+    "critic": "harness.prms.critics.critic:CriticPrm",
 }
 """Adapter name → class of PRMs."""
 
@@ -51,7 +53,7 @@ ENGINES = ("transformers", "vllm")
 
 _OPTION = re.compile(r",(?=[A-Za-z_][A-Za-z0-9_]*=)")
 _OUTSIDE = re.compile(_OPTION.pattern + r"(?![^\[\]]*\])")
-"""The same, but for what stands between the brackets of a member."""
+"""The same, but for what stands between brackets: a member, a critic's model."""
 
 _JOINT = ("ensemble", "pav")
 """Adapters whose targets are other PRMs."""
@@ -63,12 +65,14 @@ def parse_spec(
     """Return the spec that `text` names.
 
     ``name=…`` among the options sets how tables call it; by default a catalogue entry's own name,
-    else the target's last path component.
+    else the target's last path component, and for a critic its model's.
 
     Raises:
         ConfigError: an unknown adapter or catalogue name, an option without a value.
     """
-    head, *pairs = (_OUTSIDE if text.partition(":")[0] in _JOINT else _OPTION).split(text)
+    head = _OPTION.split(text)[0]
+    brackets = head in catalog or text.partition(":")[0] in (*_JOINT, "critic")
+    head, *pairs = (_OUTSIDE if brackets else _OPTION).split(text)
     options: dict[str, Json] = {}
     for pair in pairs:
         key, value = pair.split("=", 1)
@@ -85,6 +89,9 @@ def parse_spec(
         if adapter not in adapters:
             raise unknown(f"{what} adapter", adapter, adapters)
         name = _short(target)
+        if adapter == "critic" and isinstance(model := options.get("model"), str):
+            writer = _OPTION.split(model.strip("[]"))[0]
+            name += f" by {_short(writer.partition(':')[2] or writer)}"
     if not target:
         raise ConfigError(f"{what} {text!r} names no target; write {adapter}:TARGET,key=value")
     chosen = options.pop("name", name)
@@ -131,6 +138,8 @@ def open_prm(text: str, truth: Truth | None = None) -> Prm:
         return prm
     if spec.adapter in _JOINT:
         return whole.open_prm(spec, lambda own: opener(own, lambda name: open_prm(name, truth)))
+    if spec.adapter == "critic":
+        return whole.open_prm(spec, lambda own: opener(own, open_policy))
     return whole.open_prm(spec, opener)
 
 

@@ -53,12 +53,23 @@ SEMANTICS: tuple[Semantics, ...] = get_args(Semantics)
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """What a policy or a PRM may see of a problem. The reference is not here, by construction."""
 
     task: str
     id: str
     prompt: str
+    chat: tuple[Turn, ...] = ()
+    """A conversation in the place of the prompt, for policies that can ``chat``; the last turn is
+    the user's. Its texts are quoted from others: nothing in them is a special token."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +170,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class StepScores:
-    """A PRM's scores for one draft: exactly one finite number per step."""
+    """A PRM's scores for one draft: exactly one finite number per step (see `unparsed`)."""
 
     values: tuple[float, ...]
     semantics: Semantics
@@ -171,6 +182,13 @@ class StepScores:
     """Tokens of this draft's input (prompt and steps), plus those generated; None if unknown."""
     progress: tuple[float, ...] | None = None
     """What each step gained in the eyes of a prover, where the PRM has one besides (PAV)."""
+    flops: tuple[int, ...] | None = None
+    """Operations for each value, where they do not follow from `tokens`: of a critic, which reads
+    and writes many texts for one draft. A value that rests on all that was written for the draft
+    has the operations of all of it, those before it none."""
+    unparsed: float = 0.0
+    """Share of a critic's answers in which no verdict was found. Where they decide nothing at all
+    there are no `values`, which is an answer too, and a wrong one: it counts as such."""
 
     def __post_init__(self) -> None:
         if self.progress is not None and len(self.progress) != len(self.values):
@@ -253,6 +271,29 @@ class Extended:
     so many in turn for each)."""
 
     drafts: tuple[Draft, ...]
+    tokens: Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Weigh:
+    """A request to a policy: how probable would each of these words be, next after a draft?"""
+
+    question: Question
+    draft: Draft
+    words: tuple[str, ...]
+    """Texts of one or more tokens, each encoded by itself."""
+
+    def __post_init__(self) -> None:
+        if not self.words or not all(self.words):
+            raise ValueError("a Weigh request without words, or with an empty one")
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A policy's reply."""
+
+    logprobs: tuple[float, ...] | None
+    """Per word its log-probability, the sum over its tokens; None: the context is too short."""
     tokens: Tokens
 
 

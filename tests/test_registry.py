@@ -54,3 +54,18 @@ def test_every_adapter_can_be_imported() -> None:
     for adapters in (POLICIES, PRMS):
         for name in adapters:
             assert adapter_class(Spec("x", name, "y"), adapters).__name__
+
+
+def test_what_stands_in_brackets_keeps_its_options() -> None:
+    text = "critic:r-prm,model=[transformers:org/net,batch=8],chains=2"
+    spec = Spec(
+        "r-prm by org/net",
+        "critic",
+        "r-prm",
+        {"model": "[transformers:org/net,batch=8]", "chains": 2},
+    )
+    assert _parse(text) == spec
+    assert _parse("critic:r-prm,model=small").name == "r-prm by small"
+    entry = {"mine": Spec("mine", "critic", "r-prm", {"model": "transformers:org/net"})}
+    found = parse_spec("mine,model=[pool:a,b=1],chains=2", adapters=PRMS, catalog=entry, what="PRM")
+    assert found == Spec("mine", "critic", "r-prm", {"model": "[pool:a,b=1]", "chains": 2})

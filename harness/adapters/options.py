@@ -35,6 +35,16 @@ class Options:
             raise self._wrong(key, value, "a text")
         return str(value)
 
+    def texts(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
+        """Return texts: one, or a list of them where a file gives it."""
+        value = self._get(key)
+        if value is None:
+            return default
+        given = value if isinstance(value, list) else [value]
+        if not all(isinstance(one, str) for one in given):
+            raise self._wrong(key, value, "a text or a list of texts")
+        return tuple(str(one) for one in given if one)
+
     def choice(self, key: str, default: T, valid: Sequence[T]) -> T:
         """Return one of `valid`."""
         value = self._get(key)

@@ -84,6 +84,11 @@ def _text(what: One, name: str, include: list[str]) -> str:
 
         said = {**families()[str(opened["recipe"])], **opened}
         facts |= {f"  {key}": repr(value) for key, value in said.items() if key != "recipe"}
+    if what is One.prm and entry.spec.adapter == "critic":
+        from harness.prms.critics.recipe import families as critics
+
+        said = {**critics()[entry.spec.target], **opened}
+        facts |= {f"  {key}": repr(value) for key, value in said.items() if key != "model"}
     return _facts({key: value for key, value in facts.items() if value})
 
 

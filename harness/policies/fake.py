@@ -3,7 +3,8 @@
 ============  =====================================================================================
 fake:echo     writes the prompt back as its solution
 fake:FILE     JSON lines of ``{"id": problem, "texts": [...]}``: draft ``i`` becomes text ``i``,
-              starting again after the last
+              starting again after the last; with ``"words": {word: probability}``, the same after
+              any text, for critics
 ============  =====================================================================================
 
 A token of a fake policy is one character. Stop strings, delimiters, ``max_tokens`` and continued
@@ -15,18 +16,31 @@ drafts work as for a model. ``batch`` is the number of drafts per call. Options 
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from harness.adapters.options import Options
-from harness.adapters.rows import check_keys, read_rows
+from harness.adapters.rows import Row, check_keys, read_rows
 from harness.cost import Architecture
 from harness.errors import DataError, InfrastructureError
 from harness.policies.batches import BatchStream
 from harness.policies.policy import Ability, check_unfinished
-from harness.types import Cut, Draft, Extend, Extended, Finish, Json, Question, Spec, Tokens
+from harness.types import (
+    Cut,
+    Draft,
+    Extend,
+    Extended,
+    Finish,
+    Json,
+    Question,
+    Spec,
+    Tokens,
+    Weigh,
+    Weighed,
+)
 
 
 class FakePolicy:
@@ -49,10 +63,13 @@ class FakePolicy:
         options.done()
         self._calls = 0
         sha = hashlib.sha256()
-        self._texts = None if spec.target == "echo" else _script(Path(spec.target), sha)
+        self._texts: dict[str, tuple[str, ...]] | None = None
+        self._words: dict[str, dict[str, float]] = {}
+        if spec.target != "echo":
+            self._texts, self._words = _script(Path(spec.target), sha)
         self._digest = sha.hexdigest()
 
-    abilities: frozenset[Ability] = frozenset({"continue"})
+    abilities: frozenset[Ability] = frozenset({"continue", "chat", "weigh"})
 
     def identity(self) -> dict[str, Json]:
         """The script's digest; trouble decides no text."""
@@ -88,6 +105,27 @@ class FakePolicy:
             time.sleep(self._seconds)
         return [self._extend(request) for request in requests]
 
+    def weigh(self, requests: Sequence[Weigh]) -> list[Weighed]:
+        """Weigh words as the script says.
+
+        Raises:
+            DataError: a problem or a word of which it says nothing.
+        """
+        return [self._weigh(request) for request in requests]
+
+    def _weigh(self, request: Weigh) -> Weighed:
+        known = self._words.get(request.question.id, {})
+        for word in request.words:
+            if word not in known:
+                raise DataError(
+                    f"{self.spec.target} says nothing of the word {word!r} for "
+                    f"{request.question.id!r}: add it to 'words'"
+                )
+        logprobs = tuple(math.log(known[word]) for word in request.words)
+        read = _asked(request.question) + len(request.draft.text)
+        read += sum(len(word) - 1 for word in request.words)
+        return Weighed(logprobs, Tokens(1, read, read))
+
     def stream(self) -> BatchStream:
         """Open a stream; see `Policy.stream`."""
         return BatchStream(self.extend)
@@ -97,14 +135,13 @@ class FakePolicy:
 
     def _extend(self, request: Extend) -> Extended:
         drafts = tuple(self._write(request, i) for i in range(len(request.drafts)))
-        prompts = [len(request.question.prompt) + len(draft.text) for draft in request.drafts]
+        asked = _asked(request.question)
+        prompts = [asked + len(draft.text) for draft in request.drafts]
         written = sum(
             (new.tokens or 0) - (old.tokens or 0)
             for old, new in zip(request.drafts, drafts, strict=True)
         )
-        return Extended(
-            drafts, Tokens(len(drafts), sum(prompts), len(request.question.prompt), written)
-        )
+        return Extended(drafts, Tokens(len(drafts), sum(prompts), asked, written))
 
     def _write(self, request: Extend, index: int) -> Draft:
         """Return draft `index` of a request, continued."""
@@ -149,15 +186,37 @@ def _cut(rest: str, request: Extend) -> tuple[str, Finish | None, int]:
     return chunk, finish, cut
 
 
-def _script(path: Path, sha: object) -> dict[str, tuple[str, ...]]:
-    """Return problem -> texts."""
+def _asked(question: Question) -> int:
+    """Return the characters of what is asked."""
+    return sum(len(turn.text) for turn in question.chat) or len(question.prompt)
+
+
+def _script(
+    path: Path, sha: object
+) -> tuple[dict[str, tuple[str, ...]], dict[str, dict[str, float]]]:
+    """Return problem -> texts, and problem -> word -> probability."""
     texts: dict[str, tuple[str, ...]] = {}
+    words: dict[str, dict[str, float]] = {}
     for row in read_rows(path, sha):
-        check_keys(row, ("id", "texts"))
+        check_keys(row, ("id", "texts", "words"))
         lines = row.texts("texts")
         if not lines:
             row.fail("'texts' must be a list of at least one text")
         if row.id() in texts:
             row.fail(f"problem {row.id()!r} again")
         texts[row.id()] = lines
-    return texts
+        words[row.id()] = _words(row)
+    return texts, words
+
+
+def _words(row: Row) -> dict[str, float]:
+    """Return word -> probability."""
+    given = row.data.get("words", {})
+    if not isinstance(given, dict):
+        row.fail("'words' must map words to probabilities")
+    found = {}
+    for word, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+            row.fail(f"'words' of {word!r} must be a probability above 0")
+        found[word] = float(value)
+    return found

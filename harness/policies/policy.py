@@ -17,11 +17,12 @@ from collections.abc import Sequence
 from typing import Literal, Protocol, runtime_checkable
 
 from harness.cost import Architecture
-from harness.types import Extend, Extended, Json, Question, Spec
+from harness.types import Extend, Extended, Json, Question, Spec, Weigh, Weighed
 
-Ability = Literal["continue", "logprobs"]
+Ability = Literal["continue", "logprobs", "chat", "weigh"]
 """What not every policy can do: go on with a draft that has text already · say how probable its
-tokens were (``Extend.logprobs``, ``alternatives``, ``Cut.confidence``)."""
+tokens were (``Extend.logprobs``, ``alternatives``, ``Cut.confidence``) · be asked by a conversation
+(``Question.chat``) · say how probable given words would be (`Weighing`)."""
 
 
 class Stream(Protocol):
@@ -135,6 +136,26 @@ class Policy(Protocol):
 
     def close(self) -> None:
         """Give back memory and processes; calling it twice is allowed."""
+        ...
+
+
+class Weighing(Policy, Protocol):
+    """A policy with the ability ``weigh``."""
+
+    def weigh(self, requests: Sequence[Weigh]) -> list[Weighed]:
+        """Say how probable words would be, each as the text that comes next after a draft.
+
+        The model's own probabilities, before temperature and top_p. Prompt, draft and word are
+        encoded one by one; a word of several tokens has the sum of their log-probabilities. A
+        draft may be finished.
+
+        `Weighed.tokens`: ``calls`` 1, ``prefill_logical`` tokens of prompt, draft and words but
+        the last of each, ``prefill_computed`` those that went through the model.
+
+        Raises:
+            UserError: the policy cannot.
+            InfrastructureError: the engine failed; nothing of the call counts.
+        """
         ...
 
 

@@ -106,7 +106,7 @@ class TransformersStream:
         return tasks
 
     def _prompt(self, request: Extend) -> tuple[int, ...]:
-        return self._encoding.prompt(request.question.prompt) or self._start
+        return self._encoding.asked(request.question) or self._start
 
     def _rules(self, request: Extend) -> Rules:
         sampling, cut = request.sampling, request.cut

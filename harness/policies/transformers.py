@@ -28,6 +28,7 @@ from harness.adapters.memory import Memory, usual_tokens
 from harness.adapters.options import Options
 from harness.cost import Architecture
 from harness.digest import digest
+from harness.errors import InfrastructureError
 from harness.policies import causal
 from harness.policies.decoding import Writer
 from harness.policies.encoding import Encoding
@@ -35,7 +36,8 @@ from harness.policies.ends import Ends
 from harness.policies.policy import Ability
 from harness.policies.stops import Decoder
 from harness.policies.stream import TransformersStream
-from harness.types import Extend, Extended, Json, Question, Spec
+from harness.policies.weighing import Asked, weigh
+from harness.types import Extend, Extended, Json, Question, Spec, Weigh, Weighed
 
 _SMALL = 100_000_000
 """Parameters (embeddings aside) up to which 512 drafts at once are no burden; else it is 64."""
@@ -94,7 +96,7 @@ class TransformersPolicy:
         self._encoding = Encoding(self._tokenizer, chat, self._system, spec.target)
         self._loaded: _Loaded | None = None
 
-    abilities: frozenset[Ability] = frozenset({"continue", "logprobs"})
+    abilities: frozenset[Ability] = frozenset({"continue", "logprobs", "chat", "weigh"})
 
     def identity(self) -> dict[str, Json]:
         """Weights, number format, prompt form and context."""
@@ -127,12 +129,32 @@ class TransformersPolicy:
         """Sample; see `Policy.extend`."""
         stream, replies = self.stream(), dict[int, Extended]()
         # Prompts of like length come together, so that little of the table is padding.
-        sizes = [len(self._encoding.prompt(r.question.prompt)) for r in requests]
+        sizes = [len(self._encoding.asked(r.question)) for r in requests]
         for ticket in sorted(range(len(requests)), key=lambda i: sizes[i]):
             stream.submit(ticket, requests[ticket])
         while stream.rows:
             replies.update(stream.collect())
         return [replies[ticket] for ticket in range(len(requests))]
+
+    def weigh(self, requests: Sequence[Weigh]) -> list[Weighed]:
+        """Weigh words; see `Weighing.weigh`."""
+        start = (self._open.ends.tokens or (0,))[:1]
+        asked = [
+            Asked(
+                self._encoding.asked(request.question) or start,
+                self._encoding.text(request.draft.text) if request.draft.text else (),
+                tuple(self._encoding.text(word) for word in request.words),
+            )
+            for request in requests
+        ]
+        loaded, reading = self._open, self._reading
+        try:
+            room = max(self._cache, reading)
+            return weigh(loaded.model, loaded.windows, asked, self._max_length, reading, room)
+        except torch.OutOfMemoryError as error:
+            raise InfrastructureError(
+                f"{self.spec.name}: out of memory while weighing words of {len(asked)} drafts"
+            ) from error
 
     def stream(self) -> TransformersStream:
         """Open a stream; see `Policy.stream`."""
@@ -169,7 +191,11 @@ class TransformersPolicy:
 
     def _writer(self) -> Writer:
         """Return a writer that has nothing to do and remembers nothing."""
-        loaded = self._open
-        reading = _READING.get(self._device.type, _READING["other"])
-        memory = Memory(self._cache)
-        return Writer(loaded.model, loaded.ends, loaded.windows, self.unit_rows, memory, reading)
+        loaded, memory = self._open, Memory(self._cache)
+        rows, reading = self.unit_rows, self._reading
+        return Writer(loaded.model, loaded.ends, loaded.windows, rows, memory, reading)
+
+    @property
+    def _reading(self) -> int:
+        """Most tokens of a pass of reading."""
+        return _READING.get(self._device.type, _READING["other"])

@@ -82,7 +82,7 @@ class EnsemblePrm(Joint):
         }
 
     def _score(self, own: tuple[StepScores | None, ...]) -> StepScores | None:
-        known = [one for one in own if one is not None]
+        known = [one for one in own if one is not None and one.values]
         if len(known) < len(own):
             return None
         rows = np.array([one.values for one in known])

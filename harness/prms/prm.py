@@ -11,6 +11,9 @@ what it has for drafts whose text nobody knows. Only a PRM whose ``covers`` is
 ``prefix`` may give fewer numbers than steps, and only first-error metrics accept it; one that is
 ``whole`` gives a single number per draft, which no first-error metric accepts.
 
+A critic, which writes before it judges, may write nothing that holds a verdict. Then there are no
+numbers and `StepScores.unparsed` is 1: it was asked and paid for, and metrics take it as wrong.
+
 **Determinism.** As for policies: the reply depends on the requests of the call alone.
 """
 
@@ -130,6 +133,8 @@ def check_fit(
             all (``prefix``), not exactly one (``whole``).
     """
     given = len(scores.values)
+    if not given and scores.unparsed == 1:
+        return scores
     steps = given if blind and not draft.steps else len(draft.steps)
     fits = {"steps": given == steps, "prefix": 0 < given <= steps, "whole": given == 1}[covers]
     if not fits:

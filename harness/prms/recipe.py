@@ -18,6 +18,7 @@ holds those of the published families:
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
@@ -273,16 +274,16 @@ def families() -> dict[str, dict[str, Json]]:
     return {name: {k: v for k, v in entry.items() if k != "source"} for name, entry in data.items()}
 
 
-def read_file(path: Path) -> dict[str, Json]:
-    """Return the options that a recipe file gives.
+def read_file(path: Path, keys: Sequence[str] = KEYS) -> dict[str, Json]:
+    """Return the options that a recipe file gives; `keys` are those it may give.
 
     Raises:
         ConfigError: a file that is not there or no mapping of YAML, a key that no recipe has.
     """
-    found, places = named.read(path, f"a recipe is a mapping of {', '.join(KEYS)}")
+    found, places = named.read(path, f"a recipe is a mapping of {', '.join(keys)}")
     for key, where in places.items():
-        if key not in KEYS:
-            raise ConfigError(f"{where}: a recipe has no {key!r}; {nearest(key, KEYS)}")
+        if key not in keys:
+            raise ConfigError(f"{where}: a recipe has no {key!r}; {nearest(key, keys)}")
     return found
 
 

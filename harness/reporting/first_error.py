@@ -145,9 +145,25 @@ def first_error_detail(rows: Sequence[ResultRow]) -> Table | None:
             "Error found: share of wrong solutions whose first wrong step is named exactly. "
             "Correct kept: share of right solutions in which no step is called wrong. "
             "F1 is their harmonic mean. All in percent.",
+            *_unparsed(rows),
             *_notes(found),
         ),
     )
+
+
+def _unparsed(rows: Sequence[ResultRow]) -> Iterable[str]:
+    """Say of how many critiques nothing could be read."""
+    shares = {
+        (row.prm, row.task): row.value for row in rows if row.metric == "unparsed" and row.headline
+    }
+    if shares:
+        said = ", ".join(
+            f"{prm} on {task} {text.percent(share)}" for (prm, task), share in shares.items()
+        )
+        yield (
+            f"Answers without a verdict, in percent: {said}. A solution of which a critic says "
+            "nothing else counts as wrong."
+        )
 
 
 def group_names(rows: Sequence[ResultRow]) -> tuple[str, ...]:

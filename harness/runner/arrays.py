@@ -20,7 +20,7 @@ from harness.prms.aggregate import aggregate_many, legal
 from harness.store.format import PoolFolder, RunFolder, read_scores
 from harness.store.log import Unit, read_ledger
 from harness.store.sweepfile import PoolEntry, ScoreEntry, SweepFile
-from harness.types import Problem, Semantics
+from harness.types import Problem, Semantics, StepScores
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -63,7 +63,7 @@ class ScoreArrays:
     entry: ScoreEntry
     semantics: Semantics
     covered: Bools
-    """(P,) problems of which at least one candidate has scores."""
+    """(P,) problems of which at least one candidate was judged."""
     scores: Mapping[str, Floats]
     """Aggregation → (P, N); -inf for a candidate without scores."""
     tokens: Floats
@@ -149,21 +149,19 @@ def load_scores(
     places: list[tuple[int, int]] = []
     values: list[float] = []
     offsets = [0]
+    covered = np.zeros(shape[0], bool)
     for problem, index, scores in read_scores(path):
-        if scores is None or not scores.values:
+        if scores is None:
             continue
         place = rows[problem], index
-        places.append(place)
-        values.extend(scores.values)
-        offsets.append(len(values))
-        if scores.tokens is not None:
-            tokens[place] = scores.tokens
-            if architecture:
-                outputs = len(scores.values)
-                flops[place] = architecture.prefill(scores.tokens, outputs=outputs)
+        covered[place[0]] = True
+        tokens[place] = np.nan if scores.tokens is None else scores.tokens
+        flops[place] = flops_of(scores, architecture)
+        if scores.values:
+            places.append(place)
+            values.extend(scores.values)
+            offsets.append(len(values))
     where = tuple(np.array(places, np.int64).reshape(-1, 2).T)
-    covered = np.zeros(shape[0], bool)
-    covered[where[0]] = True
     semantics = _semantics(header.facts)
     aggregated = {}
     for name in aggregations(sweep, semantics):
@@ -204,6 +202,15 @@ def architecture_of(facts: Mapping[str, Any]) -> Architecture | None:
     """Return the shape of the model that filled a log; None for recorded content."""
     found = facts.get("architecture")
     return Architecture(**found) if found else None
+
+
+def flops_of(scores: StepScores, architecture: Architecture | None) -> float:
+    """Return the operations that a draft's scores took, NaN where they are not known."""
+    if scores.flops is not None:
+        return float(sum(scores.flops))
+    if scores.tokens is None or architecture is None:
+        return np.nan
+    return float(architecture.prefill(scores.tokens, outputs=len(scores.values)))
 
 
 def _semantics(facts: Mapping[str, Any]) -> Semantics:

@@ -86,6 +86,8 @@ def _one_per_step(prm: Prm) -> str:
         wanted = 1 if prm.covers == "whole" else len(steps)
         if found is None:
             return f"a solution of {len(steps)} steps has no scores"
+        if found.unparsed == 1:
+            return f"no verdict in the answer to a solution of {len(steps)} steps"
         if len(found.values) != wanted:
             return f"{len(found.values)} scores for {len(steps)} steps"
     return ""

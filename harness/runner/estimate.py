@@ -30,7 +30,7 @@ class StageCost:
     tokens_max: int | None
     """Tokens left to decode if every draft reaches max_tokens; 0 for recorded drafts."""
     tokens_expected: float | None
-    """Tokens left, by the measured mean per draft: decoded by policies, read by PRMs."""
+    """Tokens left, by the measured mean per draft: decoded by policies, all those of PRMs."""
     flops_max: float | None
     seconds_expected: float | None
     """By the measured seconds per draft of this run."""
@@ -89,7 +89,7 @@ def _scoring(entry: ScorePlan, run: RunFolder) -> StageCost:
         drafts,
         done,
         None if left else 0,
-        0.0 if not left else _scaled(_total(units).prefill_logical, done, left),
+        0.0 if not left else _scaled(_read(units), done, left),
         None if left else 0.0,
         0.0 if not left else _scaled(sum(u.seconds for u in units), done, left),
     )
@@ -129,6 +129,12 @@ def _units(path: Path) -> Sequence[Unit]:
 
 def _total(units: Sequence[Unit]) -> Tokens:
     return sum((tokens for unit in units for tokens in unit.usage.values()), Tokens())
+
+
+def _read(units: Sequence[Unit]) -> int:
+    """Return the tokens that a PRM read, and wrote."""
+    total = _total(units)
+    return total.prefill_logical + total.decode
 
 
 def _scaled(measured: float, done: int, left: int) -> float | None:

@@ -8,12 +8,15 @@ frozen for all; ``first_error_oracle`` the best one per subset, an upper bound a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
+import numpy as np
+
 from harness.errors import DataError
 from harness.reporting.quality import STEP_SCORES
-from harness.runner.arrays import architecture_of
+from harness.runner.arrays import architecture_of, flops_of
 from harness.stats import FirstErrorResult, Judged, Quality, Subset, SubsetResult, quality, tune
 from harness.stats import evaluate as evaluate_subsets
 from harness.store.format import RunFolder, read_scores
@@ -36,9 +39,13 @@ class _Scored:
     flops: float | None
     seconds: float | None
     truncated: int
+    unparsed: float
+    """Solutions of which a critic said nothing that holds a verdict; a solution with several
+    critiques counts by their share. They are wrong where nothing decides, and say so here."""
     threshold: float | None
     """Declared by the PRM, else by the run's configuration."""
-    quality: Quality
+    quality: Quality | None
+    """Of the solutions with scores; None where there is none."""
 
 
 def first_error_rows(run: RunFolder, sweep: SweepFile) -> Iterator[ResultRow]:
@@ -69,7 +76,7 @@ def _load(run: RunFolder, sweep: SweepFile, entry: PoolEntry, scored: ScoreEntry
             f"{path}: {len(done)} of {len(problems)} problems are scored; the run was "
             "interrupted: give its command again"
         )
-    items, tokens, flops, truncated = [], [], [], 0
+    items, tokens, flops, truncated, unparsed = [], [], [], 0, 0.0
     architecture = architecture_of(header.facts)
     for problem, _, scores in read_scores(path):
         if scores is None:
@@ -81,12 +88,14 @@ def _load(run: RunFolder, sweep: SweepFile, entry: PoolEntry, scored: ScoreEntry
             raise DataError(f"{path}: problem {problem!r}: {error}") from error
         if scores.tokens is not None:
             tokens.append(scores.tokens)
-            if architecture:
-                flops.append(architecture.prefill(scores.tokens, outputs=len(scores.values)))
+        if not math.isnan(operations := flops_of(scores, architecture)):
+            flops.append(operations)
         truncated += scores.truncated
+        unparsed += scores.unparsed
     if not items:
         return None
     count = len(items)
+    said = [item for item in items if item.scores]
     return _Scored(
         entry,
         Subset.of(entry.task, items),
@@ -95,13 +104,16 @@ def _load(run: RunFolder, sweep: SweepFile, entry: PoolEntry, scored: ScoreEntry
         sum(flops) / count if len(flops) == count else None,
         sum(unit.seconds for unit in units) / count if architecture else None,
         truncated,
+        unparsed,
         declared_threshold(sweep, header.facts),
         quality(
-            items,
+            said,
             probabilities=header.facts["semantics"] == "p_correct",
             whole=header.facts["covers"] == "steps",
             seed=int(sweep.config["seed"]),
-        ),
+        )
+        if said
+        else None,
     )
 
 
@@ -145,8 +157,9 @@ def _prm_rows(sweep: SweepFile, prm: str, scored: Mapping[str, _Scored]) -> Iter
 
 
 def _both(subset: Subset) -> bool:
-    """Whether there are solutions with and without an error."""
-    return bool(subset.error.any() and not subset.error.all())
+    """Whether there are solutions with and without an error, and scores to choose between."""
+    scored = bool(np.isfinite(subset.low).any() or np.isfinite(subset.high).any())
+    return scored and bool(subset.error.any() and not subset.error.all())
 
 
 def _task_rows(
@@ -164,12 +177,15 @@ def _task_rows(
         if found.n:
             yield _with(row, metric, found)
     yield replace(row, metric="threshold", value=result.threshold, n_problems=task.items)
+    if task.unparsed:
+        share = task.unparsed / task.items
+        yield replace(row, metric="unparsed", value=share, n_problems=task.items)
 
 
 def _quality_rows(sweep: SweepFile, prm: str, task: _Scored) -> Iterator[ResultRow]:
     """Yield what can be said of a PRM's scores whatever the threshold."""
     row = replace(_row(sweep, prm, STEP_SCORES, task), headline=False)
-    for metric in fields(Quality):
+    for metric in fields(Quality) if task.quality else ():
         found: Estimate = getattr(task.quality, metric.name)
         if found.n:
             yield _with(row, metric.name, found)

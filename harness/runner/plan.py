@@ -236,8 +236,8 @@ def check_prm(prm: Prm, sources: Sequence[PoolSource], aggregations: Sequence[st
         )
     if judged and prm.covers == "whole":
         raise ConfigError(
-            f"PRM {prm.spec.name} judges whole answers (steps=whole): it names no wrong step in "
-            f"{judged[0]}"
+            f"PRM {prm.spec.name} judges whole answers: it names no wrong step in {judged[0]}; "
+            "leave out steps=whole, or tell a critic per=prefix"
         )
     blind = [source.task for source in sources if any(p.blind for p in source.problems)]
     if blind and (prm.live or prm.spec.adapter == "fake"):

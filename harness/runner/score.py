@@ -49,7 +49,7 @@ def score(
             ]
             usage = {p.id: reply.tokens for p, reply in zip(unit, replies, strict=True)}
             log.append(name, records, seconds, usage)
-            read = sum(reply.tokens.prefill_computed for reply in replies)
+            read = sum(r.tokens.prefill_computed + r.tokens.decode for r in replies)
             note = f"{read / max(seconds, 1e-9):,.0f} tokens/s" if read else ""
             progress.advance(len(unit) * rows, note)
         progress.finish()

@@ -4,7 +4,8 @@ Operations (FLOPs) follow from the models' shapes (`harness.cost`) and are those
 keeps what it has read on the way to a draft: the prompt is read by the policy once per problem, a
 decoded token is computed once, and a PRM reads of a draft only what lies beyond the longest
 beginning of it (whole steps) that it judged before in the same search. A draft without such a
-beginning pays for its whole input, prompt included. So the figure does not depend on an engine's
+beginning pays for its whole input, prompt included. A critic says itself what each step's verdict
+took (`StepScores.flops`). So the figure does not depend on an engine's
 cache, on batches or on interruptions; what went through the model in fact is
 `Tokens.prefill_computed`.
 """
@@ -69,12 +70,20 @@ class Ledger:
             ends = range(len(draft.steps), 0, -1)
             end = next((end for end in ends if draft.steps[:end] in self._read), 0)
             known = self._read.get(draft.steps[:end], 0)
-            new = max(0, scores.tokens - known)
-            outputs = max(0, len(scores.values) - end)
-            flops += self.prm.prefill(new, cached=known, outputs=outputs)
+            if scores.flops is not None:
+                flops += _new(scores.flops, end, len(draft.steps))
+            else:
+                new = max(0, scores.tokens - known)
+                outputs = max(0, len(scores.values) - end)
+                flops += self.prm.prefill(new, cached=known, outputs=outputs)
             self._read.setdefault(draft.steps, scores.tokens)
         self.spent += Usage(prm=reply.tokens, flops=flops)
 
     def ran(self, executions: int) -> None:
         """Charge programs that were run to choose."""
         self.spent += Usage(executions=executions)
+
+
+def _new(flops: tuple[int, ...], known: int, steps: int) -> int:
+    """Return a critic's operations for a draft of which so many steps were judged before."""
+    return 0 if known == steps else sum(flops[min(known, len(flops) - 1) :])

@@ -66,7 +66,7 @@ class Scored:
 
     draft: Draft
     scores: StepScores | None
-    """None where the PRM says nothing."""
+    """None where the PRM says nothing, or a critic nothing that holds a verdict."""
     score: float
     """Aggregated; `UNSCORED` without scores."""
 
@@ -122,9 +122,10 @@ def judge(setting: Setting, drafts: Sequence[Draft]) -> Move[tuple[Scored, ...]]
     if not drafts:
         return ()
     reply: Judged = yield Judge(setting.question, tuple(drafts))
+    known = [scores if scores is not None and scores.values else None for scores in reply.scores]
     return tuple(
         Scored(draft, scores, UNSCORED if scores is None else setting.aggregate(scores))
-        for draft, scores in zip(drafts, reply.scores, strict=True)
+        for draft, scores in zip(drafts, known, strict=True)
     )
 
 

@@ -35,17 +35,18 @@ class Judged:
     """One solution with the scores of its steps and its label."""
 
     scores: tuple[float, ...]
-    """One per step; for a solution with an error those up to the first wrong step are enough."""
+    """One per step; for a solution with an error those up to the first wrong step are enough.
+    None at all: the PRM was asked and named no step, which is right at no threshold."""
     label: int
     """Index of the first wrong step, from 0; -1 if every step is right."""
     final_correct: bool | None = None
     """Whether its final answer is right, where the data set says."""
 
     def __post_init__(self) -> None:
-        if not -1 <= self.label < len(self.scores):
+        if not -1 <= self.label < (len(self.scores) or math.inf):
             raise ValueError(f"label {self.label} with {len(self.scores)} step scores")
-        if not self.scores or any(math.isnan(score) for score in self.scores):
-            raise ValueError("a solution needs at least one step score, and none may be NaN")
+        if any(math.isnan(score) for score in self.scores):
+            raise ValueError("no step score may be NaN")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +67,8 @@ class Subset:
     def of(cls, name: str, solutions: Iterable[Judged]) -> Subset:
         """Reduce solutions to their ranges."""
         items = tuple(solutions)
-        low = [item.scores[item.label] if item.label >= 0 else -math.inf for item in items]
-        high = [
-            min(item.scores[: item.label] if item.label >= 0 else item.scores, default=math.inf)
-            for item in items
-        ]
+        ranges = [_range(item) for item in items]
+        low, high = [pair[0] for pair in ranges], [pair[1] for pair in ranges]
         error = np.array([item.label >= 0 for item in items], np.bool_)
         right = np.array([item.final_correct is True for item in items], np.bool_)
         return cls(name, np.array(low, float), np.array(high, float), error, error & right)
@@ -103,6 +101,15 @@ class FirstErrorResult:
     subsets: tuple[SubsetResult, ...]
     f1: Estimate
     """Unweighted mean over subsets."""
+
+
+def _range(item: Judged) -> tuple[float, float]:
+    """Return above which threshold, and up to which, the prediction is the label."""
+    if not item.scores:
+        return math.inf, -math.inf
+    if item.label < 0:
+        return -math.inf, min(item.scores)
+    return item.scores[item.label], min(item.scores[: item.label], default=math.inf)
 
 
 def first_below(scores: Sequence[float], threshold: float) -> int:
@@ -154,12 +161,15 @@ def tune(subset: Subset) -> float:
     O(I log I). Of equally good thresholds the middle one is taken.
 
     Raises:
-        ValueError: a subset without solutions of either kind, on which no F1 is defined.
+        ValueError: a subset without solutions of either kind, on which no F1 is defined, or
+            without scores.
     """
     if subset.error.all() or not subset.error.any():
         raise ValueError(f"subset {subset.name!r} needs solutions with and without an error")
     ends = np.concatenate([subset.low, subset.high])
     levels = np.unique(ends[np.isfinite(ends)])
+    if not levels.size:
+        raise ValueError(f"subset {subset.name!r} has no scores to choose a threshold between")
     middle = (levels[:-1] + levels[1:]) / 2
     # Neighbouring floats have no number between; "score < threshold" then needs the upper one.
     middle = np.where(middle > levels[:-1], middle, levels[1:])

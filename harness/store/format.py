@@ -28,7 +28,8 @@ Records (one JSON object per line, UTF-8)::
     grades      {"problem", "index", "verdict": "correct"|"wrong"|"ungraded", "answer": text|null,
                  "reason", "class": n (-1: no answer)}
     scores      {"problem", "index", "scores": [x…]|null (the PRM has none), "semantics",
-                 "raw": [x…]?, "truncated": bool, "tokens": n|null}
+                 "raw": [x…]?, "truncated": bool, "tokens": n|null, "flops": [n…]?,
+                 "unparsed": x? (share of a critic's answers without a verdict; 1: no scores)}
 
 Logs (``X.jsonl`` with ``X.ledger.jsonl``) grow by whole units and survive a kill at any moment:
 see `harness.store.log`. Every other file is replaced at once: see `harness.files`. One
@@ -211,6 +212,10 @@ def scores_record(problem: str, index: int, scores: StepScores | None) -> Record
     }
     if scores.raw is not None:
         record["raw"] = list(scores.raw)
+    if scores.flops is not None:
+        record["flops"] = list(scores.flops)
+    if scores.unparsed:
+        record["unparsed"] = scores.unparsed
     return record
 
 
@@ -220,7 +225,7 @@ def read_scores(path: Path) -> Iterator[tuple[str, int, StepScores | None]]:
         if r["scores"] is None:
             yield r["problem"], r["index"], None
             continue
-        raw = r.get("raw")
+        raw, flops = r.get("raw"), r.get("flops")
         yield (
             r["problem"],
             r["index"],
@@ -230,6 +235,8 @@ def read_scores(path: Path) -> Iterator[tuple[str, int, StepScores | None]]:
                 raw=None if raw is None else tuple(raw),
                 truncated=r["truncated"],
                 tokens=r["tokens"],
+                flops=None if flops is None else tuple(flops),
+                unparsed=r.get("unparsed", 0.0),
             ),
         )
 

@@ -191,6 +191,8 @@ def _reply(reply: Reply) -> Record:
                 "truncated": s.truncated,
                 "tokens": s.tokens,
                 **({} if s.progress is None else {"progress": list(s.progress)}),
+                **({} if s.flops is None else {"flops": list(s.flops)}),
+                **({"unparsed": s.unparsed} if s.unparsed else {}),
             }
             for s in reply.scores
         ]
@@ -211,6 +213,8 @@ def _reply_from(r: Mapping[str, Any]) -> Reply:
                 truncated=s["truncated"],
                 tokens=s["tokens"],
                 progress=tuple(s["progress"]) if "progress" in s else None,
+                flops=tuple(s["flops"]) if "flops" in s else None,
+                unparsed=s.get("unparsed", 0.0),
             )
             for s in r["judged"]
         )

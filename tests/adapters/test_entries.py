@@ -12,6 +12,7 @@ from harness.errors import ConfigError
 from harness.policies import catalog as policies
 from harness.prms import catalog as prms
 from harness.prms.aggregate import check
+from harness.prms.critics import recipe as critics
 from harness.prms.recipe import from_options, with_recipe
 
 GOOD = "a: {adapter: pool, target: f, domains: [math], licence: MIT, note: n}\n"
@@ -34,6 +35,12 @@ def test_shipped_names() -> None:
 def test_every_shipped_prm_has_a_recipe_that_can_be_read() -> None:
     for name, entry in prms.entries().items():
         assert name == entry.spec.name and entry.size
+        if entry.spec.adapter == "critic":
+            spec = critics.with_recipe(entry.spec)
+            assert str(spec.options["model"]).startswith("transformers:")
+            critic = critics.from_options(Options(spec, "PRM"))
+            check(critic.aggregation, critic.semantics)
+            continue
         recipe = from_options(Options(with_recipe(entry.spec), "PRM"))
         check(recipe.aggregation, recipe.semantics)
         assert not entry.spec.target.startswith("embedded:") or recipe.semantics == "p_correct"

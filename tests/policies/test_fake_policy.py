@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
 
 from harness.errors import ConfigError, DataError, InfrastructureError
 from harness.policies.fake import FakePolicy
-from harness.types import Cut, Draft, Extend, Json, Question, Sampling, Spec
+from harness.types import Cut, Draft, Extend, Json, Question, Sampling, Spec, Weigh
 
 
 def open_(path: Path, **options: Json) -> FakePolicy:
@@ -69,6 +70,8 @@ def test_seconds_are_slept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         ({"id": "p", "texts": []}, "at least one text"),
         ({"id": "p", "texts": "a"}, "'texts' must be a list of texts"),
         ({"id": "p", "text": ["a"]}, "did you mean 'texts'"),
+        ({"id": "p", "texts": ["a"], "words": ["yes"]}, "must map words to probabilities"),
+        ({"id": "p", "texts": ["a"], "words": {"yes": 0}}, "a probability above 0"),
     ],
 )
 def test_broken_scripts(tmp_path: Path, row: object, message: str) -> None:
@@ -76,6 +79,17 @@ def test_broken_scripts(tmp_path: Path, row: object, message: str) -> None:
     path.write_text(json.dumps(row))
     with pytest.raises(DataError, match=message):
         FakePolicy(Spec("x", "fake", str(path)))
+
+
+def test_words_are_as_probable_as_the_script_says(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    path.write_text(json.dumps({"id": "p", "texts": ["ab"], "words": {"yes": 0.25, "no": 1}}))
+    policy, question = FakePolicy(Spec("x", "fake", str(path))), Question("t", "p", "prompt")
+    (found,) = policy.weigh([Weigh(question, Draft(("ab",)), ("no", "yes"))])
+    assert found.logprobs == (0.0, math.log(0.25))
+    assert found.tokens.prefill_logical == len("prompt" + "ab") + len("n") + len("ye")
+    with pytest.raises(DataError, match="says nothing of the word 'No'"):
+        policy.weigh([Weigh(question, Draft(), ("No",))])
 
 
 def test_a_problem_without_script(tmp_path: Path) -> None:

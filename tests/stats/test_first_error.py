@@ -314,8 +314,22 @@ def test_count_behind_fewer_digits():
     assert count_behind(73.2, 123, digits=1) == 90
 
 
+def test_who_names_no_step_is_right_at_no_threshold():
+    said = [Judged((0.9, 0.2), 1), Judged((0.8,), -1)]
+    silent = [Judged((), 1, True), Judged((), -1)]
+    subset, alone = Subset.of("x", [*said, *silent]), Subset.of("x", said)
+    for threshold in (-math.inf, 0.0, 0.5, 1.0, math.inf):
+        assert not subset.found(threshold)[2:].any()
+        assert (subset.found(threshold)[:2] == alone.found(threshold)).all()
+    assert tune(subset) == tune(alone)
+    result = evaluate([subset], [0.5]).subsets[0]
+    assert (result.acc_error.value, result.acc_correct.value, result.f1.value) == (0.5, 0.5, 0.5)
+    with pytest.raises(ValueError, match="no scores to choose a threshold between"):
+        tune(Subset.of("x", silent))
+
+
 @pytest.mark.parametrize(
-    "scores, label", [((), -1), ((0.5,), 1), ((0.5,), -2), ((0.5, math.nan), -1)]
+    "scores, label", [((), -2), ((0.5,), 1), ((0.5,), -2), ((0.5, math.nan), -1)]
 )
 def test_refuses_a_label_without_its_score(scores, label):
     with pytest.raises(ValueError, match="score"):

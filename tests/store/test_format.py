@@ -39,9 +39,12 @@ def test_candidates_survive(steps, finish, tokens, logprobs) -> None:  # type: i
 def test_scores_survive(tmp_path: Path) -> None:
     path = tmp_path / "s.jsonl"
     scores = StepScores((0.1, 1.0), "p_correct", raw=(-2.0, 30.0), truncated=True, tokens=17)
+    told = StepScores((0.1,), "p_correct", flops=(10**15, 3), unparsed=0.25, tokens=9)
+    silent = StepScores((), "verdict", flops=(7,), unparsed=1.0, tokens=9)
+    all_ = [("a", i, one) for i, one in enumerate((scores, None, told, silent))]
     with LogWriter(path, Header("scores", {})) as log:
-        log.append("0", [scores_record("a", 0, scores), scores_record("a", 1, None)])
-    assert [("a", 0, scores), ("a", 1, None)] == list(read_scores(path))
+        log.append("0", [scores_record(*one) for one in all_])
+    assert all_ == list(read_scores(path))
 
 
 def test_problems_survive_and_an_edited_one_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Critics: PRMs that write before they judge."""
