@@ -148,6 +148,8 @@ class StepScores:
     """Tokens of this draft's input (prompt and steps), plus those generated; None if unknown."""
 
     def __post_init__(self) -> None:
+        if all(map(math.isfinite, self.values)) and all(map(math.isfinite, self.raw or ())):
+            return
         for name, numbers in (("value", self.values), ("raw score", self.raw or ())):
             for i, number in enumerate(numbers):
                 if not math.isfinite(number):

@@ -13,6 +13,7 @@ from harness.reporting.first_error import Published, first_error_detail, first_e
 from harness.reporting.lines import Line, selection_lines
 from harness.reporting.quality import quality_table
 from harness.reporting.table import Cell, Column, Table
+from harness.reporting.thresholds import threshold_table
 from harness.types import Duel, ResultRow, SecondsKind
 
 _MAX_BUDGETS = 4
@@ -83,6 +84,7 @@ def all_tables(
         domain_table(rows, duels, trained),
         first_error_table(rows, published),
         first_error_detail(rows),
+        threshold_table(rows),
         quality_table(rows),
     ]
     if len(selection_lines(rows, headline=False)) > len(selection_lines(rows)):

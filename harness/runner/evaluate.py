@@ -14,9 +14,10 @@ import numpy as np
 
 from harness.analysis.curve import Axis, Curve
 from harness.prms.aggregate import vote_weight
+from harness.reporting.step_curves import StepCurves
 from harness.runner.arrays import Floats, PoolArrays, ScoreArrays, load_pool, load_scores
 from harness.runner.curves import all_curves
-from harness.runner.first_error import first_error_rows
+from harness.runner.first_error import first_error_results
 from harness.runner.outcomes import known_mean, search_rows, with_estimate
 from harness.search.methods import METHODS, parse_method
 from harness.stats import best_of_n, compare, estimate, pass_at_n, vote
@@ -38,6 +39,8 @@ class Results:
     """Every PRM's choice against the majority vote, paired, at the largest budget."""
     curves: tuple[Curve, ...] = ()
     """Accuracy and cost per problem of every method that answers, by its declared aggregation."""
+    steps: tuple[StepCurves, ...] = ()
+    """What is drawn of the scores of given steps."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +91,13 @@ def evaluate(run: RunFolder) -> Results:
         rows.extend(row for curve in curves for row in _rows(curve, budgets))
         duels.extend(_duels(curves, budgets[-1]))
         answering.extend(_answering(curves, pool, budgets))
+    steps: list[StepCurves] = []
     if "first_error" in methods:
-        rows.extend(first_error_rows(run, sweep))
+        judged, steps = first_error_results(run, sweep)
+        rows.extend(judged)
     searched, searches = search_rows(run, sweep)
-    return Results((*rows, *searched), tuple(duels), all_curves(answering, searches))
+    curves_ = all_curves(answering, searches)
+    return Results((*rows, *searched), tuple(duels), curves_, tuple(steps))
 
 
 def _answering(

@@ -5,7 +5,8 @@ vote                    majority and weighted votes, over seeded subsets
 estimate, share         a mean over problems with its 95 % interval
 compare                 two results on the same problems
 first_error             ProcessBench's first-wrong-step figures
-quality                 ranking and calibration of step scores, whatever the threshold
+quality, reliability    ranking and calibration of step scores, whatever the threshold
+threshold_curve         F1 of the first wrong step at every threshold there is
 """
 
 from harness.stats.ballot import NO_ANSWER
@@ -23,15 +24,20 @@ from harness.stats.first_error import (
 from harness.stats.intervals import estimate, share
 from harness.stats.paired import compare
 from harness.stats.quality import Quality, quality
+from harness.stats.reliability import Bin, Reliability, reliability
+from harness.stats.thresholds import ThresholdCurve, threshold_curve
 from harness.stats.votes import Votes, vote
 
 __all__ = [
     "NO_ANSWER",
+    "Bin",
     "FirstErrorResult",
     "Judged",
     "Quality",
+    "Reliability",
     "Subset",
     "SubsetResult",
+    "ThresholdCurve",
     "Votes",
     "best_of_n",
     "compare",
@@ -41,7 +47,9 @@ __all__ = [
     "first_below",
     "pass_at_n",
     "quality",
+    "reliability",
     "share",
+    "threshold_curve",
     "tune",
     "vote",
 ]
