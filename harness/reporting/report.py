@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from harness.files import write_bytes
 from harness.reporting.figures import Figure, Missing, write_figures
 from harness.reporting.first_error import Published
-from harness.reporting.lines import one_run
+from harness.reporting.lines import CHOSEN_SCORE, one_run
 from harness.reporting.page import NAME, NO_COSTS, About, CostSection, CostView, write_page
 from harness.reporting.render import write_tables
 from harness.reporting.sample import Sample
@@ -71,6 +71,10 @@ def write_report(
     tables = all_tables(rows, duels, trained, published)
     write_tables(tables, folder / "tables")
     figures, missing = write_figures(rows, folder / "figures", searched)
+    if any(row.metric == CHOSEN_SCORE for row in rows):
+        from harness.reporting.proxy_figures import write_proxy_figures
+
+        figures += write_proxy_figures(rows, folder / "figures")
     if steps:
         from harness.reporting.step_figures import write_step_figures
 

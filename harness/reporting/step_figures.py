@@ -6,18 +6,18 @@ panel per task.
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from harness.reporting import charts, text
 from harness.reporting.cells import distinct
-from harness.reporting.figures import DPI, SUPTITLE, Figure, file_name, write_canvas
+from harness.reporting.figures import SUPTITLE, Figure, file_name, write_canvas
 from harness.reporting.first_error import short_name
+from harness.reporting.panels import PERCENT, grid_of
 from harness.reporting.quality import STEP_SCORES, place_metric
 from harness.reporting.step_curves import StepCurves
 from harness.reporting.style import GREY, INK, RC, Style, style_of
@@ -25,16 +25,12 @@ from harness.stats import Reliability, ThresholdCurve
 from harness.stats.quality import PLACES, THIRDS
 from harness.types import ResultRow
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Canvas
-
 _MARKS = {"first_error": "o", "first_error_tuned": "s", "first_error_oracle": "D"}
 _RULES = {
     "first_error": "declared threshold",
     "first_error_tuned": "tuned threshold",
     "first_error_oracle": "best threshold of a task",
 }
-_PERCENT = (0, 25, 50, 75, 100)
 _FEW = 10
 """Steps in a bin that a line is drawn through."""
 _DASHES: tuple[Any, ...] = ((0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)), (0, (6, 2, 1, 2)))
@@ -63,31 +59,6 @@ def write_step_figures(
         )
 
 
-def _grid(
-    count: int, x: str, y: str, height: float = 2.55, sharex: bool = False
-) -> tuple[Canvas, list[Any]]:
-    """Return a figure and so many panels, three across at most, four as two by two.
-
-    They share their vertical axis; ticks have labels where no panel stands beside or below.
-    """
-    from matplotlib.figure import Figure as Canvas
-
-    across = 2 if count == 4 else min(count, 3)
-    down = math.ceil(count / across)
-    size = 1.9 + 3.1 * across + (0.8 if across == 1 else 0), 0.45 + height * down
-    canvas = Canvas(figsize=size, dpi=DPI, layout="constrained")
-    panels = list(canvas.subplots(down, across, squeeze=False, sharey=True, sharex=sharex).flat)
-    for number, panel in enumerate(panels[:count]):
-        if number + across >= count:
-            panel.set_xlabel(x)
-            panel.tick_params(labelbottom=True)
-        if number % across == 0:
-            panel.set_ylabel(y)
-    for panel in panels[count:]:
-        panel.set_visible(False)
-    return canvas, panels[:count]
-
-
 # --- F1 at every threshold -----------------------------------------------------------------------
 
 
@@ -101,7 +72,7 @@ def _thresholds(curves: Sequence[StepCurves], style: Style, folder: Path) -> Fig
     prms = [name for name in style.prms if any(one.prm == name for one in drawn)]
     groups = distinct(one.task for one in drawn if len(one.members) > 1)
     tasks = distinct(one.task for one in drawn if len(one.members) == 1)
-    canvas, panels = _grid(len(prms), "threshold", "percent")
+    canvas, panels = grid_of(len(prms), "threshold", "percent")
     for panel, prm in zip(panels, prms, strict=True):
         own = [one for one in drawn if one.prm == prm]
         main = [one for one in own if len(one.members) > 1] or own
@@ -115,7 +86,7 @@ def _thresholds(curves: Sequence[StepCurves], style: Style, folder: Path) -> Fig
                 dashes = _DASHES[tasks.index(one.task) % len(_DASHES)]
                 _staircase(panel, one, "f1", colour, dashes, 0.9)
             _mark(panel, one, colour, one in main)
-        panel.set(ylim=(0, 102), xlim=_range(own), yticks=_PERCENT)
+        panel.set(ylim=(0, 102), xlim=_range(own), yticks=PERCENT)
         panel.xaxis.set_major_locator(MaxNLocator(5))
         panel.set_title(charts.shortened(prm), loc="left")
     title = "F1 of the first wrong step against the threshold"
@@ -218,7 +189,7 @@ def _reliabilities(curves: Sequence[StepCurves], style: Style, folder: Path) -> 
         prms = [name for name in style.prms if name in found]
         if not prms:
             continue
-        canvas, panels = _grid(len(prms), "score of a step (%)", "right steps (%)", sharex=True)
+        canvas, panels = grid_of(len(prms), "score of a step (%)", "right steps (%)", sharex=True)
         for panel, prm in zip(panels, prms, strict=True):
             _diagram(panel, found[prm], style.prm(prm).colour)
             steps = sum(one.right.n for one in found[prm].overall)
@@ -249,7 +220,7 @@ def _diagram(ax: Any, found: Reliability, colour: str) -> None:
         ax.plot(xs, ys, color=colour, lw=1.8, ls="-" if many else "none", zorder=3)
         fill = colour if many else "white"
         ax.plot(xs, ys, "o", color=fill, ms=4.5, mec="white" if many else colour, mew=0.6, zorder=4)
-    ax.set(xlim=(0, 100), ylim=(0, 102), xticks=_PERCENT, yticks=_PERCENT)
+    ax.set(xlim=(0, 100), ylim=(0, 102), xticks=PERCENT, yticks=PERCENT)
 
 
 def _reliability_legend(canvas: Any) -> None:
@@ -287,7 +258,7 @@ def _by_place(rows: Sequence[ResultRow], style: Style, folder: Path) -> Figure |
     tasks = distinct(row.task for row in found)
     prms = [name for name in style.prms if any(row.prm == name for row in found)]
     x = "number of the step in its solution"
-    canvas, panels = _grid(len(tasks), x, "AUROC (%)")
+    canvas, panels = grid_of(len(tasks), x, "AUROC (%)")
     for panel, task in zip(panels, tasks, strict=True):
         used: set[int] = set()
         for number, prm in enumerate(prms):

@@ -19,6 +19,7 @@ from harness.runner.arrays import Floats, PoolArrays, ScoreArrays, load_pool, lo
 from harness.runner.curves import all_curves
 from harness.runner.first_error import first_error_results
 from harness.runner.outcomes import known_mean, search_rows, with_estimate
+from harness.runner.solution_scores import solution_rows
 from harness.search.methods import METHODS, parse_method
 from harness.stats import best_of_n, compare, estimate, pass_at_n, vote
 from harness.store.format import RunFolder
@@ -89,6 +90,8 @@ def evaluate(run: RunFolder) -> Results:
         budgets = budgets_of(sweep, entry.samples)
         curves = list(_curves(sweep, pool, scored, budgets, methods))
         rows.extend(row for curve in curves for row in _rows(curve, budgets))
+        if "best_of_n" in methods:
+            rows.extend(solution_rows(_row(sweep, pool, "best_of_n"), pool, scored, budgets))
         duels.extend(_duels(curves, budgets[-1]))
         answering.extend(_answering(curves, pool, budgets))
     steps: list[StepCurves] = []

@@ -1,6 +1,7 @@
 """Estimators, intervals and tests: pure functions on arrays, with seeds passed in.
 
 best_of_n, pass_at_n    exact expectations over subsets of a candidate pool
+chosen_score            the score of what best-of-n chooses, exactly
 vote                    majority and weighted votes, over seeded subsets
 estimate, share         a mean over problems with its 95 % interval
 compare                 two results on the same problems
@@ -11,6 +12,7 @@ threshold_curve         F1 of the first wrong step at every threshold there is
 
 from harness.stats.ballot import NO_ANSWER
 from harness.stats.best_of_n import best_of_n, pass_at_n
+from harness.stats.chosen import chosen_score
 from harness.stats.first_error import (
     FirstErrorResult,
     Judged,
@@ -40,6 +42,7 @@ __all__ = [
     "ThresholdCurve",
     "Votes",
     "best_of_n",
+    "chosen_score",
     "compare",
     "count_behind",
     "estimate",
