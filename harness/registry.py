@@ -52,7 +52,7 @@ def parse_spec(
     """Return the spec that `text` names.
 
     ``name=…`` among the options sets how tables call it; by default a catalogue entry's own name,
-    else the target's last path component.
+    else the target's last path component, either with the ``steps=…`` that was asked for.
 
     Raises:
         ConfigError: an unknown adapter or catalogue name, an option without a value.
@@ -76,7 +76,9 @@ def parse_spec(
         name = _short(target)
     if not target:
         raise ConfigError(f"{what} {text!r} names no target; write {adapter}:TARGET,key=value")
-    chosen = options.pop("name", name)
+    rule = str(options.get("steps", "each")).encode("unicode_escape").decode()
+    usual = name if rule == "each" else f"{name},steps={rule}"
+    chosen = options.pop("name", usual)
     return Spec(str(chosen), adapter, target, options)
 
 
@@ -98,14 +100,14 @@ def open_policy(text: str) -> Policy:
 def open_prm(text: str, truth: Truth | None = None) -> Prm:
     """Open the PRM that `text` names; no weights are loaded yet.
 
-    Only the fake PRMs are told the `truth`, alone or in an ensemble; ``steps=whole`` among the
-    options of any other makes it judge the whole answer as one step.
+    Only the fake PRMs are told the `truth`, alone or in an ensemble; ``steps=RULE`` among the
+    options of any other cuts solutions otherwise than the task (`harness.prms.recut`).
 
     Raises:
         ConfigError: an unknown name or option.
         DataError: a file that is not there.
     """
-    from harness.prms import catalog, whole
+    from harness.prms import catalog, recut
 
     specs = {name: entry.spec for name, entry in catalog.entries().items()}
     head = _OPTION.split(text)[0]
@@ -119,8 +121,8 @@ def open_prm(text: str, truth: Truth | None = None) -> Prm:
         prm: Prm = opener(spec, truth)
         return prm
     if spec.adapter == "ensemble":
-        return whole.open_prm(spec, lambda own: opener(own, lambda name: open_prm(name, truth)))
-    return whole.open_prm(spec, opener)
+        return recut.open_prm(spec, lambda own: opener(own, lambda name: open_prm(name, truth)))
+    return recut.open_prm(spec, opener)
 
 
 def adapter_class(spec: Spec, adapters: Mapping[str, str]) -> Any:

@@ -54,3 +54,10 @@ def test_every_adapter_can_be_imported() -> None:
     for adapters in (POLICIES, PRMS):
         for name in adapters:
             assert adapter_class(Spec("x", name, "y"), adapters).__name__
+
+
+def test_a_prm_that_is_given_other_steps_is_called_so() -> None:
+    assert _parse("small,steps=join:2").name == "small,steps=join:2"
+    assert _parse("small,steps=each").name == "small"
+    assert _parse('recorded:a/x.jsonl,steps="delimiter:\\n\\n"').name == r"x,steps=delimiter:\n\n"
+    assert _parse("small,steps=whole,name=orm").name == "orm"

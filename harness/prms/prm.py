@@ -8,7 +8,8 @@ it.
 where the PRM has no score to give (a recorded file that does not cover the draft, a draft without
 steps, a draft that is too long for a PRM told to skip such). Only a PRM whose ``covers`` is
 ``prefix`` may give fewer numbers than steps, and only first-error metrics accept it; one that is
-``whole`` gives a single number per draft, which no first-error metric accepts.
+``whole`` gives a single number per draft, one that is ``own`` any number of them, neither of which
+a first-error metric accepts.
 
 **Determinism.** As for policies: the reply depends on the requests of the call alone.
 """
@@ -21,9 +22,9 @@ from typing import Literal, Protocol, runtime_checkable
 from harness.cost import Architecture
 from harness.types import Draft, Json, Judge, Judged, Semantics, Spec, StepScores
 
-Covers = Literal["steps", "prefix", "whole"]
+Covers = Literal["steps", "prefix", "whole", "own"]
 """Which steps get a score: all · those up to (and with) the first wrong one · none of them, but the
-solution as a whole gets one."""
+solution as a whole gets one · none of them, but those of another way to cut the solution."""
 
 
 @runtime_checkable
@@ -53,7 +54,8 @@ class Prm(Protocol):
 
     @property
     def covers(self) -> Covers:
-        """``steps``: one score per step. ``prefix``: possibly fewer. ``whole``: one in all."""
+        """``steps``: one score per step. ``prefix``: possibly fewer. ``whole``: one in all.
+        ``own``: one per step of its own."""
         ...
 
     @property
@@ -123,10 +125,15 @@ def check_fit(scores: StepScores, draft: Draft, covers: Covers, where: str) -> S
 
     Raises:
         ValueError: not exactly one score per step (``steps``), more scores than steps or none at
-            all (``prefix``), not exactly one (``whole``).
+            all (``prefix``), not exactly one (``whole``), none at all (``own``).
     """
     given, steps = len(scores.values), len(draft.steps)
-    fits = {"steps": given == steps, "prefix": 0 < given <= steps, "whole": given == 1}[covers]
-    if not fits:
+    fits = {
+        "steps": given == steps,
+        "prefix": 0 < given <= steps,
+        "whole": given == 1,
+        "own": given > 0,
+    }
+    if not fits[covers]:
         raise ValueError(f"{where}: {given} scores for {steps} steps")
     return scores

@@ -12,6 +12,7 @@ from harness.reporting.duels import duel_table
 from harness.reporting.first_error import Published, first_error_detail, first_error_table
 from harness.reporting.lines import Line, selection_lines
 from harness.reporting.quality import quality_table
+from harness.reporting.solutions import recut_table, solution_table
 from harness.reporting.table import Cell, Column, Table
 from harness.reporting.thresholds import threshold_table
 from harness.types import Duel, ResultRow, SecondsKind
@@ -86,6 +87,8 @@ def all_tables(
         first_error_detail(rows),
         threshold_table(rows),
         quality_table(rows),
+        solution_table(rows),
+        recut_table(rows),
     ]
     if len(selection_lines(rows, headline=False)) > len(selection_lines(rows)):
         tables.append(headline_table(rows, headline=False))

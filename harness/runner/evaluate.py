@@ -91,7 +91,9 @@ def evaluate(run: RunFolder) -> Results:
         curves = list(_curves(sweep, pool, scored, budgets, methods))
         rows.extend(row for curve in curves for row in _rows(curve, budgets))
         if "best_of_n" in methods:
-            rows.extend(solution_rows(_row(sweep, pool, "best_of_n"), pool, scored, budgets))
+            row = _row(sweep, pool, "best_of_n")
+            seed = int(sweep.config["seed"])
+            rows.extend(solution_rows(row, pool, scored, budgets, seed))
         duels.extend(_duels(curves, budgets[-1]))
         answering.extend(_answering(curves, pool, budgets))
     steps: list[StepCurves] = []

@@ -226,11 +226,11 @@ def check_prm(prm: Prm, sources: Sequence[PoolSource], aggregations: Sequence[st
             f"which cannot choose between candidates of {asked[0]}"
         )
     judged = [source.task for source in sources if source.kind == "steps"]
-    if judged and prm.covers == "whole":
-        raise ConfigError(
-            f"PRM {prm.spec.name} judges whole answers (steps=whole): it names no wrong step in "
-            f"{judged[0]}"
-        )
+    if judged and prm.covers in ("whole", "own"):
+        what = "judges whole answers (steps=whole)"
+        if prm.covers == "own":
+            what = f"cuts solutions its own way (steps={prm.spec.options.get('steps')})"
+        raise ConfigError(f"PRM {prm.spec.name} {what}: it names no wrong step in {judged[0]}")
     for aggregation in aggregations:
         check_aggregation(aggregation, prm.semantics)
 

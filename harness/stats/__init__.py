@@ -7,6 +7,7 @@ estimate, share         a mean over problems with its 95 % interval
 compare                 two results on the same problems
 first_error             ProcessBench's first-wrong-step figures
 quality, reliability    ranking and calibration of step scores, whatever the threshold
+within_auroc, length_correlation  scores of whole solutions within a problem
 threshold_curve         F1 of the first wrong step at every threshold there is
 """
 
@@ -27,6 +28,7 @@ from harness.stats.intervals import estimate, share
 from harness.stats.paired import compare
 from harness.stats.quality import Quality, quality
 from harness.stats.reliability import Bin, Reliability, reliability
+from harness.stats.solutions import length_correlation, within_auroc
 from harness.stats.thresholds import ThresholdCurve, threshold_curve
 from harness.stats.votes import Votes, vote
 
@@ -48,6 +50,7 @@ __all__ = [
     "estimate",
     "evaluate",
     "first_below",
+    "length_correlation",
     "pass_at_n",
     "quality",
     "reliability",
@@ -55,4 +58,5 @@ __all__ = [
     "threshold_curve",
     "tune",
     "vote",
+    "within_auroc",
 ]

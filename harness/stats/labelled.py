@@ -77,13 +77,15 @@ def resamplings(solutions: int, seed: int) -> Ints:
     return rng.multinomial(solutions, np.full(solutions, 1 / solutions), DRAWS)
 
 
-def spread(value: float, found: Floats, n: int, solutions: int) -> Estimate:
+def spread(
+    value: float, found: Floats, n: int, clusters: int, method: str = "bootstrap-solutions"
+) -> Estimate:
     """Return a figure with the middle 95 % of its resampled values, widened to hold it."""
     if math.isnan(value):
         return NONE
     low, high = np.nanquantile(found, (0.025, 0.975))
     ends = min(value, float(low)), max(value, float(high))
-    return Estimate(value, *ends, n, solutions, "bootstrap-solutions")
+    return Estimate(value, *ends, n, clusters, method)
 
 
 @dataclass(frozen=True, slots=True)
