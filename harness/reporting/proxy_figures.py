@@ -60,7 +60,7 @@ def _figure(drawn: Sequence[tuple[Line, Line]], rows: Sequence[ResultRow], folde
         if beside is not panel:
             beside.grid(visible=False)
             beside.set_ylabel("score")
-        name = charts.shortened(gold.last.prm or "")
+        name = charts.shortened(gold.last.prm or "", 28)
         panel.set_title(f"{name}, {gold.last.aggregation}", loc="left", fontsize=9)
     where = f"{last.task}, policy {last.policy}" if last.policy else last.task
     title = f"Best of N: accuracy, and the score of what is chosen: {where}"

@@ -193,7 +193,8 @@ def _reliabilities(curves: Sequence[StepCurves], style: Style, folder: Path) -> 
         for panel, prm in zip(panels, prms, strict=True):
             _diagram(panel, found[prm], style.prm(prm).colour)
             steps = sum(one.right.n for one in found[prm].overall)
-            panel.set_title(f"{charts.shortened(prm)}, {steps:,} steps", loc="left", fontsize=9)
+            name = charts.shortened(prm, 28)
+            panel.set_title(f"{name}, {steps:,} steps", loc="left", fontsize=8.5)
         title = f"Reliability of step scores: {task}"
         canvas.suptitle(charts.shortened(title, 70), **SUPTITLE)
         _reliability_legend(canvas)
