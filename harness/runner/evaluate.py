@@ -1,8 +1,8 @@
 """From a run's files to result rows: every method at every budget, with intervals and cost.
 
-Costs at budget n are those of n candidates: n times the mean over the pool's candidates of the same
-problem (the expectation over subsets), plus the prompt once. Seconds are throughput seconds: the
-measured time of the calls, shared among their candidates.
+Costs at budget n are n times the mean over the pool's candidates of the same problem (the
+expectation over subsets), plus the prompt once. Seconds are throughput seconds: the measured time
+of the calls, shared among their candidates.
 """
 
 from __future__ import annotations
@@ -91,18 +91,17 @@ def evaluate(run: RunFolder) -> Results:
         curves = list(_curves(sweep, pool, scored, budgets, methods))
         rows.extend(row for curve in curves for row in _rows(curve, budgets))
         if "best_of_n" in methods:
-            row = _row(sweep, pool, "best_of_n")
-            seed = int(sweep.config["seed"])
+            row, seed = _row(sweep, pool, "best_of_n"), int(sweep.config["seed"])
             rows.extend(solution_rows(row, pool, scored, budgets, seed))
         duels.extend(_duels(curves, budgets[-1]))
         answering.extend(_answering(curves, pool, budgets))
     steps: list[StepCurves] = []
     if "first_error" in methods:
         judged, steps = first_error_results(run, sweep)
-        rows.extend(judged)
+        rows += judged
     searched, searches = search_rows(run, sweep)
-    curves_ = all_curves(answering, searches)
-    return Results((*rows, *searched), tuple(duels), curves_, tuple(steps))
+    costs = all_curves(answering, searches)
+    return Results((*rows, *searched), tuple(duels), costs, tuple(steps))
 
 
 def _answering(
