@@ -65,7 +65,8 @@ def parse_spec(
     """Return the spec that `text` names.
 
     ``name=…`` among the options sets how tables call it; by default a catalogue entry's own name,
-    else the target's last path component, and for a critic its model's.
+    else the target's last path component (for a critic its model's), either with the ``steps=…``
+    that was asked for.
 
     Raises:
         ConfigError: an unknown adapter or catalogue name, an option without a value.
@@ -94,7 +95,9 @@ def parse_spec(
             name += f" by {_short(writer.partition(':')[2] or writer)}"
     if not target:
         raise ConfigError(f"{what} {text!r} names no target; write {adapter}:TARGET,key=value")
-    chosen = options.pop("name", name)
+    rule = str(options.get("steps", "each")).encode("unicode_escape").decode()
+    usual = name if rule == "each" else f"{name},steps={rule}"
+    chosen = options.pop("name", usual)
     return Spec(str(chosen), adapter, target, options)
 
 
@@ -116,14 +119,14 @@ def open_policy(text: str) -> Policy:
 def open_prm(text: str, truth: Truth | None = None) -> Prm:
     """Open the PRM that `text` names; no weights are loaded yet.
 
-    Only the fake PRMs are told the `truth`, alone or as members of others; ``steps=whole`` among
-    the options of any other makes it judge the whole answer as one step.
+    Only the fake PRMs are told the `truth`, alone or as members of others; ``steps=RULE`` among
+    the options of any other cuts solutions otherwise than the task (`harness.prms.recut`).
 
     Raises:
         ConfigError: an unknown name or option.
         DataError: a file that is not there.
     """
-    from harness.prms import catalog, whole
+    from harness.prms import catalog, recut
 
     specs = {name: entry.spec for name, entry in catalog.entries().items()}
     head = _OPTION.split(text)[0]
@@ -137,10 +140,10 @@ def open_prm(text: str, truth: Truth | None = None) -> Prm:
         prm: Prm = opener(spec, truth)
         return prm
     if spec.adapter in _JOINT:
-        return whole.open_prm(spec, lambda own: opener(own, lambda name: open_prm(name, truth)))
+        return recut.open_prm(spec, lambda own: opener(own, lambda name: open_prm(name, truth)))
     if spec.adapter == "critic":
-        return whole.open_prm(spec, lambda own: opener(own, open_policy))
-    return whole.open_prm(spec, opener)
+        return recut.open_prm(spec, lambda own: opener(own, open_policy))
+    return recut.open_prm(spec, opener)
 
 
 def _engine(spec: Spec) -> Spec:

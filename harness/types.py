@@ -194,7 +194,9 @@ class StepScores:
         if self.progress is not None and len(self.progress) != len(self.values):
             raise ValueError(f"{len(self.progress)} gains for {len(self.values)} step scores")
         given = {"value": self.values, "raw score": self.raw, "progress": self.progress}
-        for name, numbers in ((name, numbers or ()) for name, numbers in given.items()):
+        for name, numbers in given.items():
+            if not numbers or all(map(math.isfinite, numbers)):
+                continue
             for i, number in enumerate(numbers):
                 if not math.isfinite(number):
                     raise ValueError(f"the {name} of step {i} is {number}, not a finite number")

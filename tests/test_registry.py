@@ -69,3 +69,10 @@ def test_what_stands_in_brackets_keeps_its_options() -> None:
     entry = {"mine": Spec("mine", "critic", "r-prm", {"model": "transformers:org/net"})}
     found = parse_spec("mine,model=[pool:a,b=1],chains=2", adapters=PRMS, catalog=entry, what="PRM")
     assert found == Spec("mine", "critic", "r-prm", {"model": "[pool:a,b=1]", "chains": 2})
+
+
+def test_a_prm_that_is_given_other_steps_is_called_so() -> None:
+    assert _parse("small,steps=join:2").name == "small,steps=join:2"
+    assert _parse("small,steps=each").name == "small"
+    assert _parse('recorded:a/x.jsonl,steps="delimiter:\\n\\n"').name == r"x,steps=delimiter:\n\n"
+    assert _parse("small,steps=whole,name=orm").name == "orm"

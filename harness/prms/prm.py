@@ -9,7 +9,8 @@ where the PRM has no score to give (a recorded file that does not cover the draf
 steps, a draft that is too long for a PRM told to skip such). In a `blind` request a recording gives
 what it has for drafts whose text nobody knows. Only a PRM whose ``covers`` is
 ``prefix`` may give fewer numbers than steps, and only first-error metrics accept it; one that is
-``whole`` gives a single number per draft, which no first-error metric accepts.
+``whole`` gives a single number per draft, one that is ``own`` any number of them, neither of which
+a first-error metric accepts.
 
 A critic, which writes before it judges, may write nothing that holds a verdict. Then there are no
 numbers and `StepScores.unparsed` is 1: it was asked and paid for, and metrics take it as wrong.
@@ -25,9 +26,9 @@ from typing import Literal, Protocol, runtime_checkable
 from harness.cost import Architecture
 from harness.types import Draft, Json, Judge, Judged, Semantics, Spec, StepScores
 
-Covers = Literal["steps", "prefix", "whole"]
+Covers = Literal["steps", "prefix", "whole", "own"]
 """Which steps get a score: all · those up to (and with) the first wrong one · none of them, but the
-solution as a whole gets one."""
+solution as a whole gets one · none of them, but those of another way to cut the solution."""
 
 
 @runtime_checkable
@@ -57,7 +58,8 @@ class Prm(Protocol):
 
     @property
     def covers(self) -> Covers:
-        """``steps``: one score per step. ``prefix``: possibly fewer. ``whole``: one in all."""
+        """``steps``: one score per step. ``prefix``: possibly fewer. ``whole``: one in all.
+        ``own``: one per step of its own."""
         ...
 
     @property
@@ -130,13 +132,18 @@ def check_fit(
 
     Raises:
         ValueError: not exactly one score per step (``steps``), more scores than steps or none at
-            all (``prefix``), not exactly one (``whole``).
+            all (``prefix``), not exactly one (``whole``), none at all (``own``).
     """
     given = len(scores.values)
     if not given and scores.unparsed == 1:
         return scores
     steps = given if blind and not draft.steps else len(draft.steps)
-    fits = {"steps": given == steps, "prefix": 0 < given <= steps, "whole": given == 1}[covers]
-    if not fits:
+    fits = {
+        "steps": given == steps,
+        "prefix": 0 < given <= steps,
+        "whole": given == 1,
+        "own": given > 0,
+    }
+    if not fits[covers]:
         raise ValueError(f"{where}: {given} scores for {steps} steps")
     return scores

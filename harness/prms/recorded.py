@@ -8,7 +8,7 @@ alone; a pool file with ``scores`` in every row is such a file.
 Options: ``covers=prefix`` declares that scores may stop before the last step (recordings of
 first-error benchmarks stop at the first wrong one); first-error metrics accept that, nothing else
 does. ``semantics`` (default ``p_correct``), ``aggregation`` (default by semantics), ``steps=whole``
-(`harness.prms.whole`: one score per solution).
+(`harness.prms.recut`: one score per solution).
 
 A solution that the file does not cover has no scores (None): results say how many were covered.
 """

@@ -73,7 +73,9 @@ def drawable(line: Line, axis: Axis) -> list[tuple[float, ResultRow]]:
     return sorted(known, key=lambda point: point[0])
 
 
-def draw(ax: Any, lines: Sequence[Line], axis: Axis, style: Style) -> None:
+def draw(
+    ax: Any, lines: Sequence[Line], axis: Axis, style: Style, *, labelled: bool = True
+) -> None:
     """Draw the lines with their 95 % intervals and set up the axes.
 
     Several points make a curve with a shaded band, a single one a marker with an error bar. On
@@ -92,7 +94,7 @@ def draw(ax: Any, lines: Sequence[Line], axis: Axis, style: Style) -> None:
                 )
         else:
             _curve(ax, points, look)
-    scale(ax, axis)
+    scale(ax, axis, labelled=labelled)
 
 
 def legend(figure: Any, lines: Sequence[Line], style: Style) -> None:
@@ -214,12 +216,13 @@ def _point(ax: Any, x: float, row: ResultRow, look: Look) -> None:
     )
 
 
-def scale(ax: Any, axis: Axis) -> None:
-    """Set up the horizontal axis: logarithmic, with round ticks and its label."""
+def scale(ax: Any, axis: Axis, *, labelled: bool = True) -> None:
+    """Set up the horizontal axis: logarithmic, with round ticks and, if asked for, its label."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     ax.set_xscale("log", base=axis.base)
-    ax.set_xlabel(axis.label)
+    if labelled:
+        ax.set_xlabel(axis.label)
     ax.xaxis.set_minor_locator(NullLocator())
     if axis.base == 2:
         ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))

@@ -83,7 +83,7 @@ def write_figures(
             for axis in AXES:
                 title = f"Accuracy against {axis.title}: {where}"
                 if any(charts.drawable(line, axis) for line in own):
-                    name = _file_name(task, policy, axis.name)
+                    name = file_name(task, policy, axis.name)
                     canvas = _curves(own, (axis,), style, where)
                     made.append(write_canvas(canvas, folder, name, title, _alt(own, axis, title)))
                 else:
@@ -190,7 +190,8 @@ def _alt(lines: Sequence[Line], axis: Axis, title: str) -> str:
 def write_canvas(canvas: Canvas, folder: Path, name: str, title: str, alt: str) -> Figure:
     """Write one figure as PNG and SVG."""
     # Laying out takes half of the time; once is enough for both files.
-    canvas.draw_without_rendering()
+    if (engine := canvas.get_layout_engine()) is not None:
+        engine.execute(canvas)
     canvas.set_layout_engine(None)
     png, svg = io.BytesIO(), io.BytesIO()
     # Date and program version in the file would change its bytes without changing the picture.
@@ -202,6 +203,6 @@ def write_canvas(canvas: Canvas, folder: Path, name: str, title: str, alt: str) 
     return Figure(name, title, alt, *paths)
 
 
-def _file_name(*parts: str | None) -> str:
+def file_name(*parts: str | None) -> str:
     """Return a name that is a plain file name whatever the parts hold."""
     return "-".join(re.sub(r"[^A-Za-z0-9.]+", "_", part).strip("._") for part in parts if part)

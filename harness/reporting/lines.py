@@ -19,6 +19,9 @@ SELECTION = ("accuracy", "pass_at_n")
 CEILING = "pass_at_n"
 """The metric that no choice can beat: some candidate of the problem is right."""
 
+CHOSEN_SCORE = "chosen_score"
+"""The metric of best_of_n beside its accuracy: the mean score that the PRM gives to its choice."""
+
 _PLAIN_FIRST = ("greedy", "majority", "weighted_vote", "best_of_n")
 
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from harness.reporting import text
 from harness.reporting.cells import distinct, interval_cell, percent_cell, subset_notes
 from harness.reporting.table import Cell, Column, Table
-from harness.stats.prm_score import GROUPS
 from harness.types import ResultRow
 
 PRM_SCORE = "prm_score"
@@ -27,6 +26,8 @@ _FIGURES = {
 def prm_score_table(rows: Sequence[ResultRow]) -> Table | None:
     """Return one row per (task, PRM): PRMScore overall, by category and group; None if no task has
     such labels."""
+    from harness.stats.prm_score import GROUPS  # brings numpy, which tables do without
+
     found = [row for row in rows if row.metric == PRM_SCORE]
     if not found:
         return None
@@ -67,6 +68,8 @@ def prm_score_table(rows: Sequence[ResultRow]) -> Table | None:
 
 def prm_score_detail(rows: Sequence[ResultRow]) -> Table | None:
     """Return one row per (task, PRM, category) with everything behind PRMScore."""
+    from harness.stats.prm_score import GROUPS  # brings numpy, which tables do without
+
     found = [row for row in rows if row.metric == PRM_SCORE]
     if not found:
         return None

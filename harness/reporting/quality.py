@@ -14,11 +14,24 @@ STEP_SCORES = "step_scores"
 
 _FIGURES = {
     "step_auroc": "AUROC, steps",
+    "same_place_auroc": "at the same place",
     "solution_auroc": "AUROC, solutions",
     "brier": "Brier",
     "ece": "ECE",
     "last_is_least": "last is least",
 }
+
+
+def third_metric(third: str) -> str:
+    """Return how results.csv calls the calibration error in the first, middle or last third."""
+    return f"ece_{third}_third"
+
+
+def place_metric(first: int, last: int | None) -> str:
+    """Return how results.csv calls the AUROC of the steps from first to last, from 1."""
+    if first == last:
+        return f"auroc_step_{first}"
+    return f"auroc_steps_{first}_{last or 'up'}"
 
 
 def quality_table(rows: Sequence[ResultRow]) -> Table | None:
@@ -48,6 +61,11 @@ def quality_table(rows: Sequence[ResultRow]) -> Table | None:
         "least score); 50 is chance. Steps after the first wrong one have no label and do not "
         "count. All in percent, intervals over solutions.",
     ]
+    if "same_place_auroc" in shown:
+        notes.append(
+            "At the same place: AUROC over pairs of steps with the same number in their solutions; "
+            "scores that only fall from step to step have 50."
+        )
     if "ece" in shown:
         notes.append(
             "Brier: mean squared error of a score as a probability; ECE: mean distance of scores "

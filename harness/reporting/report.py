@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from harness.files import write_bytes
 from harness.reporting.figures import Figure, Missing, write_figures
 from harness.reporting.first_error import Published
-from harness.reporting.lines import one_run
+from harness.reporting.lines import CHOSEN_SCORE, one_run
 from harness.reporting.page import NAME, NO_COSTS, About, CostSection, CostView, write_page
 from harness.reporting.render import write_tables
 from harness.reporting.sample import Sample
@@ -29,6 +29,7 @@ from harness.types import Duel, ResultRow
 if TYPE_CHECKING:
     from harness.analysis import Curve
     from harness.reporting.costs import ClaimText
+    from harness.reporting.step_curves import StepCurves
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,12 @@ def write_report(
     curves: Sequence[Curve] = (),
     searched: Collection[str] = (),
     published: Mapping[str, Published] = MappingProxyType({}),
+    steps: Sequence[StepCurves] = (),
 ) -> Report:
     """Write the whole report into `folder` and return what it holds.
 
     `searched` names the methods that write candidates of their own, `published` what others state
-    for a PRM.
+    for a PRM, `steps` holds what is drawn of the scores of given steps.
 
     Files of an earlier report are replaced one by one, each whole or not at all; the page comes
     last, so an interrupted report leaves the old page. The same input gives the same bytes.
@@ -69,6 +71,14 @@ def write_report(
     tables = all_tables(rows, duels, trained, published)
     write_tables(tables, folder / "tables")
     figures, missing = write_figures(rows, folder / "figures", searched)
+    if any(row.metric == CHOSEN_SCORE for row in rows):
+        from harness.reporting.proxy_figures import write_proxy_figures
+
+        figures += write_proxy_figures(rows, folder / "figures")
+    if steps:
+        from harness.reporting.step_figures import write_step_figures
+
+        figures += write_step_figures(rows, steps, folder / "figures")
     costs = _write_costs(curves, folder) if curves else NO_COSTS
     page = folder / NAME
     write_page(page, about, tables, figures, missing, samples, costs)

@@ -27,6 +27,9 @@ Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 
+LENGTHS = ("steps", "characters")
+
+
 @dataclass(frozen=True)
 class PoolArrays:
     """The candidates of one pool. Token counts are NaN where the pool does not know them."""
@@ -39,6 +42,8 @@ class PoolArrays:
     """(P, N) class of the answer, -1 for none."""
     length: Bools
     """(P, N) cut at max_tokens."""
+    lengths: Mapping[str, Floats]
+    """``steps`` and ``characters`` → (P, N)."""
     tokens: Floats
     """(P, N) tokens decoded."""
     prompt: Floats
@@ -92,9 +97,12 @@ def load_pool(run: RunFolder, entry: PoolEntry) -> PoolArrays:
         np.full(shape, np.nan),
     )
     length, prompt_flops = np.zeros(shape, bool), np.full(shape[0], np.nan)
+    lengths = {name: np.full(shape, np.nan) for name in LENGTHS}
     for candidate in folder.read_candidates():
         row, column = rows[candidate.problem], candidate.index
         length[row, column] = candidate.draft.finish == "length"
+        lengths["steps"][row, column] = len(candidate.draft.steps)
+        lengths["characters"][row, column] = sum(map(len, candidate.draft.steps))
         count, before = candidate.draft.tokens, candidate.prompt_tokens
         if count is not None:
             tokens[row, column] = count
@@ -106,7 +114,17 @@ def load_pool(run: RunFolder, entry: PoolEntry) -> PoolArrays:
     correct, classes = _grades(folder, rows, shape)
     seconds = _seconds(units, rows) if architecture else np.full(shape[0], np.nan)
     return PoolArrays(
-        entry, problems, correct, classes, length, tokens, prompt, seconds, flops, prompt_flops
+        entry,
+        problems,
+        correct,
+        classes,
+        length,
+        lengths,
+        tokens,
+        prompt,
+        seconds,
+        flops,
+        prompt_flops,
     )
 
 

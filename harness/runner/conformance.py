@@ -83,12 +83,12 @@ def _apart(one: StepScores | None, other: StepScores | None) -> str:
 def _one_per_step(prm: Prm) -> str:
     for steps in (_STEPS, _STEPS[:1], _ODD, tuple(f"{i}\n" for i in range(100))):
         (found,) = _judge(prm, steps)
-        wanted = 1 if prm.covers == "whole" else len(steps)
+        wanted = {"whole": 1, "own": None}.get(prm.covers, len(steps))
         if found is None:
             return f"a solution of {len(steps)} steps has no scores"
         if found.unparsed == 1:
             return f"no verdict in the answer to a solution of {len(steps)} steps"
-        if len(found.values) != wanted:
+        if wanted is not None and len(found.values) != wanted:
             return f"{len(found.values)} scores for {len(steps)} steps"
     return ""
 
@@ -132,7 +132,7 @@ def _batch(prm: Prm) -> str:
 
 
 def _later(prm: Prm) -> str:
-    if prm.covers == "whole":
+    if prm.covers in ("whole", "own"):
         return ""
     (whole,) = _judge(prm, _STEPS)
     for count in range(1, len(_STEPS)):

@@ -1,8 +1,8 @@
 """From a run's files to result rows: every method at every budget, with intervals and cost.
 
-Costs at budget n are those of n candidates: n times the mean over the pool's candidates of the same
-problem (the expectation over subsets), plus the prompt once. Seconds are throughput seconds: the
-measured time of the calls, shared among their candidates.
+Costs at budget n are n times the mean over the pool's candidates of the same problem (the
+expectation over subsets), plus the prompt once. Seconds are throughput seconds: the measured time
+of the calls, shared among their candidates.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import numpy as np
 
 from harness.analysis.curve import Axis, Curve
 from harness.prms.aggregate import vote_weight
+from harness.reporting.step_curves import StepCurves
 from harness.runner.arrays import Floats, PoolArrays, ScoreArrays, load_pool, load_scores
 from harness.runner.curves import all_curves
-from harness.runner.first_error import first_error_rows
+from harness.runner.first_error import first_error_results
 from harness.runner.outcomes import known_mean, search_rows, with_estimate
 from harness.runner.preference import preference_rows
 from harness.runner.prm_score import prm_score_rows
+from harness.runner.solution_scores import solution_rows
 from harness.search.methods import METHODS, parse_method
 from harness.stats import best_of_n, compare, estimate, pass_at_n, vote
 from harness.store.format import RunFolder
@@ -41,6 +43,8 @@ class Results:
     """Every PRM's choice against the majority vote, paired, at the largest budget."""
     curves: tuple[Curve, ...] = ()
     """Accuracy and cost per problem of every method that answers, by its declared aggregation."""
+    steps: tuple[StepCurves, ...] = ()
+    """What is drawn of the scores of given steps."""
 
 
 @dataclass(frozen=True)
@@ -89,16 +93,22 @@ def evaluate(run: RunFolder) -> Results:
         budgets = budgets_of(sweep, entry.samples)
         curves = list(_curves(sweep, pool, scored, budgets, methods))
         rows.extend(row for curve in curves for row in _rows(curve, budgets))
+        if "best_of_n" in methods:
+            row, seed = _row(sweep, pool, "best_of_n"), int(sweep.config["seed"])
+            rows.extend(solution_rows(row, pool, scored, budgets, seed))
         duels.extend(_duels(curves, budgets[-1]))
         answering.extend(_answering(curves, pool, budgets))
+    steps: list[StepCurves] = []
     if "first_error" in methods:
-        rows.extend(first_error_rows(run, sweep))
+        judged, steps = first_error_results(run, sweep)
+        rows += judged
     if "prm_score" in methods:
         rows.extend(prm_score_rows(run, sweep))
     if "preference" in methods:
         rows.extend(preference_rows(run, sweep))
     searched, searches = search_rows(run, sweep)
-    return Results((*rows, *searched), tuple(duels), all_curves(answering, searches))
+    costs = all_curves(answering, searches)
+    return Results((*rows, *searched), tuple(duels), costs, tuple(steps))
 
 
 def _answering(

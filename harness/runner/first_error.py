@@ -10,19 +10,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from harness.errors import DataError
 from harness.reporting.quality import STEP_SCORES
+from harness.reporting.step_curves import StepCurves
+from harness.reporting.thresholds import THRESHOLD_CURVE
 from harness.runner.arrays import architecture_of, flops_of
-from harness.stats import FirstErrorResult, Judged, Quality, Subset, SubsetResult, quality, tune
+from harness.runner.step_scores import curve_rows, quality_rows, with_found
+from harness.stats import (
+    FirstErrorResult,
+    Judged,
+    Subset,
+    SubsetResult,
+    reliability,
+    threshold_curve,
+    tune,
+)
 from harness.stats import evaluate as evaluate_subsets
 from harness.store.format import RunFolder, read_scores
 from harness.store.log import read_ledger
 from harness.store.sweepfile import PoolEntry, ScoreEntry, SweepFile
-from harness.types import Estimate, Json, Problem, ResultRow
+from harness.types import Json, Problem, ResultRow
 
 FIXED, TUNED, ORACLE = "first_error", "first_error_tuned", "first_error_oracle"
 
@@ -33,7 +44,7 @@ class _Scored:
 
     entry: PoolEntry
     subset: Subset
-    items: int
+    judged: tuple[Judged, ...]
     """Items that the PRM covers; the others are left out."""
     prm_tokens: float | None
     flops: float | None
@@ -44,13 +55,28 @@ class _Scored:
     critiques counts by their share. They are wrong where nothing decides, and say so here."""
     threshold: float | None
     """Declared by the PRM, else by the run's configuration."""
-    quality: Quality | None
-    """Of the solutions with scores; None where there is none."""
+    probabilities: bool
+    whole: bool
+    """Every step has a score."""
+
+    @property
+    def items(self) -> int:
+        """Items that the PRM covers."""
+        return len(self.judged)
+
+    @property
+    def said(self) -> list[Judged]:
+        """Those with scores: a critic may have said nothing of others."""
+        return [item for item in self.judged if item.scores]
 
 
-def first_error_rows(run: RunFolder, sweep: SweepFile) -> Iterator[ResultRow]:
-    """Yield all rows of tasks of kind ``steps``."""
+def first_error_results(
+    run: RunFolder, sweep: SweepFile
+) -> tuple[list[ResultRow], list[StepCurves]]:
+    """Return all rows of tasks of kind ``steps``, and the curves that are drawn of them."""
     entries = [entry for entry in sweep.pools if entry.kind == "steps"]
+    rows: list[ResultRow] = []
+    curves: list[StepCurves] = []
     for prm in dict.fromkeys(entry.prm for entry in sweep.scores):
         scored: dict[str, _Scored] = {}
         for entry in entries:
@@ -59,7 +85,12 @@ def first_error_rows(run: RunFolder, sweep: SweepFile) -> Iterator[ResultRow]:
             if found is not None:
                 scored[entry.task] = found
         if scored:
-            yield from _prm_rows(sweep, prm, scored)
+            rules = _rules(sweep, scored)
+            drawn = list(_curves(sweep, prm, scored, rules))
+            rows += _prm_rows(sweep, prm, scored, rules)
+            rows += _curve_rows(sweep, scored, drawn)
+            curves += drawn
+    return rows, curves
 
 
 def _load(run: RunFolder, sweep: SweepFile, entry: PoolEntry, scored: ScoreEntry) -> _Scored | None:
@@ -83,7 +114,8 @@ def _load(run: RunFolder, sweep: SweepFile, entry: PoolEntry, scored: ScoreEntry
             continue
         label, final = _reference(problems[problem].reference, problem)
         try:
-            items.append(Judged(scores.values, label, final))
+            steps = len(problems[problem].steps)
+            items.append(Judged(scores.values, label, final, steps))
         except ValueError as error:
             raise DataError(f"{path}: problem {problem!r}: {error}") from error
         if scores.tokens is not None:
@@ -95,25 +127,18 @@ def _load(run: RunFolder, sweep: SweepFile, entry: PoolEntry, scored: ScoreEntry
     if not items:
         return None
     count = len(items)
-    said = [item for item in items if item.scores]
     return _Scored(
         entry,
         Subset.of(entry.task, items),
-        count,
+        tuple(items),
         sum(tokens) / count if len(tokens) == count else None,
         sum(flops) / count if len(flops) == count else None,
         sum(unit.seconds for unit in units) / count if architecture else None,
         truncated,
         unparsed,
         declared_threshold(sweep, header.facts),
-        quality(
-            said,
-            probabilities=header.facts["semantics"] == "p_correct",
-            whole=header.facts["covers"] == "steps",
-            seed=int(sweep.config["seed"]),
-        )
-        if said
-        else None,
+        header.facts["semantics"] == "p_correct",
+        header.facts["covers"] == "steps",
     )
 
 
@@ -136,12 +161,9 @@ def _reference(reference: object, problem: str) -> tuple[int, bool | None]:
     raise DataError(f"problem {problem!r}: the reference has no label")
 
 
-def _prm_rows(sweep: SweepFile, prm: str, scored: Mapping[str, _Scored]) -> Iterator[ResultRow]:
-    """Yield one PRM's rows under every rule for the threshold that can be used."""
+def _rules(sweep: SweepFile, scored: Mapping[str, _Scored]) -> dict[str, list[float]]:
+    """Return the thresholds of the tasks under every rule that can be used."""
     tasks = list(scored.values())
-    for task in tasks:
-        yield from _quality_rows(sweep, prm, task)
-    seed = int(sweep.config["seed"])
     declared = tasks[0].threshold
     rules = {} if declared is None else {FIXED: [declared] * len(tasks)}
     chosen = sweep.config.get("tune_threshold_on")
@@ -149,11 +171,62 @@ def _prm_rows(sweep: SweepFile, prm: str, scored: Mapping[str, _Scored]) -> Iter
         rules[TUNED] = [tune(scored[chosen].subset)] * len(tasks)
     if all(_both(task.subset) for task in tasks):
         rules[ORACLE] = [tune(task.subset) for task in tasks]
+    return rules
+
+
+def _prm_rows(
+    sweep: SweepFile,
+    prm: str,
+    scored: Mapping[str, _Scored],
+    rules: Mapping[str, Sequence[float]],
+) -> Iterator[ResultRow]:
+    """Yield one PRM's rows."""
+    tasks = list(scored.values())
+    seed = int(sweep.config["seed"])
+    for task in tasks:
+        row = replace(_row(sweep, prm, STEP_SCORES, task), headline=False)
+        if task.said:
+            yield from quality_rows(row, task.said, task.probabilities, task.whole, seed)
     for method, thresholds in rules.items():
         found = evaluate_subsets([task.subset for task in tasks], thresholds, seed)
         for task, result in zip(tasks, found.subsets, strict=True):
             yield from _task_rows(sweep, prm, method, task, result)
         yield from _group_rows(sweep, prm, method, scored, thresholds, seed)
+
+
+def _curves(
+    sweep: SweepFile,
+    prm: str,
+    scored: Mapping[str, _Scored],
+    rules: Mapping[str, Sequence[float]],
+) -> Iterator[StepCurves]:
+    """Yield what is drawn of one PRM's scores: task by task, then for groups."""
+    for number, (name, task) in enumerate(scored.items()):
+        curve = threshold_curve([task.subset]) if _both(task.subset) else None
+        marks = {rule: thresholds[number] for rule, thresholds in rules.items()}
+        diagram = reliability(task.said) if task.probabilities and task.said else None
+        yield StepCurves(name, (name,), prm, task.items, curve, marks, diagram)
+    for group, members in sweep.groups.items():
+        tasks = [scored[name] for name in members if name in scored]
+        if len(tasks) == len(members) and all(_both(task.subset) for task in tasks):
+            curve = threshold_curve([task.subset for task in tasks])
+            # The best of each task are several thresholds, which have no place on a common curve.
+            marks = {rule: own[0] for rule, own in rules.items() if rule != ORACLE}
+            items = sum(task.items for task in tasks)
+            yield StepCurves(group, members, prm, items, curve, marks, None)
+
+
+def _curve_rows(
+    sweep: SweepFile, scored: Mapping[str, _Scored], curves: Sequence[StepCurves]
+) -> Iterator[ResultRow]:
+    """Yield the best threshold of each curve and how far it can be moved."""
+    for drawn in curves:
+        if drawn.thresholds is not None:
+            tasks = [scored[name] for name in drawn.members]
+            row = _row(sweep, drawn.prm, THRESHOLD_CURVE, tasks[0])
+            if drawn.task not in scored:
+                row = _grouped(row, drawn.task, tasks)
+            yield from curve_rows(row, drawn.thresholds, drawn.items)
 
 
 def _both(subset: Subset) -> bool:
@@ -175,20 +248,11 @@ def _task_rows(
     }
     for metric, found in metrics.items():
         if found.n:
-            yield _with(row, metric, found)
+            yield with_found(row, metric, found)
     yield replace(row, metric="threshold", value=result.threshold, n_problems=task.items)
     if task.unparsed:
         share = task.unparsed / task.items
         yield replace(row, metric="unparsed", value=share, n_problems=task.items)
-
-
-def _quality_rows(sweep: SweepFile, prm: str, task: _Scored) -> Iterator[ResultRow]:
-    """Yield what can be said of a PRM's scores whatever the threshold."""
-    row = replace(_row(sweep, prm, STEP_SCORES, task), headline=False)
-    for metric in fields(Quality) if task.quality else ():
-        found: Estimate = getattr(task.quality, metric.name)
-        if found.n:
-            yield _with(row, metric.name, found)
 
 
 def _group_rows(
@@ -208,20 +272,23 @@ def _group_rows(
         found: FirstErrorResult = evaluate_subsets(
             [task.subset for task in tasks], [by_task[name] for name in members], seed
         )
-        items = sum(task.items for task in tasks)
-        row = replace(
-            _row(sweep, prm, method, tasks[0]),
-            task=group,
-            n_total=sum(task.entry.n_total for task in tasks),
-            truncated_share=sum(task.truncated for task in tasks) / items,
-            prm_tokens=_weighted([(task.prm_tokens, task.items) for task in tasks]),
-            flops=_weighted([(task.flops, task.items) for task in tasks]),
-            seconds_per_problem=(
-                seconds := _weighted([(task.seconds, task.items) for task in tasks])
-            ),
-            seconds_kind=None if seconds is None else "throughput",
-        )
-        yield _with(row, "f1", found.f1)
+        yield with_found(_grouped(_row(sweep, prm, method, tasks[0]), group, tasks), "f1", found.f1)
+
+
+def _grouped(row: ResultRow, group: str, tasks: Sequence[_Scored]) -> ResultRow:
+    """Return the row of a group, its costs the means over the items of its tasks."""
+    seconds = _weighted([(task.seconds, task.items) for task in tasks])
+    items = sum(task.items for task in tasks)
+    return replace(
+        row,
+        task=group,
+        n_total=sum(task.entry.n_total for task in tasks),
+        truncated_share=sum(task.truncated for task in tasks) / items,
+        prm_tokens=_weighted([(task.prm_tokens, task.items) for task in tasks]),
+        flops=_weighted([(task.flops, task.items) for task in tasks]),
+        seconds_per_problem=seconds,
+        seconds_kind=None if seconds is None else "throughput",
+    )
 
 
 def _weighted(parts: Sequence[tuple[float | None, int]]) -> float | None:
@@ -229,18 +296,6 @@ def _weighted(parts: Sequence[tuple[float | None, int]]) -> float | None:
     if any(value is None for value, _ in parts):
         return None
     return sum((value or 0.0) * items for value, items in parts) / sum(n for _, n in parts)
-
-
-def _with(row: ResultRow, metric: str, found: Estimate) -> ResultRow:
-    return replace(
-        row,
-        metric=metric,
-        value=found.value,
-        ci_low=found.low,
-        ci_high=found.high,
-        ci_method=found.method,
-        n_problems=found.n,
-    )
 
 
 def _row(sweep: SweepFile, prm: str, method: str, task: _Scored) -> ResultRow:
@@ -251,7 +306,7 @@ def _row(sweep: SweepFile, prm: str, method: str, task: _Scored) -> ResultRow:
         domain=task.entry.domain,
         prm=prm,
         method=method,
-        headline=method != ORACLE,
+        headline=method not in (ORACLE, THRESHOLD_CURVE),
         metric="f1",
         n_total=task.entry.n_total,
         prm_tokens=task.prm_tokens,

@@ -234,10 +234,12 @@ def check_prm(prm: Prm, sources: Sequence[PoolSource], aggregations: Sequence[st
             f"PRM {prm.spec.name} has only the scores up to the first wrong step (covers=prefix); "
             f"{labelled[0]} needs a score of every step"
         )
-    if judged and prm.covers == "whole":
+    if judged and prm.covers in ("whole", "own"):
+        what, way = "judges whole answers", "leave out steps=whole, or tell a critic per=prefix"
+        if prm.covers == "own":
+            what, way = "cuts solutions its own way", "leave out steps="
         raise ConfigError(
-            f"PRM {prm.spec.name} judges whole answers: it names no wrong step in {judged[0]}; "
-            "leave out steps=whole, or tell a critic per=prefix"
+            f"PRM {prm.spec.name} {what}: it names no wrong step in {judged[0]}; {way}"
         )
     blind = [source.task for source in sources if any(p.blind for p in source.problems)]
     if blind and (prm.live or prm.spec.adapter == "fake"):

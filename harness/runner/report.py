@@ -43,6 +43,7 @@ def make_report(run: RunFolder, progress: Progress) -> Report:
         results.curves,
         {entry.method for entry in read_sweep(run).searches if not entry.alone},
         _published(run, results.rows),
+        results.steps,
     )
     progress.advance(1, "figures and page")
     progress.finish()

@@ -67,10 +67,9 @@ def _read_pool(
         return given, _given_grades(problems)
     folder = entry.folder(run)
     candidates: dict[str, list[Candidate]] = {}
-    for candidate in folder.read_candidates():
-        if candidate.problem in ids:
-            candidates.setdefault(candidate.problem, []).append(candidate)
-    grades = {(p, i): grade for p, i, grade in folder.read_grades() if p in ids}
+    for candidate in folder.read_candidates(ids):
+        candidates.setdefault(candidate.problem, []).append(candidate)
+    grades = {(p, i): grade for p, i, grade in folder.read_grades(ids)}
     return candidates, grades
 
 
@@ -91,8 +90,8 @@ def _read_scores(
     """Return the scores of some problems."""
     return {
         (problem, index): scores
-        for problem, index, scores in read_scores(sweep.scores_path(run, entry))
-        if problem in ids and scores is not None
+        for problem, index, scores in read_scores(sweep.scores_path(run, entry), ids)
+        if scores is not None
     }
 
 

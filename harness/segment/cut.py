@@ -8,8 +8,9 @@
                       the 2 % quantile of a corpus, about 0.5 for its mathematics model)
 ====================  ============================================================================
 
-How a PRM reads the same text is another matter: it is always the task's rule
-(`harness.segment.rules`), so that its scores do not change their meaning with the search's steps.
+How a PRM reads the same text is another matter: always by the task's rule (`harness.segment.rules`)
+or the one that the PRM was opened with (`harness.segment.recut`), so that its scores do not change
+their meaning with the search's steps.
 """
 
 from __future__ import annotations

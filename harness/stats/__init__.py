@@ -1,17 +1,21 @@
 """Estimators, intervals and tests: pure functions on arrays, with seeds passed in.
 
 best_of_n, pass_at_n    exact expectations over subsets of a candidate pool
+chosen_score            the score of what best-of-n chooses, exactly
 vote                    majority and weighted votes, over seeded subsets
 estimate, share         a mean over problems with its 95 % interval
 compare                 two results on the same problems
 first_error             ProcessBench's first-wrong-step figures
-quality                 ranking and calibration of step scores, whatever the threshold
+quality, reliability    ranking and calibration of step scores, whatever the threshold
+within_auroc, length_correlation  scores of whole solutions within a problem
+threshold_curve         F1 of the first wrong step at every threshold there is
 preference              which of the given solutions is right
 prm_score               PRMBench's figures, where every step has a label
 """
 
 from harness.stats.ballot import NO_ANSWER
 from harness.stats.best_of_n import best_of_n, pass_at_n
+from harness.stats.chosen import chosen_score
 from harness.stats.first_error import (
     FirstErrorResult,
     Judged,
@@ -28,31 +32,42 @@ from harness.stats.paired import compare
 from harness.stats.preference import Preference, preference
 from harness.stats.prm_score import Figures, Labelled, prm_score
 from harness.stats.quality import Quality, quality
+from harness.stats.reliability import Bin, Reliability, reliability
+from harness.stats.solutions import length_correlation, within_auroc
+from harness.stats.thresholds import ThresholdCurve, threshold_curve
 from harness.stats.votes import Votes, vote
 
 __all__ = [
     "NO_ANSWER",
+    "Bin",
     "Figures",
     "FirstErrorResult",
     "Judged",
     "Labelled",
     "Preference",
     "Quality",
+    "Reliability",
     "Subset",
     "SubsetResult",
+    "ThresholdCurve",
     "Votes",
     "best_of_n",
+    "chosen_score",
     "compare",
     "count_behind",
     "estimate",
     "evaluate",
     "f1_possible",
     "first_below",
+    "length_correlation",
     "pass_at_n",
     "preference",
     "prm_score",
     "quality",
+    "reliability",
     "share",
+    "threshold_curve",
     "tune",
     "vote",
+    "within_auroc",
 ]

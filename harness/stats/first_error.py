@@ -41,12 +41,16 @@ class Judged:
     """Index of the first wrong step, from 0; -1 if every step is right."""
     final_correct: bool | None = None
     """Whether its final answer is right, where the data set says."""
+    size: int = 0
+    """Steps of the solution, where the scores stop before its end; else it is their number."""
 
     def __post_init__(self) -> None:
         if not -1 <= self.label < (len(self.scores) or math.inf):
             raise ValueError(f"label {self.label} with {len(self.scores)} step scores")
         if any(math.isnan(score) for score in self.scores):
             raise ValueError("no step score may be NaN")
+        if self.size < len(self.scores):
+            object.__setattr__(self, "size", len(self.scores))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +179,8 @@ def tune(subset: Subset) -> float:
     middle = np.where(middle > levels[:-1], middle, levels[1:])
     if not middle.size:
         return float(levels[0])
-    error = _accuracies(subset, subset.error, middle)
-    score = harmonic(error, _accuracies(subset, ~subset.error, middle))
+    error = accuracies(subset, subset.error, middle)
+    score = harmonic(error, accuracies(subset, ~subset.error, middle))
     best = np.flatnonzero(score >= score.max() - 1e-12)
     return float(middle[best[(len(best) - 1) // 2]])
 
@@ -185,6 +189,16 @@ def harmonic(a: Floats, b: Floats) -> Floats:
     """Harmonic mean of two accuracies, element by element; 0 where both are 0."""
     total = a + b
     return np.divide(2 * a * b, total, out=np.where(np.isnan(total), np.nan, 0.0), where=total > 0)
+
+
+def accuracies(subset: Subset, kind: Bools, thresholds: Floats) -> Floats:
+    """Accuracy over one kind of solution at each of (T,) thresholds; NaN without such solutions."""
+    possible = kind & (subset.low < subset.high)
+    low, high = np.sort(subset.low[possible]), np.sort(subset.high[possible])
+    opened = np.searchsorted(low, thresholds, side="left")
+    closed = np.searchsorted(high, thresholds, side="left")
+    total = np.count_nonzero(kind)
+    return (opened - closed) / total if total else np.full(len(thresholds), np.nan)
 
 
 def count_behind(accuracy: float, total: int, digits: int = 2) -> int | None:
@@ -213,15 +227,6 @@ def f1_possible(figure: float, errors: int, correct: int, digits: int = 1) -> bo
     kept = np.arange(correct + 1)[None, :] / correct
     tolerance = 0.5 * 10**-digits * (1 + 1e-9)
     return bool((abs(100 * harmonic(found, kept) - figure) <= tolerance).any())
-
-
-def _accuracies(subset: Subset, kind: Bools, thresholds: Floats) -> Floats:
-    """Accuracy over one kind of solution at each of (T,) thresholds."""
-    possible = kind & (subset.low < subset.high)
-    low, high = np.sort(subset.low[possible]), np.sort(subset.high[possible])
-    opened = np.searchsorted(low, thresholds, side="left")
-    closed = np.searchsorted(high, thresholds, side="left")
-    return (opened - closed) / np.count_nonzero(kind)
 
 
 def _posterior(accuracy: Estimate, rng: np.random.Generator) -> Floats:

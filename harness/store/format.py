@@ -41,7 +41,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -101,13 +101,15 @@ class PoolFolder:
         # Only "\n" ends a line: str.splitlines would also cut at U+2028 inside a text.
         return [_problem(json.loads(line)) for line in text.split("\n") if line]
 
-    def read_candidates(self) -> Iterator[Candidate]:
-        """Yield the candidates, in the order in which they were written."""
-        return map(candidate_from, read_records(self.candidates))
+    def read_candidates(self, problems: Collection[str] | None = None) -> Iterator[Candidate]:
+        """Yield the candidates, of some problems or of all, as they were written."""
+        return map(candidate_from, read_records(self.candidates, problems))
 
-    def read_grades(self) -> Iterator[tuple[str, int, Grade]]:
-        """Yield (problem id, candidate index, grade)."""
-        for r in cast(Iterator[Any], read_records(self.grades)):
+    def read_grades(
+        self, problems: Collection[str] | None = None
+    ) -> Iterator[tuple[str, int, Grade]]:
+        """Yield (problem id, candidate index, grade), of some problems or of all."""
+        for r in cast(Iterator[Any], read_records(self.grades, problems)):
             grade = Grade(r["verdict"], r["answer"], r["reason"], r["class"])
             yield r["problem"], r["index"], grade
 
@@ -219,9 +221,11 @@ def scores_record(problem: str, index: int, scores: StepScores | None) -> Record
     return record
 
 
-def read_scores(path: Path) -> Iterator[tuple[str, int, StepScores | None]]:
-    """Yield (problem id, candidate index, scores) of a scores file."""
-    for r in cast(Iterator[Any], read_records(path)):
+def read_scores(
+    path: Path, problems: Collection[str] | None = None
+) -> Iterator[tuple[str, int, StepScores | None]]:
+    """Yield (problem id, candidate index, scores) of a scores file, of some problems or of all."""
+    for r in cast(Iterator[Any], read_records(path, problems)):
         if r["scores"] is None:
             yield r["problem"], r["index"], None
             continue

@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
@@ -90,9 +91,15 @@ def read_ledger(path: Path) -> tuple[Header, list[Unit]]:
     return header, units
 
 
-def read_records(path: Path) -> Iterator[Record]:
-    """Yield the committed records of a log, one at a time."""
+def read_records(path: Path, problems: Collection[str] | None = None) -> Iterator[Record]:
+    """Yield the committed records of a log, one at a time.
+
+    Args:
+        path: the records file.
+        problems: leave out records that name another problem, without reading more of them.
+    """
     _, units = read_ledger(path)
+    wanted = None if problems is None else {_text(problem) for problem in problems}
     if not units:
         return
     end = units[-1].end
@@ -102,7 +109,9 @@ def read_records(path: Path) -> Iterator[Record]:
             position += len(line)
             if position > end:
                 return
-            yield cast(Record, _object(path, number, line))
+            named = _PROBLEM.match(line) if wanted is not None else None
+            if wanted is None or named is None or named[1] in wanted:
+                yield cast(Record, _object(path, number, line))
 
 
 class LogWriter:
@@ -206,15 +215,30 @@ class LogWriter:
 # --- lines ---------------------------------------------------------------------------------------
 
 
+_PROBLEM = re.compile(rb'\{"problem": ("(?:[^"\\]|\\.)*")')
+"""How a record begins that is of one problem."""
+
+
 def _line(record: Mapping[str, Any]) -> bytes:
+    return _text(record) + b"\n"
+
+
+def _text(value: object) -> bytes:
     # Models do write lone surrogates; "surrogatepass" keeps them, and json.loads reads them back.
-    text = json.dumps(record, ensure_ascii=False, allow_nan=False)
-    return text.encode("utf-8", "surrogatepass") + b"\n"
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "surrogatepass")
+
+
+_DECODER = json.JSONDecoder()
+"""`json.loads` guesses at encodings and skips white space, a third of the time of a short line."""
 
 
 def _object(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(line)
+        text = line.decode("utf-8", "surrogatepass")
+        value, end = _DECODER.raw_decode(text)
+        if text[end:] != "\n":
+            value = json.loads(text)  # not as we write lines: it says what is wrong, if anything
     except ValueError as error:
         raise DataError(f"{path}:{number}: not JSON: {error}") from error
     if not isinstance(value, dict):

@@ -18,8 +18,8 @@ import pytest
 
 from harness.errors import ConfigError, DataError
 from harness.prms import recipe
+from harness.prms.recut import open_prm
 from harness.prms.transformers import TransformersPrm
-from harness.prms.whole import open_prm
 from harness.runner.conformance import conformance
 from harness.types import Draft, Json, Judge, Judged, Question, Spec
 

@@ -13,8 +13,9 @@ from harness.prms import aggregate
 from harness.prms.fake import FakePrm
 from harness.prms.prm import Prm
 from harness.prms.recorded import RecordedPrm
+from harness.prms.recut import open_prm
 from harness.prms.transformers import TransformersPrm
-from harness.prms.whole import open_prm
+from harness.segment.recut import parse_recut
 from harness.types import Draft, Judge, Judged, Question, Spec
 
 STEPS = [("a=1\n", "b=2\n", "\\boxed{3}\n"), ("a=1\n",), ("c\n\n", "ü €\r\n"), ("a=1\n",) * 12]
@@ -117,3 +118,17 @@ def test_whole_differs_from_each(tiny: Path) -> None:
     (a,), (b,) = (_values(prm.judge([request])) for prm in (each, whole))
     assert b == [pytest.approx(a[-1], abs=1e-5)]
     assert open_prm(replace(spec, options={"steps": "each"}), TransformersPrm).spec.options == {}
+
+
+@pytest.mark.parametrize("rule", ["join:2", "lines", "characters:4"])
+def test_other_steps_are_those_of_the_rule(tiny: Path, rule: str) -> None:
+    spec = Spec("x", "transformers", str(tiny))
+    inner, prm = (
+        TransformersPrm(spec),
+        open_prm(replace(spec, options={"steps": rule}), TransformersPrm),
+    )
+    assert prm.covers == "own" and prm.identity() == {**inner.identity(), "steps": rule}
+    (request,) = _requests()[:1]
+    cut = parse_recut(rule)
+    recut = replace(request, drafts=tuple(replace(d, steps=cut(d.steps)) for d in request.drafts))
+    assert _values(prm.judge([request])) == _values(inner.judge([recut]))

@@ -57,7 +57,10 @@ def test_processbench_f1_to_the_printed_digit(cli, data_dir: Path, tmp_path: Pat
     }
     assert [auroc[f"processbench_{subset}"] for subset in SUBSETS] == AUROC
     quality = {row["metric"] for row in _rows(out) if row["method"] == "step_scores"}
-    assert quality == {"step_auroc", "brier", "ece"}  # scores end at the first wrong step
+    assert {"step_auroc", "same_place_auroc", "brier", "ece", "ece_last_third"} <= quality
+    assert not {"solution_auroc", "last_is_least"} & quality  # scores end at the first wrong step
+    drawn = {path.stem for path in (out / "report/figures").glob("*.svg")}
+    assert {"thresholds", "step_auroc", "processbench_gsm8k-reliability"} <= drawn
     lines = (out / "report/tables/first_error.md").read_text().splitlines()
     table = [[cell.strip() for cell in line.split("|")[1:]] for line in lines]
     cited = {row[1]: row[2:7] for row in table if row[:1] == ["published"]}

@@ -51,6 +51,10 @@ def test_known_results(cli, quick_tasks: Path, script: Path, tmp_path: Path) -> 
     assert _value(rows, "best_of_n", 4, "constant") == pytest.approx(0.5)
     assert _value(rows, "weighted_vote", 4, "oracle") == 1
     assert _value(rows, "greedy", 1) == 1
+    chosen = {(r["prm"], r["budget"]): r for r in rows if r["metric"] == "chosen_score"}
+    # The oracle scores steps 1 or 0; among two of four it finds a right one as often as pass_at_n.
+    assert float(chosen["oracle", "2"]["value"]) == pytest.approx((3 / 6 + 5 / 6 + 1) / 3)
+    assert float(chosen["anti-oracle", "4"]["value"]) == 1
     assert {"12"} == {row["n_problems"] for row in rows}
     assert {"0"} == {row["n_ungraded"] for row in rows}
     page = (out / "report" / "index.html").read_text()

@@ -31,12 +31,25 @@ def test_logits_at_zero_are_probabilities_at_one_half(cli: Any, tmp_path: Path) 
     with (tmp_path / "out/results.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["method"] == "step_scores"]
     values = {(row["prm"], row["metric"]): row["value"] for row in rows}
-    ranked = {"step_auroc", "solution_auroc", "last_is_least"}
+    ranked = {"step_auroc", "same_place_auroc", "solution_auroc", "last_is_least"}
     assert {metric for prm, metric in values if prm == "raw"} == ranked
-    assert {metric for prm, metric in values if prm != "raw"} == ranked | {"brier", "ece"}
+    assert {metric for prm, metric in values if prm != "raw"} == ranked | {
+        "brier",
+        "ece",
+        *(f"ece_{third}_third" for third in ("first", "middle", "last")),
+    }
     # A growing function of the scores ranks alike; both figures of the same 30 solutions.
     assert all(values["raw", m] == values["prm-math-small", m] for m in ranked)
     assert "Step scores, whatever the threshold" in done.out
+    with (tmp_path / "out/results.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["method"] == "threshold_curve"]
+    curve = {(row["prm"], row["metric"]): float(row["value"]) for row in rows}
+    oracle = _f1(tmp_path / "out")
+    for prm in ("raw", "prm-math-small"):
+        assert curve[prm, "best_f1"] == float(oracle[prm, "first_error_oracle"])
+        assert curve[prm, "plateau_low"] < curve[prm, "plateau_high"]
+    names = {path.name for path in (tmp_path / "out/report/figures").glob("*.png")}
+    assert {"thresholds.png", "chain_errors_arithmetic-reliability.png"} <= names
 
 
 def test_rewards_without_a_threshold_need_a_task_to_choose_it_on(cli: Any, tmp_path: Path) -> None:

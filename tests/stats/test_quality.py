@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.stats import Judged, quality
+from harness.stats import Judged, quality, reliability
+from harness.stats.labelled import Steps
+from harness.stats.quality import PLACES
 
 SCORES = st.lists(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.5, 0.9, 1.0]), min_size=1, max_size=5)
 
@@ -120,3 +122,91 @@ def test_recorded_scores_give_what_their_source_states(data_dir: Path, name: str
         ]
         whole = quality(least, probabilities=True, whole=True)
         assert whole.solution_auroc.value == pytest.approx(STATED[name][1][number], abs=5e-5)
+
+
+@settings(max_examples=100, deadline=None)
+@given(solutions())
+def test_by_place_and_depth_against_brute_force(items: list[Judged]) -> None:
+    found = quality(items, probabilities=True, whole=True, fewest=1)
+    groups = [*PLACES, (1, None)]
+    for (first, last), one in zip(
+        groups, (*found.auroc_places, found.same_place_auroc), strict=True
+    ):
+        own = [
+            (i, score, i == item.label)
+            for item in items
+            for i, score in enumerate(item.scores)
+            if first <= i + 1 <= (last or 99) and (item.label < 0 or i <= item.label)
+        ]
+        won = [
+            (a < b) + (a == b) / 2
+            for i, a, bad in own
+            for j, b, worse in own
+            if i == j and bad and not worse
+        ]
+        assert (one.n > 0) == bool(won)
+        if won:
+            assert one.value == pytest.approx(np.mean(won))
+            assert one.low <= one.value <= one.high
+    for third, one in enumerate(found.ece_thirds):
+        own = [
+            (score, i == item.label)
+            for item in items
+            for i, score in enumerate(item.scores)
+            if (item.label < 0 or i <= item.label)
+            and min(int(3 * (i + 0.5) / len(item.scores)), 2) == third
+        ]
+        assert one.n == len(own)
+        ece = 0.0
+        for place in range(10):
+            gaps = [s - (not bad) for s, bad in own if min(int(s * 10), 9) == place]
+            ece += abs(sum(gaps)) / max(1, len(own))
+        if own:
+            assert one.value == pytest.approx(ece)
+            assert one.low <= one.value <= one.high
+
+
+def test_a_score_that_only_falls_ranks_nothing_at_any_one_place() -> None:
+    """It has a good AUROC over all steps, since the first wrong step comes after right ones."""
+    rng = np.random.default_rng(1)
+    falling = tuple(1 - 0.1 * i for i in range(8))
+    items = [Judged(falling, int(rng.integers(2, 8))) for _ in range(300)]
+    items += [Judged(falling, -1) for _ in range(30)]
+    found = quality(items, probabilities=True, whole=False)
+    assert found.step_auroc.value > 0.7
+    assert found.same_place_auroc.value == 0.5
+    values = [one.value for one in found.auroc_places if one.n]
+    assert values == [0.5, 0.5]  # of steps 3-4 and 5-8; the others have no wrong ones
+
+
+def test_few_wrong_steps_say_nothing() -> None:
+    items = [Judged((0.9,), -1)] * 50 + [Judged((0.1 * i,), 0) for i in range(9)]
+    assert quality(items, True, True).auroc_places[0].n == 0
+    assert quality([*items, Judged((0.2,), 0)], True, True).auroc_places[0].n == 60
+
+
+def test_scores_that_stop_early_know_how_long_the_solution_is() -> None:
+    """The wrong second step of six lies in the first third, whatever was scored of the rest."""
+    steps = Steps.of([Judged((0.9, 0.2), 1, size=6)])
+    assert sorted(steps.depth) == pytest.approx([0.5 / 6, 1.5 / 6])
+    assert steps.third.tolist() == [0, 0]
+    assert Steps.of([Judged((0.9, 0.2), 1)]).third.tolist() == [2, 0]
+
+
+@settings(max_examples=100, deadline=None)
+@given(solutions())
+def test_reliability_against_brute_force(items: list[Judged]) -> None:
+    found = reliability(items)
+    own = labelled(items)
+    bins: dict[int, list[tuple[float, bool]]] = {}
+    for score, wrong in own:
+        bins.setdefault(min(int(score * 10), 9), []).append((score, wrong))
+    assert [one.right.n for one in found.overall] == [len(bins[key]) for key in sorted(bins)]
+    for one, key in zip(found.overall, sorted(bins), strict=True):
+        assert one.score == pytest.approx(np.mean([score for score, _ in bins[key]]))
+        assert one.right.value == pytest.approx(np.mean([not wrong for _, wrong in bins[key]]))
+        assert one.right.low <= one.right.value <= one.right.high
+    counts = [sum(one.right.n for one in third) for third in found.thirds]
+    assert sum(counts) == len(own)
+    ece = sum(one.right.n * abs(one.score - one.right.value) for one in found.overall) / len(own)
+    assert quality(items, True, True).ece.value == pytest.approx(ece)

@@ -152,3 +152,16 @@ def test_a_ledger_line_is_plain_json(tmp_path: Path) -> None:
         "seconds": 0.5,
         "usage": {"p0": [1, 2, 3, 4]},
     } == unit
+
+
+def test_records_of_some_problems_are_those_of_all_that_name_them(tmp_path: Path) -> None:
+    names = ["a", 'b"', "ü,\\", "\ud800", "a"]
+    path = tmp_path / "x.jsonl"
+    with LogWriter(path, Header("scores", {}, {})) as log:
+        log.append("u", [{"problem": name, "index": i} for i, name in enumerate(names)], 0.0, {})
+        log.append("v", [{"index": 9, "problem": "a"}], 0.0, {})  # another order: not skipped
+    everything = list(read_records(path))
+    for wanted in (set(names), {"a"}, {'b"', "\ud800"}, {"ü,\\"}, set[str]()):
+        found = [one for one in read_records(path, wanted) if one["problem"] in wanted]
+        assert found == [one for one in everything if one["problem"] in wanted]
+    assert len(list(read_records(path, {"none"}))) == 1

@@ -1,9 +1,10 @@
-"""``steps=whole``: any PRM judges the whole answer as a single step.
+"""``steps=RULE``: any PRM reads solutions that are cut otherwise than the task cuts them.
 
-The draft's steps are joined before the PRM sees them, so it gives one score per solution. In the
-ablation of the particle-filter paper (arXiv:2502.01618) this was the best way to rank solutions.
-Aggregations then all agree, and a first-error metric has nothing to find. An outcome model (a
-recipe's ``inputs=whole``) is such by itself, and has no step scores to give.
+The rules stand in `harness.segment.recut`. With ``steps=whole`` the PRM gives one score per
+solution; in the ablation of the particle-filter paper (arXiv:2502.01618) this was the best way to
+rank solutions, and aggregations then all agree. With any other rule there is a score per step of
+that rule. None of them names a step of the task, so a first-error metric has nothing to find. An
+outcome model (a recipe's ``inputs=whole``) gives one number by itself, and has no step scores.
 """
 
 from __future__ import annotations
@@ -15,37 +16,40 @@ from harness.adapters.options import Options
 from harness.cost import Architecture
 from harness.errors import ConfigError
 from harness.prms.prm import Covers, Prm, check_steps
+from harness.segment.recut import parse_recut
 from harness.types import Json, Judge, Judged, Semantics, Spec
 
 
 def open_prm(spec: Spec, adapter: Callable[[Spec], Prm]) -> Prm:
-    """Open a PRM, heeding the option ``steps=each|whole`` that all of them have.
+    """Open a PRM, heeding the option ``steps=RULE`` that all of them have.
 
     Args:
         spec: As the user wrote it.
         adapter: The adapter's class; it gets the spec without ``steps``.
 
     Raises:
-        UserError: whatever the adapter refuses, another value of ``steps``, ``steps=each`` of an
+        UserError: whatever the adapter refuses, a rule that does not exist, ``steps=each`` of an
             outcome model.
     """
     only = {key: value for key, value in spec.options.items() if key == "steps"}
-    steps = Options(replace(spec, options=only), "PRM").choice("steps", "each", ("each", "whole"))
+    rule = Options(replace(spec, options=only), "PRM").text("steps", "each") or "each"
+    parse_recut(rule)
     rest = {key: value for key, value in spec.options.items() if key != "steps"}
     inner = adapter(replace(spec, options=rest))
     if inner.covers == "whole" and "steps" in only:
-        if steps == "each":
+        if rule != "whole":
             raise ConfigError(f"PRM {spec.name} judges whole solutions; it has no scores of steps")
         return inner
-    return WholePrm(spec, inner) if steps == "whole" else inner
+    return inner if rule == "each" else RecutPrm(spec, inner, rule)
 
 
-class WholePrm:
-    """A PRM that sees every solution as one step."""
+class RecutPrm:
+    """A PRM that is given every solution cut by another rule."""
 
-    def __init__(self, spec: Spec, inner: Prm) -> None:
+    def __init__(self, spec: Spec, inner: Prm, rule: str) -> None:
         self.spec = spec
         self._inner = inner
+        self._rule, self._cut = rule, parse_recut(rule)
 
     @property
     def semantics(self) -> Semantics:
@@ -64,8 +68,8 @@ class WholePrm:
 
     @property
     def covers(self) -> Covers:
-        """Always ``whole``."""
-        return "whole"
+        """``whole``, or ``own``."""
+        return "whole" if self._rule == "whole" else "own"
 
     @property
     def architecture(self) -> Architecture | None:
@@ -83,28 +87,27 @@ class WholePrm:
         return self._inner.live
 
     def identity(self) -> dict[str, Json]:
-        """The inner PRM's, and that it sees whole solutions."""
-        return {**self._inner.identity(), "steps": "whole"}
+        """The inner PRM's, and the rule."""
+        return {**self._inner.identity(), "steps": self._rule}
 
     def describe(self) -> dict[str, Json]:
         """The inner PRM's."""
         return self._inner.describe()
 
     def judge(self, requests: Sequence[Judge]) -> list[Judged]:
-        """Score whole solutions: one number per draft."""
+        """Score solutions as the rule cuts them: one number per step of that rule."""
         for request in requests:
             check_steps(request)
-        joined = [
+        recut = [
             replace(
                 request,
                 drafts=tuple(
-                    replace(draft, steps=(draft.text,) if draft.text else ())
-                    for draft in request.drafts
+                    replace(draft, steps=self._cut(draft.steps)) for draft in request.drafts
                 ),
             )
             for request in requests
         ]
-        return self._inner.judge(joined)
+        return self._inner.judge(recut)
 
     def remember(self, on: bool) -> None:
         """As the PRM inside does."""

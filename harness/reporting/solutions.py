@@ -1,0 +1,135 @@
+"""What the report says of a PRM's scores of whole solutions: of their length, of where it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.reporting import text
+from harness.reporting.cells import distinct, interval_cell, percent_cell, subset_notes
+from harness.reporting.lines import Line, selection_lines
+from harness.reporting.table import Cell, Column, Table
+from harness.types import ResultRow
+
+SOLUTION_SCORES = "solution_scores"
+"""Under this name the rows stand that look at scores of a pool's solutions within problems."""
+
+SOLUTION_AUROC = "solution_auroc"
+
+_RECUT = ",steps="
+"""What parts the name of a PRM from the rule by which it cuts solutions."""
+
+
+def length_metric(kind: str, among: str = "") -> str:
+    """Return how results.csv calls a correlation with the length in steps or characters."""
+    return f"length_{kind}_{among}" if among else f"length_{kind}"
+
+
+def solution_table(rows: Sequence[ResultRow]) -> Table | None:
+    """Return one row per (task, policy, PRM): AUROC within a problem, correlations with length."""
+    found = [row for row in rows if row.method == SOLUTION_SCORES]
+    if not found:
+        return None
+    values = {(row.task, row.policy, row.prm, row.metric): row for row in found}
+    body = []
+    for task, policy, prm in dict.fromkeys((row.task, row.policy, row.prm) for row in found):
+        cells = [Cell(task, task), Cell(policy or text.UNKNOWN, policy), Cell(prm or "", prm)]
+        for metric in (SOLUTION_AUROC, length_metric("steps"), length_metric("characters")):
+            row = values.get((task, policy, prm, metric))
+            cells += [percent_cell(row.value if row else None), interval_cell(row)]
+        for among in ("right", "wrong"):
+            row = values.get((task, policy, prm, length_metric("characters", among)))
+            cells.append(percent_cell(row.value if row else None))
+        body.append(tuple(cells))
+    return Table(
+        name="solution_scores",
+        title="Scores of solutions, within a problem",
+        columns=(
+            Column("task", fold="group"),
+            Column("policy", fold="group"),
+            Column("PRM"),
+            Column("AUROC", "right"),
+            Column("95\u00a0% interval", "right", rank=1),
+            Column("length in steps", "right"),
+            Column("95\u00a0% interval", "right", rank=1),
+            Column("in characters", "right"),
+            Column("95\u00a0% interval", "right", rank=1),
+            Column("of right ones", "right", rank=2),
+            Column("of wrong ones", "right", rank=2),
+        ),
+        rows=tuple(body),
+        notes=(
+            "AUROC: how often a right solution scores above a wrong one of the same problem.",
+            "Length: rank correlation of score and length among solutions of the same problem that "
+            "are equally right, times 100; above 0 the PRM prefers longer ones whatever their "
+            "worth. Intervals over problems.",
+            *subset_notes(found),
+        ),
+    )
+
+
+def recut_table(rows: Sequence[ResultRow]) -> Table | None:
+    """Return one row per (task, policy, PRM, rule for steps), for PRMs that were given solutions
+    cut in several ways; None where none was."""
+    lines = [line for line in selection_lines(rows) if line.last.method == "best_of_n"]
+    names = distinct(line.last.prm for line in lines)
+    bases = {name.partition(_RECUT)[0] for name in names if _RECUT in name}
+    aurocs = {
+        (row.task, row.policy, row.prm): row
+        for row in rows
+        if (row.method, row.metric) == (SOLUTION_SCORES, SOLUTION_AUROC)
+    }
+    shown = [line for line in lines if (line.last.prm or "").partition(_RECUT)[0] in bases]
+    if not shown:
+        return None
+    order = sorted(
+        bases, key=lambda base: min(i for i, n in enumerate(names) if n.startswith(base))
+    )
+    body = []
+    for task, policy in dict.fromkeys((line.last.task, line.last.policy) for line in shown):
+        for base in order:
+            own = [line for line in shown if (line.last.task, line.last.policy) == (task, policy)]
+            own = [line for line in own if (line.last.prm or "").partition(_RECUT)[0] == base]
+            body += [
+                _recut_row(line, base, aurocs.get((task, policy, line.last.prm))) for line in own
+            ]
+    return Table(
+        name="recut",
+        title="Where a PRM reads: the same solutions cut in several ways",
+        columns=(
+            Column("task", fold="group"),
+            Column("policy", fold="group"),
+            Column("PRM"),
+            Column("steps"),
+            Column("aggregation", rank=1, short="agg."),
+            Column("N", "right"),
+            Column("best of N %", "right"),
+            Column("95\u00a0% interval", "right"),
+            Column("AUROC", "right"),
+            Column("95\u00a0% interval", "right", rank=1),
+            Column("PRM tokens", "right", rank=2),
+        ),
+        rows=tuple(body),
+        notes=(
+            "Steps: how solutions are cut before the PRM reads them; each: as the task cuts them. "
+            "AUROC: how often a right solution scores above a wrong one of the same problem.",
+            *subset_notes([line.last for line in shown]),
+        ),
+    )
+
+
+def _recut_row(line: Line, base: str, auroc: ResultRow | None) -> tuple[Cell, ...]:
+    row = line.last
+    rule = (row.prm or "").partition(_RECUT)[2] or "each"
+    return (
+        Cell(row.task, row.task),
+        Cell(row.policy or text.UNKNOWN, row.policy),
+        Cell(base, base),
+        Cell(rule, rule),
+        Cell(row.aggregation or text.UNKNOWN, row.aggregation),
+        Cell(text.UNKNOWN if row.budget is None else f"{row.budget}", row.budget),
+        percent_cell(row.value),
+        interval_cell(row),
+        percent_cell(auroc.value if auroc else None),
+        interval_cell(auroc),
+        Cell(text.count(row.prm_tokens), row.prm_tokens),
+    )

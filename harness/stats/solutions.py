@@ -1,0 +1,106 @@
+"""How good scores of whole solutions are within a problem, where a choice is made.
+
+A pool's right solutions mostly come from easy problems; a PRM that only tells easy problems from
+hard ones ranks all solutions well and chooses none. So everything here compares candidates of the
+same problem, and intervals resample problems.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from harness.stats.best_of_n import Bools, Floats, Ints
+from harness.stats.labelled import NONE, resamplings, spread
+from harness.types import Estimate
+
+
+def within_auroc(scores: ArrayLike, correct: ArrayLike, seed: int = 0) -> Estimate:
+    """How often a right candidate scores above a wrong one of the same problem, ties half.
+
+    Args:
+        scores: (P, N); -inf for a candidate without scores, which is left out.
+        correct: (P, N), 1 correct, 0 wrong, NaN ungraded: left out.
+        seed: of the resampling.
+
+    Returns:
+        Over all such pairs, each weighing the same; `n` counts the problems that have any.
+    """
+    score, grade = np.asarray(scores, float), np.asarray(correct, float)
+    won, pairs = np.zeros(len(score)), np.zeros(len(score))
+    for i, (values, own) in enumerate(zip(score, grade, strict=True)):
+        known = np.isfinite(values)
+        good, bad = values[known & (own == 1)][:, None], values[known & (own == 0)]
+        won[i] = (good > bad).sum() + (good == bad).sum() / 2
+        pairs[i] = good.size * bad.size
+    if not pairs.any():
+        return NONE
+    kept = pairs > 0
+    times = resamplings(int(kept.sum()), seed)
+    found = (times @ won[kept]) / (times @ pairs[kept])
+    value = float(won.sum() / pairs.sum())
+    return spread(value, found, int(kept.sum()), int(kept.sum()), "bootstrap-problems")
+
+
+def length_correlation(
+    scores: ArrayLike, lengths: ArrayLike, correct: ArrayLike, seed: int = 0
+) -> tuple[Estimate, Estimate, Estimate]:
+    """Rank correlation of score and length among candidates of one problem and one correctness.
+
+    Longer solutions are more often wrong, so a good PRM gives them less; what is left among
+    solutions that are equally right is its taste for length (Singhal et al. 2023,
+    arXiv:2310.03716). Ranks are taken within each such group and centred there; the correlation is
+    that of all groups together, Spearman's where there is one.
+
+    Args:
+        scores, lengths: (P, N); -inf or NaN leaves a candidate out.
+        correct: (P, N), 1 correct, 0 wrong, NaN ungraded: left out.
+        seed: of the resampling.
+
+    Returns:
+        Over right and wrong ones, over right, over wrong; in [-1, 1], `n` counts candidates in
+        groups in which both score and length differ.
+    """
+    score, length = np.asarray(scores, float), np.asarray(lengths, float)
+    grade = np.asarray(correct, float)
+    known = np.isfinite(score) & np.isfinite(length)
+    parts = [_products(score, length, known & (grade == right)) for right in (1, 0)]
+    both = parts[0][0] + parts[1][0], parts[0][1] + parts[1][1]
+    right, wrong = (_correlation(*part, seed) for part in parts)
+    return _correlation(*both, seed), right, wrong
+
+
+def _products(score: Floats, length: Floats, kept: Bools) -> tuple[Floats, Ints]:
+    """Return (P, 3) sums of products of centred ranks (xx, yy, xy), and (P,) candidates behind."""
+    sums, counts = np.zeros((len(score), 3)), np.zeros(len(score), np.int64)
+    for i, own in enumerate(kept):
+        x, y = _ranks(score[i, own]), _ranks(length[i, own])
+        if x.any() and y.any():
+            sums[i], counts[i] = (x @ x, y @ y, x @ y), len(x)
+    return sums, counts
+
+
+def _ranks(values: Floats) -> Floats:
+    """Ranks with their mean at 0; equal values share theirs."""
+    if not len(values):
+        return values
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(count) - (count - 1) / 2)[place]
+    centred: Floats = ranks - ranks.mean()
+    return centred
+
+
+def _correlation(sums: Floats, counts: Ints, seed: int) -> Estimate:
+    kept = counts > 0
+    if not kept.any():
+        return NONE
+    own = sums[kept]
+    times = resamplings(len(own), seed)
+    value, found = (_ratio(total) for total in (own.sum(0, keepdims=True), times @ own))
+    n = int(counts.sum())
+    return spread(float(value[0]), found, n, len(own), "bootstrap-problems")
+
+
+def _ratio(sums: Floats) -> Floats:
+    found: Floats = sums[:, 2] / np.sqrt(sums[:, 0] * sums[:, 1])
+    return found

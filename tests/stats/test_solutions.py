@@ -1,0 +1,84 @@
+"""Scores of whole solutions within a problem, by pairs counted one by one and by scipy."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
+
+from harness.stats import length_correlation, within_auroc
+
+SHAPE = (5, 6)
+
+
+def pool(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    scores = rng.choice([-np.inf, 0.1, 0.1, 0.4, 0.9], SHAPE)
+    lengths = rng.integers(1, 5, SHAPE).astype(float)
+    return scores, lengths, rng.choice([0.0, 1.0, np.nan], SHAPE)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6))
+def test_auroc_by_counting_pairs(seed: int) -> None:
+    scores, _, correct = pool(seed)
+    found = within_auroc(scores, correct)
+    won = [
+        (a > b) + (a == b) / 2
+        for values, own in zip(scores, correct, strict=True)
+        for a, right in zip(values, own, strict=True)
+        for b, other in zip(values, own, strict=True)
+        if right == 1 and other == 0 and math.isfinite(a) and math.isfinite(b)
+    ]
+    assert (found.n > 0) == bool(won)
+    if won:
+        assert found.value == pytest.approx(np.mean(won))
+        assert found.low <= found.value <= found.high
+
+
+def test_one_group_has_spearmans_correlation() -> None:
+    rng = np.random.default_rng(2)
+    scores, lengths = rng.random((1, 40)), rng.integers(1, 9, (1, 40)).astype(float)
+    both, right, wrong = length_correlation(scores, lengths, np.ones((1, 40)))
+    expected = spearmanr(scores[0], lengths[0]).statistic
+    assert both.value == pytest.approx(expected) and right.value == pytest.approx(expected)
+    assert wrong.n == 0 and math.isnan(wrong.value)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6))
+def test_groups_are_pooled_by_the_definition(seed: int) -> None:
+    scores, lengths, correct = pool(seed)
+    xs: list[float] = []
+    ys: list[float] = []
+    for values, sizes, own in zip(scores, lengths, correct, strict=True):
+        for kind in (0.0, 1.0):
+            kept = (own == kind) & np.isfinite(values)
+            a, b = values[kept], sizes[kept]
+            if len(set(a)) > 1 and len(set(b)) > 1:
+                for one, ranks in ((a, xs), (b, ys)):
+                    r = [(one < v).sum() + ((one == v).sum() + 1) / 2 for v in one]
+                    ranks += list(np.array(r) - np.mean(r))
+    both, _, _ = length_correlation(scores, lengths, correct)
+    assert both.n == len(xs)
+    if xs:
+        assert both.value == pytest.approx(np.corrcoef(xs, ys)[0, 1])
+        assert both.low <= both.value <= both.high
+
+
+def test_correctness_and_difficulty_explain_nothing_here() -> None:
+    """Wrong ones are longer and score less, hard problems too; given both, length says nothing."""
+    rng = np.random.default_rng(3)
+    right = rng.random((200, 16)) < rng.random((200, 1))
+    hard = rng.random((200, 1))
+    lengths = 10 + 20 * hard + 10 * ~right + rng.integers(0, 5, right.shape)
+    scores = 0.5 * right - 0.3 * hard + 0.1 * rng.random(right.shape)
+    assert spearmanr(scores.ravel(), lengths.ravel()).statistic < -0.5
+    both, one, other = length_correlation(scores, lengths, right)
+    assert all(e.low < 0 < e.high and abs(e.value) < 0.1 for e in (both, one, other))
+    longer = length_correlation(scores + 0.02 * lengths, lengths, right)
+    assert all(e.low > 0.3 for e in longer)
