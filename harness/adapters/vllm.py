@@ -125,6 +125,7 @@ class Engine:
         self._name = found.name
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - the engine's processes write to it
         self._engine: Any = None
+        self._next = 0
         try:
             with self._aside(), _environment(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -149,7 +150,6 @@ class Engine:
             raise
         except Exception as error:
             raise self._failure(error) from error
-        self._next = 0
 
     @property
     def alive(self) -> bool:

@@ -12,6 +12,7 @@ import time
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -162,6 +163,42 @@ def longest(prm: VllmPrm, folder: Path) -> None:
     assert apart(reply, expected) < 1e-4
     with pytest.raises(DataError, match="it has 4097 tokens, the model reads 4096"):
         ask(prm, ("a" * (4097 - size),))
+
+
+@needs_vllm
+def test_places_are_read_by_position_whatever_comes_again() -> None:
+    """Two sequences in parts: one begins anew, as when memory is short, one begins remembered."""
+    from harness.prms.places import Places
+
+    states = torch.randn(2, 9, 4)
+    weight, bias = torch.randn(2, 4), torch.randn(2)
+    places = Places([(weight, bias)])
+    kept = [SimpleNamespace(hidden_states_cache=[]) for _ in range(2)]
+    for one in kept:
+        one.clean = one.hidden_states_cache.clear
+    params = [SimpleNamespace(extra_kwargs={"places": p}) for p in ([0, 4, 8], [1, 3, 6])]
+    found: list[Any] = []
+    for spans in [((0, 5), (2, 4)), ((3, 6), (4, 7)), ((6, 9), None)]:
+        here = [i for i, span in enumerate(spans) if span]
+        spans_here = [span for span in spans if span]
+        cursor = SimpleNamespace(
+            num_scheduled_tokens_cpu=torch.tensor([b - a for a, b in spans_here]),
+            seq_lens_cpu=torch.tensor([b for _, b in spans_here]),
+            get_finished_mask=lambda s=spans_here: [b in (7, 9) for _, b in s],
+        )
+        metadata = SimpleNamespace(
+            pooling_params=[params[i] for i in here],
+            pooling_states=[kept[i] for i in here],
+            get_pooling_cursor=lambda c=cursor: c,
+        )
+        parts = [states[i, a:b] for i, (a, b) in zip(here, spans_here, strict=True)]
+        found.append(places(torch.cat(parts), metadata))
+    assert found[0] == [None, None] and found[1][0] is None
+    wanted = torch.nn.functional.linear(states, weight, bias)
+    assert torch.allclose(found[2][0], wanted[0, [0, 4, 8]], atol=1e-6)
+    assert found[1][1][0].isnan().all()
+    assert torch.allclose(found[1][1][1:], wanted[1, [3, 6]], atol=1e-6)
+    assert not any(one.hidden_states_cache for one in kept)
 
 
 def left(owner: int) -> list[str]:
