@@ -199,6 +199,7 @@ class Engine:
         if engine is not None:
             with self._aside():
                 engine.engine_core.shutdown()
+        self._log.close()
 
     def _failure(self, error: Exception) -> HarnessError:
         """Return what failed in one line, from the error or from what the processes printed."""
@@ -208,6 +209,7 @@ class Engine:
         if engine is not None:
             with self._aside(), contextlib.suppress(Exception):
                 engine.engine_core.shutdown()
+        self._log.close()
         if known := complaints.known(said, self._name):
             return known
         why = complaints.last(said) or type(error).__name__

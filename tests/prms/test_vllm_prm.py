@@ -19,7 +19,6 @@ import numpy as np
 import psutil
 import pytest
 
-from harness.adapters.watch import WATCHED
 from harness.errors import ConfigError, DataError, MissingDependency
 from harness.prms.transformers import TransformersPrm
 from harness.registry import open_prm
@@ -124,9 +123,10 @@ def test_the_engine_reads_as_transformers_does(
                     assert reply.tokens.prefill_logical == wanted.tokens.prefill_logical
                 assert np.ptp(reply.scores[1].raw) > 1e-3
     finally:
+        started = engine(os.getpid())
         prm.close()
         prm.close()
-    assert left(os.getpid()) == []
+    assert started and left(started, 0) == []
 
 
 def on_engine_of(prm: VllmPrm, folder: Path, options: dict[str, Json]) -> VllmPrm:
@@ -201,18 +201,20 @@ def test_places_are_read_by_position_whatever_comes_again() -> None:
     assert not any(one.hidden_states_cache for one in kept)
 
 
-def left(owner: int) -> list[str]:
-    """Processes of engines that belong to a process."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            own = process.environ().get(WATCHED) == str(owner)
-            command = " ".join(process.cmdline())
-            if own and "resource_tracker" not in command:  # Python's own, which ends with us
-                found.append(command)
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
-    return found
+def engine(owner: int) -> list[psutil.Process]:
+    """The processes of an engine that a process has started."""
+    found = psutil.Process(owner).children(recursive=True)
+    return [one for one in found if "VLLM" in " ".join(one.cmdline())]
+
+
+def left(processes: list[psutil.Process], seconds: float = 60) -> list[psutil.Process]:
+    """Those that run still after some time; a dead one that nobody waited for does not."""
+    end = time.monotonic() + seconds
+    while True:
+        found = [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+        if not found or time.monotonic() > end:
+            return found
+        time.sleep(0.2)
 
 
 SCRIPT = """
@@ -245,7 +247,7 @@ def test_an_embedded_prm_and_a_killed_run(tmp_path: Path) -> None:
     assert run.stdout is not None and run.stderr is not None
     try:
         values = [float(word) for word in run.stdout.readline().split()]
-        assert left(run.pid)
+        started = engine(run.pid)
     finally:
         run.kill()
     steps = ("a=40+45\n", "a=85\n", "\\boxed{85}\n")
@@ -255,10 +257,7 @@ def test_an_embedded_prm_and_a_killed_run(tmp_path: Path) -> None:
     assert reply.scores[0] is not None
     assert values == pytest.approx(reply.scores[0].values, abs=1e-4)
     assert run.stderr.read() == ""
-    end = time.monotonic() + 60
-    while left(run.pid) and time.monotonic() < end:
-        time.sleep(0.2)
-    assert left(run.pid) == []
+    assert len(started) > 1 and left(started) == []
 
 
 # --- without an engine ---------------------------------------------------------------------------
