@@ -129,6 +129,7 @@ class Engine:
             )
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - the engine's processes write to it
         self._engine: Any = None
+        self._next = 0
         try:
             with self._aside(), _environment(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -153,7 +154,6 @@ class Engine:
             raise
         except Exception as error:
             raise self._failure(error) from error
-        self._next = 0
 
     @property
     def alive(self) -> bool:
@@ -203,6 +203,7 @@ class Engine:
         if engine is not None:
             with self._aside():
                 engine.engine_core.shutdown()
+        self._log.close()
 
     def _failure(self, error: Exception) -> HarnessError:
         """Return what failed in one line, from the error or from what the processes printed."""
@@ -212,6 +213,7 @@ class Engine:
         if engine is not None:
             with self._aside(), contextlib.suppress(Exception):
                 engine.engine_core.shutdown()
+        self._log.close()
         if known := complaints.known(said, self._name):
             return known
         why = complaints.last(said) or type(error).__name__

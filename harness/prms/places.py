@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file
-from vllm.model_executor.layers.pooler.tokwise.heads import TokenPoolerHead
+from vllm.model_executor.layers.pooler.tokwise.methods import TokenPoolingMethod
 from vllm.model_executor.model_loader import register_model_loader
 from vllm.model_executor.model_loader.default_loader import DefaultModelLoader
 
@@ -51,33 +51,60 @@ def _parts(module: Any) -> list[str]:
     return [name for name, _ in module.named_children()] if module is not None else []
 
 
-class Places(TokenPoolerHead):  # type: ignore[misc]
-    """The pooler's head: of the hidden states of a sequence, numbers at some places."""
+class Places(TokenPoolingMethod):  # type: ignore[misc]
+    """Reads hidden states as they are computed, by the positions that they have.
+
+    A long input comes in parts, some of which may come twice (when memory is short, the engine
+    begins anew) or not at all (when they are in its prefix cache).
+    """
 
     def __init__(self, layers: Layers) -> None:
         super().__init__()
         self._layers = layers
 
-    def get_supported_tasks(self) -> set[Any]:
-        """Return the one task that it answers."""
-        return {TASK}
+    def forward(self, hidden_states: torch.Tensor, pooling_metadata: Any) -> list[Any]:
+        """Return (places, numbers) float32 of each sequence; None while parts are owed.
 
-    def forward_chunk(self, pooled_data: Any, pooling_param: Any) -> Any:
-        """Return (places, numbers) float32; NaN where the state was not computed, but remembered.
+        NaN stands for a state that was not computed, but remembered.
 
         Args:
-            pooled_data: (tokens, width) hidden states of the last tokens of a sequence, those that
-                were computed; None while some are owed.
-            pooling_param: Its ``extra_kwargs`` hold the sequence's ``size`` and the ``places``.
+            hidden_states: (tokens, width), one sequence's part after the other's.
+            pooling_metadata: vLLM's; the ``extra_kwargs`` of a sequence hold its ``places``.
         """
-        if pooled_data is None:
-            return None
-        asked = pooling_param.extra_kwargs
-        remembered = asked["size"] - len(pooled_data)
-        rows = torch.tensor(asked["places"], device=pooled_data.device) - remembered
-        numbers = through(self._layers, pooled_data[rows.clamp(min=0)].float())
-        numbers[rows < 0] = torch.nan
-        return numbers
+        cursor = pooling_metadata.get_pooling_cursor()
+        parts, rows, first = [], list[int](), 0
+        for params, count, end in zip(
+            pooling_metadata.pooling_params,
+            cursor.num_scheduled_tokens_cpu.tolist(),
+            cursor.seq_lens_cpu.tolist(),
+            strict=True,
+        ):
+            start, places = end - count, params.extra_kwargs["places"]
+            inside = [k for k, place in enumerate(places) if start <= place < end]
+            rows += [first + places[k] - start for k in inside]
+            parts.append((inside, len(places)))
+            first += count
+        chosen = hidden_states[torch.tensor(rows, dtype=torch.int64, device=hidden_states.device)]
+        numbers = through(self._layers, chosen.float())
+        found: list[Any] = []
+        split = torch.split(numbers, [len(inside) for inside, _ in parts])
+        states = pooling_metadata.pooling_states
+        for (inside, count), own, state, done in zip(
+            parts, split, states, cursor.get_finished_mask(), strict=True
+        ):
+            state.hidden_states_cache.append((inside, own))
+            found.append(_together(state.hidden_states_cache, count) if done else None)
+            if done:
+                state.clean()
+        return found
+
+
+def _together(parts: list[tuple[list[int], torch.Tensor]], count: int) -> torch.Tensor:
+    """Return (count, numbers) from parts that say which of them they are."""
+    whole = parts[0][1].new_full((count, parts[0][1].shape[1]), torch.nan)
+    for inside, numbers in parts:
+        whole[inside] = numbers
+    return whole
 
 
 class PlacesWorker:
@@ -89,4 +116,5 @@ class PlacesWorker:
         parts = load_file(path, device=str(worker.device))
         count = sum(name.endswith(".weight") for name in parts)
         layers = [(parts[f"{i}.weight"], parts.get(f"{i}.bias")) for i in range(count)]
-        worker.get_model().pooler.poolers_by_task[TASK].head = Places(layers)
+        pooler = worker.get_model().pooler.poolers_by_task[TASK]
+        pooler.pooling, pooler.head = Places(layers), None

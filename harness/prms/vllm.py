@@ -217,9 +217,9 @@ class VllmReader:
                 task=TASK,
                 use_activation=False,
                 skip_reading_prefix_cache=again,
-                extra_kwargs={"size": len(ids), "places": [place for place, _ in wanted]},
+                extra_kwargs={"places": [place for place, _ in wanted]},
             )
-            for ids, (_, _, wanted) in zip(prompts, owed, strict=True)
+            for _, _, wanted in owed
         ]
         left = []
         for (number, one, wanted), ids, output in zip(
