@@ -34,7 +34,7 @@ from harness.prms.recipe import Recipe
 from harness.prms.render import Encoded, Encoder
 from harness.prms.transformers import TransformersPrm
 from harness.registry import open_policy
-from harness.types import Draft, Extend, Judge, Question, Sampling, Spec
+from harness.types import Draft, Extend, Json, Judge, Question, Sampling, Spec
 
 DATA = Path(os.environ.get("HARNESS_DATA", Path(__file__).resolve().parents[2] / "shared/data"))
 TOKENS = 2048
@@ -102,9 +102,12 @@ def solutions(count: int, low: int, high: int) -> list[Judge]:
 def encoded(folder: Path, requests: Sequence[Judge]) -> list[Encoded]:
     """Inputs of a value head, as our PRM makes them."""
     encoder = Encoder(Recipe(), transformers.AutoTokenizer.from_pretrained(folder))
-    found = [one for r in requests for one in encoder.encode(r.question, r.drafts)]
-    assert all(isinstance(one, Encoded) for one in found)
-    return found  # type: ignore[return-value]
+    found = []
+    for request in requests:
+        for inputs in encoder.encode(request.question, request.drafts):
+            assert isinstance(inputs, tuple)
+            found += inputs
+    return found
 
 
 def rows(sequences: Sequence[Sequence[int]]) -> list[tuple[list[int], torch.Tensor]]:
@@ -120,7 +123,8 @@ def rows(sequences: Sequence[Sequence[int]]) -> list[tuple[list[int], torch.Tens
 
 def ours(folder: Path) -> TransformersPrm:
     """Our PRM, loaded."""
-    prm = TransformersPrm(Spec("prm", "transformers", str(folder), {"batch": TOKENS}))
+    options: dict[str, Json] = {"batch": TOKENS, "device": "cpu"}
+    prm = TransformersPrm(Spec("prm", "transformers", str(folder), options))
     prm.judge(solutions(1, 2, 2))
     return prm
 

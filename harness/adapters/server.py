@@ -151,7 +151,7 @@ class _Garbled(_Later):
     """What it said is no JSON."""
 
 
-_backing_off = tenacity.wait_exponential_jitter(initial=0.5, max=_LONGEST)
+_backing_off = tenacity.wait_random_exponential(multiplier=1, max=_LONGEST)
 
 
 def _failure(state: tenacity.RetryCallState) -> BaseException | None:

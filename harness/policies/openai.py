@@ -45,7 +45,7 @@ from harness.policies.encoding import Encoding
 from harness.policies.policy import Ability, check_unfinished
 from harness.policies.requests import RequestStream
 from harness.policies.stops import ending
-from harness.types import Draft, Extend, Extended, Finish, Json, Question, Spec, Tokens
+from harness.types import Draft, Extend, Extended, Finish, Json, Question, Spec, Tokens, Turn
 
 _TOO_LONG = re.compile(
     r"context.?length|context_length_exceeded|max_model_len|context window", re.I
@@ -131,8 +131,10 @@ class OpenAIPolicy:
 
     @property
     def abilities(self) -> frozenset[Ability]:
-        """Whether it can go on with a draft."""
-        return frozenset({"continue"} if self._continues else ())
+        """What it can do besides writing whole solutions."""
+        chats: Sequence[Ability] = ["chat"] if self._chat or self._encoding else []
+        goes_on: Sequence[Ability] = ["continue"] if self._continues else []
+        return frozenset([*chats, *goes_on])
 
     def identity(self) -> dict[str, Json]:
         """Address and model, as the user names them, and the form of the prompt."""
@@ -196,7 +198,7 @@ class OpenAIPolicy:
     def _write(self, request: Extend, index: int) -> tuple[Draft, Tokens]:
         """Continue one draft."""
         draft, cut = request.drafts[index], request.cut
-        prompt = self._prompt(request.question.prompt, draft.text)
+        prompt = self._prompt(request.question, draft.text)
         room = request.sampling.max_tokens - (draft.tokens or 0)
         if self._max_length and isinstance(prompt, list):
             room = min(room, self._max_length - len(prompt))
@@ -216,16 +218,19 @@ class OpenAIPolicy:
         spent = Tokens(1, answer.prompt, answer.prompt - answer.cached, answer.tokens)
         return self._continued(request, draft, answer, limit < room), spent
 
-    def _prompt(self, prompt: str, before: str) -> str | list[int] | list[dict[str, str]]:
+    def _prompt(self, asked: Question, before: str) -> str | list[int] | list[dict[str, str]]:
         """Return what stands before the text that is to come."""
         if self._encoding is not None:
             text = self._encoding.text(before) if before else ()
-            return [*self._encoding.prompt(prompt), *text]
+            return [*self._encoding.asked(asked), *text]
         if not self._chat:
-            return prompt + before
-        turns = [] if self._system is None else [{"role": "system", "content": self._system}]
-        turns.append({"role": "user", "content": prompt})
-        return [*turns, {"role": "assistant", "content": before}] if before else turns
+            return asked.prompt + before
+        turns = list(asked.chat or (Turn("user", asked.prompt),))
+        if self._system is not None and turns[0].role != "system":
+            turns.insert(0, Turn("system", self._system))
+        if before:
+            turns.append(Turn("assistant", before))
+        return [{"role": turn.role, "content": turn.text} for turn in turns]
 
     def _body(self, request: Extend, index: int, prompt: object, limit: int) -> dict[str, Any]:
         """Return the request for one draft."""

@@ -176,7 +176,8 @@ def vote_weight(scores: Floats, semantics: Semantics) -> Floats:
 def sigmoid(x: Floats) -> Floats:
     """Return 1/(1 + exp(-x)) without overflow."""
     e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1.0, e) / (1.0 + e)
+    above: Floats = np.where(x >= 0, 1.0, e)
+    return above / (1.0 + e)
 
 
 # --- the reducers: values (steps,), starts (solutions,), lengths (solutions,) -> (solutions,) ---

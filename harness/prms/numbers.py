@@ -75,7 +75,8 @@ def raw(head: Head, numbers: Floats) -> Floats:
         case "pair":
             return numbers[:, 0] - numbers[:, 1]
         case "validity":
-            return np.logaddexp(numbers[:, 1], numbers[:, 2]) - numbers[:, 0]
+            either: Floats = np.logaddexp(numbers[:, 1], numbers[:, 2])
+            return either - numbers[:, 0]
         case "redundancy":
             return numbers[:, 1] - np.logaddexp(numbers[:, 0], numbers[:, 2])
         case "log_ratio_step":

@@ -29,9 +29,9 @@ from harness.store.sweepfile import SweepFile, read_sweep
 from harness.types import GIVEN_KINDS, Duel, ResultRow
 
 _VOTES = ("majority", "weighted_vote")
-VOTE_DRAWS = 128
+VOTE_DRAWS = 100
 """Subsets per problem and budget for votes; see `harness.stats.votes`. Over 500 problems they add
-an error of 0.13 points to one of about 2 points from the choice of problems."""
+an error of 0.14 points to one of about 2 points from the choice of problems."""
 
 
 @dataclass(frozen=True)

@@ -188,7 +188,9 @@ def tune(subset: Subset) -> float:
 def harmonic(a: Floats, b: Floats) -> Floats:
     """Harmonic mean of two accuracies, element by element; 0 where both are 0."""
     total = a + b
-    return np.divide(2 * a * b, total, out=np.where(np.isnan(total), np.nan, 0.0), where=total > 0)
+    empty: Floats = np.where(np.isnan(total), np.nan, 0.0)
+    found: Floats = np.divide(2 * a * b, total, out=empty, where=total > 0)
+    return found
 
 
 def accuracies(subset: Subset, kind: Bools, thresholds: Floats) -> Floats:

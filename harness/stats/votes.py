@@ -42,7 +42,7 @@ def vote(
     ns: Sequence[int],
     weights: ArrayLike | None = None,
     *,
-    draws: int = 128,
+    draws: int = 100,
     seed: int = 0,
 ) -> Votes:
     """Expected correctness of the class that n candidates elect, per problem and budget.

@@ -15,11 +15,12 @@ import pytest
 from harness.errors import ConfigError, DataError, InfrastructureError
 from harness.policies.openai import OpenAIPolicy
 from harness.registry import open_policy
-from harness.types import Cut, Draft, Extend, Question, Sampling
+from harness.types import Cut, Draft, Extend, Question, Sampling, Turn
 from tests.policies.conftest import letters
 from tests.policies.openai_server import LENGTH, Faulty, serving
 
 QUESTION = Question("t", "p", "a=47+38;a?\n")
+ASK = Turn("user", "Sure?")
 
 
 @pytest.fixture
@@ -80,9 +81,25 @@ def test_chat_sends_turns(server: Faulty) -> None:
     (draft,) = write(policy, ask())
     assert server.paths == ["/v1/chat/completions"]
     assert [turn["role"] for turn in server.asked[0]["messages"]] == ["system", "user"]
-    assert len(draft.text) == LENGTH and not policy.abilities
+    assert len(draft.text) == LENGTH and policy.abilities == {"chat"}
     with pytest.raises(ConfigError, match="add continues=true"):
         policy.extend([ask("a")])
+
+
+def test_a_conversation_is_sent_as_one(server: Faulty, tiny: Path) -> None:
+    turns = Turn("system", "Judge."), Turn("user", "1+1=3"), Turn("assistant", "No."), ASK
+    question = Question("t", "p", "never sent", turns)
+    policy = at(server, api="chat", system="Think.")
+    policy.extend([Extend(question, (Draft(),), Sampling(max_tokens=100))])
+    sent = [(turn["role"], turn["content"]) for turn in server.asked[0]["messages"]]
+    assert sent == [(turn.role, turn.text) for turn in turns]
+    words = letters()
+    server.decode, server.context = words.decode, 256
+    policy = at(server, tokenizer=tiny)
+    assert policy.abilities == {"chat", "continue"} and not at(server).abilities & {"chat"}
+    policy.extend([Extend(question, (Draft(),), Sampling(max_tokens=9))])
+    plain = "Judge.\n\n1+1=3\n\nNo.\n\nSure?\n\n"
+    assert server.asked[-1]["prompt"] == words(plain).input_ids
 
 
 def test_chat_goes_on_where_the_server_can(server: Faulty) -> None:

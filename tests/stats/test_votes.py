@@ -109,7 +109,7 @@ def test_large_pools_of_many_classes_agree_with_a_plain_count():
     weights = np.stack([rng.random(64), np.ones(64), rng.integers(0, 2, 64).astype(float)])
     ns = [2, 8, 32]
     got = vote([label], [grade], np.ones((1, 64), bool), ns, weights[:, None], seed=4)
-    for b, drawn in enumerate(subsets(64, ns, np.arange(64), 128, (4, 0))):
+    for b, drawn in enumerate(subsets(64, ns, np.arange(64), 100, (4, 0))):
         for k in range(3):
             outcomes = []
             for member in drawn.member:
