@@ -175,9 +175,9 @@ def vote_weight(scores: Floats, semantics: Semantics) -> Floats:
 
 def sigmoid(x: Floats) -> Floats:
     """Return 1/(1 + exp(-x)) without overflow."""
-    e = np.exp(-np.abs(x))
-    above: Floats = np.where(x >= 0, 1.0, e)
-    return above / (1.0 + e)
+    e: Floats = np.exp(-np.abs(x))
+    found: Floats = np.where(x >= 0, 1.0, e) / (1.0 + e)
+    return found
 
 
 # --- the reducers: values (steps,), starts (solutions,), lengths (solutions,) -> (solutions,) ---

@@ -75,10 +75,11 @@ def raw(head: Head, numbers: Floats) -> Floats:
         case "pair":
             return numbers[:, 0] - numbers[:, 1]
         case "validity":
-            either: Floats = np.logaddexp(numbers[:, 1], numbers[:, 2])
-            return either - numbers[:, 0]
+            valid: Floats = np.logaddexp(numbers[:, 1], numbers[:, 2]) - numbers[:, 0]
+            return valid
         case "redundancy":
-            return numbers[:, 1] - np.logaddexp(numbers[:, 0], numbers[:, 2])
+            redundant: Floats = numbers[:, 1] - np.logaddexp(numbers[:, 0], numbers[:, 2])
+            return redundant
         case "log_ratio_step":
             return np.diff(numbers[:, 0], prepend=0.0)
     return numbers[:, 0]
