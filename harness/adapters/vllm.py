@@ -202,7 +202,7 @@ class Engine:
         engine, self._engine = self._engine, None
         if engine is not None:
             with self._aside():
-                engine.engine_core.shutdown()
+                _end(engine)
         self._log.close()
 
     def _failure(self, error: Exception) -> HarnessError:
@@ -212,7 +212,7 @@ class Engine:
         engine, self._engine = self._engine, None
         if engine is not None:
             with self._aside(), contextlib.suppress(Exception):
-                engine.engine_core.shutdown()
+                _end(engine)
         self._log.close()
         if known := complaints.known(said, self._name):
             return known
@@ -238,6 +238,18 @@ class Engine:
             for stream, own in kept:
                 os.dup2(own, stream)
                 os.close(own)
+
+
+_LAST = 10.0
+"""Seconds for which the end of a killed process is waited for."""
+
+
+def _end(engine: Any) -> None:
+    """End an engine's processes: they are gone when this returns."""
+    engine.engine_core.shutdown()
+    manager = getattr(engine.engine_core.resources, "engine_manager", None)
+    for process in getattr(manager, "processes", ()):
+        process.join(_LAST)
 
 
 def _machine(how: Settings, config: Any, length: int) -> dict[str, Any]:

@@ -343,7 +343,7 @@ def test_a_recipe_file_is_a_critic(open_, tmp_path: Path, monkeypatch: Any) -> N
         ("critic:processbench,model=embedded,aggregation=sum", "aggregation 'sum' is not defined"),
         ("critic:processbench,model=embedded,top_p=0", "0 < top_p"),
         ("critic:genprm,model=embedded,sandbox=unsafe-local", "sandbox=unsafe-local does not"),
-        ("critic:nowhere.yaml,model=embedded", "cannot read the recipe nowhere.yaml"),
+        ("critic:nowhere.yaml,model=embedded", "cannot read nowhere.yaml"),
         ("critic:bad.yaml,model=embedded", r"bad.yaml:2: a recipe has no 'chain'; did you mean"),
     ],
 )

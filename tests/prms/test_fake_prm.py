@@ -82,10 +82,10 @@ def test_mistakes() -> None:
 def test_no_other_adapter_can_be_told_the_truth() -> None:
     """No request carries a reference, and only the fake's constructor takes more than a spec."""
     assert {f.name for f in fields(Judge)} == {"question", "drafts", "first", "blind"}
-    assert {f.name for f in fields(Question)} == {"task", "id", "prompt"}
+    assert {f.name for f in fields(Question)} == {"task", "id", "prompt", "chat"}
     for name, target in registry.PRMS.items():
         adapter = registry.adapter_class(Spec("x", name, "y"), registry.PRMS)
         taken = list(inspect.signature(adapter).parameters)
-        # An ensemble's members are opened for it: a fake among them is told, the ensemble is not.
-        more = {"fake": ["truth"], "ensemble": ["open_"]}.get(name, [])
-        assert taken == ["spec", *more], target
+        # Members of others are opened for them: a fake among them is told, those others are not.
+        more = {"fake": "truth", "ensemble": "open_", "pav": "open_", "critic": "open_writer"}
+        assert taken == ["spec", more[name]] if name in more else ["spec"], target

@@ -65,7 +65,8 @@ def test_a_real_writer_runs_from_end_to_end(cli: Any, tmp_path: Path) -> None:
     arguments += ["--method", "best_of_n", "--budget", "2", "--prm", f"{critic},name=t"]
     done = cli(*arguments, "--out", out)
     assert done.code == 0, done.err
-    (found,) = [r for r in rows(out) if (r["aggregation"], r["budget"]) == ("last", "2")]
+    wanted = ("last", "2", "accuracy")
+    (found,) = [r for r in rows(out) if (r["aggregation"], r["budget"], r["metric"]) == wanted]
     assert float(found["flops"]) > 0 and float(found["prm_tokens"]) > 2 * 4
     done = cli("run", "--task", TASK, "--limit", "2", "--prm", critic, "--out", tmp_path / "no")
     assert done.code == 2 and "tell a critic per=prefix" in done.err

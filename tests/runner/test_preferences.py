@@ -104,7 +104,7 @@ def test_rewardbench_pairs(cli, data_dir: Path, tmp_path: Path) -> None:  # type
             "--data-dir", data_dir, "--map", "question=problem", "--map", key,
         )  # fmt: skip
         assert done.code == 0, done.err
-        options = "" if name in PAIRS else ",semantics=reward,steps=whole"
+        options = "" if name in PAIRS else ",semantics=reward,steps=whole,name=internlm2"
         prms += ["--prm", f"recorded:{scores}{options}"]
     out = tmp_path / "out"
     done = cli(

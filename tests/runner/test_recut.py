@@ -58,6 +58,6 @@ def test_another_cut_names_no_step_of_a_task(cli: Any, tmp_path: Path) -> None:
     run = ["run", "--task", "chain_errors", "--limit", "2", "--out", tmp_path / "out"]
     done = cli(*run, "--prm", "prm-mixed,steps=join:2")
     assert done.code == 2
-    assert "cuts solutions its own way (steps=join:2): it names no wrong step" in done.err
+    assert "cuts solutions its own way: it names no wrong step" in done.err
     done = cli(*run, "--prm", "prm-mixed,steps=joint:2")
     assert done.code == 2 and "unknown rule for steps 'joint:2'" in done.err
