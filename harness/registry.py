@@ -66,7 +66,7 @@ def parse_spec(
 
     ``name=…`` among the options sets how tables call it; by default a catalogue entry's own name,
     else the target's last path component (for a critic its model's), either with the ``steps=…``
-    that was asked for.
+    and ``probe=…`` that were asked for.
 
     Raises:
         ConfigError: an unknown adapter or catalogue name, an option without a value.
@@ -97,6 +97,8 @@ def parse_spec(
         raise ConfigError(f"{what} {text!r} names no target; write {adapter}:TARGET,key=value")
     rule = str(options.get("steps", "each")).encode("unicode_escape").decode()
     usual = name if rule == "each" else f"{name},steps={rule}"
+    if (probe := options.get("probe", "none")) != "none":
+        usual += f",probe={probe}"
     chosen = options.pop("name", usual)
     return Spec(str(chosen), adapter, target, options)
 

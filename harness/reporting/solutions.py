@@ -19,6 +19,21 @@ _RECUT = ",steps="
 """What parts the name of a PRM from the rule by which it cuts solutions."""
 
 
+_PROBE = ",probe="
+"""What parts the name of a PRM from the steps that were added to solutions."""
+
+
+def unprobed(prm: str) -> str:
+    """Return the name of the same PRM without added steps; "" for one that has none."""
+    base, mark, _ = prm.partition(_PROBE)
+    return base if mark else ""
+
+
+def probe_metric(kind: str, among: str) -> str:
+    """Return how results.csv calls the change of a probe, or the share that rises."""
+    return f"probe_{kind}_{among}"
+
+
 def length_metric(kind: str, among: str = "") -> str:
     """Return how results.csv calls a correlation with the length in steps or characters."""
     return f"length_{kind}_{among}" if among else f"length_{kind}"
@@ -132,4 +147,48 @@ def _recut_row(line: Line, base: str, auroc: ResultRow | None) -> tuple[Cell, ..
         percent_cell(auroc.value if auroc else None),
         interval_cell(auroc),
         Cell(text.count(row.prm_tokens), row.prm_tokens),
+    )
+
+
+def probe_table(rows: Sequence[ResultRow]) -> Table | None:
+    """Return one row per (task, policy, PRM, probe); None where nothing was probed."""
+    metrics = [probe_metric(k, among) for among in ("right", "wrong") for k in ("change", "rises")]
+    found = [r for r in rows if r.method == SOLUTION_SCORES and r.metric in metrics]
+    if not found:
+        return None
+    values = {(row.task, row.policy, row.prm, row.metric): row for row in found}
+    body = []
+    for task, policy, prm in dict.fromkeys((row.task, row.policy, row.prm) for row in found):
+        base, _, probe = (prm or "").partition(_PROBE)
+        cells = [Cell(task, task), Cell(policy or text.UNKNOWN, policy)]
+        cells += [Cell(base, base), Cell(probe, probe)]
+        for metric in metrics:
+            row = values.get((task, policy, prm, metric))
+            value = row.value if row else None
+            if "change" in metric:
+                cells.append(Cell(text.UNKNOWN if value is None else f"{value:+.3f}", value))
+                ends = [row.ci_low, row.ci_high] if row else []
+                shown = ", ".join(f"{end:+.3f}" for end in ends if end is not None)
+                cells.append(Cell(f"[{shown}]" if shown else text.UNKNOWN))
+            else:
+                cells.append(percent_cell(value))
+        body.append(tuple(cells))
+    columns = [Column("task", fold="group"), Column("policy", fold="group")]
+    columns += [Column("PRM"), Column("probe")]
+    for among in ("right", "wrong"):
+        columns.append(Column(f"change of {among} ones", "right"))
+        columns.append(Column("95\u00a0% interval", "right", rank=1))
+        columns.append(Column("that rise %", "right"))
+    return Table(
+        name="probe",
+        title="What steps that say nothing new do to scores",
+        columns=tuple(columns),
+        rows=tuple(body),
+        notes=(
+            "Change: mean difference of a solution's score, in the PRM's own units, when steps are "
+            "added that say nothing new (repeat: the last step but one again; filler: steps "
+            "without content); that rise: share of solutions whose score goes up. Intervals over "
+            "problems.",
+            *subset_notes(found),
+        ),
     )

@@ -14,7 +14,7 @@ from harness.reporting.lines import Line, selection_lines
 from harness.reporting.preference import preference_table
 from harness.reporting.prm_score import prm_score_detail, prm_score_table
 from harness.reporting.quality import quality_table
-from harness.reporting.solutions import recut_table, solution_table
+from harness.reporting.solutions import probe_table, recut_table, solution_table
 from harness.reporting.table import Cell, Column, Table
 from harness.reporting.thresholds import threshold_table
 from harness.types import Duel, ResultRow, SecondsKind
@@ -95,6 +95,7 @@ def all_tables(
         preference_table(rows, headline=False),
         solution_table(rows),
         recut_table(rows),
+        probe_table(rows),
     ]
     if len(selection_lines(rows, headline=False)) > len(selection_lines(rows)):
         tables.append(headline_table(rows, headline=False))

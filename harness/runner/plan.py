@@ -237,7 +237,7 @@ def check_prm(prm: Prm, sources: Sequence[PoolSource], aggregations: Sequence[st
     if judged and prm.covers in ("whole", "own"):
         what, way = "judges whole answers", "leave out steps=whole, or tell a critic per=prefix"
         if prm.covers == "own":
-            what, way = "cuts solutions its own way", "leave out steps="
+            what, way = "cuts solutions its own way", "leave out steps= and probe="
         raise ConfigError(
             f"PRM {prm.spec.name} {what}: it names no wrong step in {judged[0]}; {way}"
         )

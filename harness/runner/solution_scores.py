@@ -6,10 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from harness.reporting.lines import CHOSEN_SCORE
-from harness.reporting.solutions import SOLUTION_AUROC, SOLUTION_SCORES, length_metric
+from harness.reporting.solutions import (
+    SOLUTION_AUROC,
+    SOLUTION_SCORES,
+    length_metric,
+    probe_metric,
+    unprobed,
+)
 from harness.runner.arrays import LENGTHS, PoolArrays, ScoreArrays
 from harness.runner.outcomes import with_estimate
-from harness.stats import chosen_score, length_correlation, within_auroc
+from harness.stats import chosen_score, length_correlation, probe_change, within_auroc
 from harness.types import Estimate, ResultRow
 
 
@@ -21,7 +27,8 @@ def solution_rows(
     seed: int,
 ) -> Iterator[ResultRow]:
     """Yield, for every PRM, the mean score of what best-of-n chooses at each budget; how its scores
-    rank solutions within a problem; and how they hang on length."""
+    rank solutions within a problem; how they hang on length; and what added steps do to them."""
+    plain = {scores.entry.prm: scores for scores in scored}
     for scores in scored:
         name = scores.entry.aggregation
         if name not in scores.scores:  # the run asks for others only
@@ -39,6 +46,13 @@ def solution_rows(
             parts = length_correlation(values, pool.lengths[kind], pool.correct, seed)
             for among, estimate in zip(("", "right", "wrong"), parts, strict=True):
                 found[length_metric(kind, among)] = estimate
+        if (base := plain.get(unprobed(scores.entry.prm))) and name in base.scores:
+            for among in ("right", "wrong"):
+                change, rises = probe_change(
+                    base.scores[name], values, pool.correct, among == "right", seed
+                )
+                found |= {probe_metric("change", among): change}
+                found |= {probe_metric("rises", among): rises}
         for metric, estimate in found.items():
             if estimate.n:
                 judged = replace(own, method=SOLUTION_SCORES, metric=metric)

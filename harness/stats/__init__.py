@@ -7,7 +7,7 @@ estimate, share         a mean over problems with its 95 % interval
 compare                 two results on the same problems
 first_error             ProcessBench's first-wrong-step figures
 quality, reliability    ranking and calibration of step scores, whatever the threshold
-within_auroc, length_correlation  scores of whole solutions within a problem
+within_auroc, length_correlation, probe_change  scores of whole solutions within a problem
 threshold_curve         F1 of the first wrong step at every threshold there is
 preference              which of the given solutions is right
 prm_score               PRMBench's figures, where every step has a label
@@ -33,7 +33,7 @@ from harness.stats.preference import Preference, preference
 from harness.stats.prm_score import Figures, Labelled, prm_score
 from harness.stats.quality import Quality, quality
 from harness.stats.reliability import Bin, Reliability, reliability
-from harness.stats.solutions import length_correlation, within_auroc
+from harness.stats.solutions import length_correlation, probe_change, within_auroc
 from harness.stats.thresholds import ThresholdCurve, threshold_curve
 from harness.stats.votes import Votes, vote
 
@@ -63,6 +63,7 @@ __all__ = [
     "pass_at_n",
     "preference",
     "prm_score",
+    "probe_change",
     "quality",
     "reliability",
     "share",

@@ -104,3 +104,37 @@ def _correlation(sums: Floats, counts: Ints, seed: int) -> Estimate:
 def _ratio(sums: Floats) -> Floats:
     found: Floats = sums[:, 2] / np.sqrt(sums[:, 0] * sums[:, 1])
     return found
+
+
+def probe_change(
+    plain: ArrayLike, probed: ArrayLike, correct: ArrayLike, right: bool, seed: int = 0
+) -> tuple[Estimate, Estimate]:
+    """What added steps do to the scores of candidates that are all right, or all wrong.
+
+    Args:
+        plain, probed: (P, N) scores without and with the steps; -inf leaves a candidate out.
+        correct: (P, N), 1 correct, 0 wrong, NaN ungraded: left out.
+        right: which of them are looked at.
+        seed: of the resampling.
+
+    Returns:
+        The mean change of the score, in its own units, and the share of candidates whose score
+        rises; `n` counts candidates, intervals resample problems.
+    """
+    before, after = np.asarray(plain, float), np.asarray(probed, float)
+    known = np.isfinite(before) & np.isfinite(after)
+    known &= np.asarray(correct, float) == float(right)
+    change = np.where(known, after, 0.0) - np.where(known, before, 0.0)
+    counts = known.sum(axis=1)
+    kept = counts > 0
+    total, problems = int(counts.sum()), int(kept.sum())
+    if not total:
+        return NONE, NONE
+    times = resamplings(problems, seed)
+    candidates = times @ counts[kept]
+    found = []
+    for sums in (change.sum(axis=1)[kept], (known & (change > 0)).sum(axis=1)[kept]):
+        draws = (times @ sums) / candidates
+        value = float(sums.sum() / total)
+        found.append(spread(value, draws, total, problems, "bootstrap-problems"))
+    return found[0], found[1]

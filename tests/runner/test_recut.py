@@ -61,3 +61,45 @@ def test_another_cut_names_no_step_of_a_task(cli: Any, tmp_path: Path) -> None:
     assert "cuts solutions its own way: it names no wrong step" in done.err
     done = cli(*run, "--prm", "prm-mixed,steps=joint:2")
     assert done.code == 2 and "unknown rule for steps 'joint:2'" in done.err
+
+
+def test_probes_are_held_beside_the_plain_prm(cli: Any, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    names = ["prm-mixed", "prm-mixed,probe=repeat:2", "prm-mixed,probe=filler:1"]
+    done = cli(
+        "run", "--task", "chain_arithmetic", "--policy", "embedded", "--limit", "4",
+        *(f"--prm={name}" for name in names), "--budget", "1,4", "--out", out,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    run = RunFolder(out)
+    sweep = read_sweep(run)
+    assert [entry.prm for entry in sweep.scores] == names
+    least = [
+        {(p, i): min(s.values) for p, i, s in read_scores(sweep.scores_path(run, entry)) if s}
+        for entry in sweep.scores
+    ]
+    wrong = [
+        (problem, index)
+        for pool in sweep.pools
+        if not pool.greedy
+        for problem, index, grade in pool.folder(run).read_grades()
+        if grade.verdict == "wrong"
+    ]
+    with (out / "results.csv").open(newline="") as file:
+        rows = {(row["prm"], row["metric"]): row for row in csv.DictReader(file)}
+    for name, scores in zip(names[1:], least[1:], strict=True):
+        moved = [scores[one] - least[0][one] for one in wrong]
+        row = rows[name, "probe_change_wrong"]
+        assert float(row["value"]) == pytest.approx(sum(moved) / len(moved), abs=1e-6)
+        risen = float(rows[name, "probe_rises_wrong"]["value"])
+        assert risen == pytest.approx(sum(step > 0 for step in moved) / len(moved))
+    assert ("prm-mixed", "probe_change_wrong") not in rows
+    table = (out / "report/tables/probe.md").read_text()
+    assert "| repeat:2" in table and "| filler:1" in table
+
+
+def test_a_recording_cannot_be_probed(cli: Any, tmp_path: Path) -> None:
+    scores = tmp_path / "scores.jsonl"
+    scores.write_text('{"id": "a", "scores": [0.5]}\n')
+    done = cli("run", "--task", "chain_errors", "--prm", f"recorded:{scores},probe=repeat:1")
+    assert done.code == 2 and "cannot score what probe=repeat:1 adds" in done.err

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from harness.stats import length_correlation, within_auroc
+from harness.stats import length_correlation, probe_change, within_auroc
 
 SHAPE = (5, 6)
 
@@ -82,3 +82,22 @@ def test_correctness_and_difficulty_explain_nothing_here() -> None:
     assert all(e.low < 0 < e.high and abs(e.value) < 0.1 for e in (both, one, other))
     longer = length_correlation(scores + 0.02 * lengths, lengths, right)
     assert all(e.low > 0.3 for e in longer)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.booleans())
+def test_a_probe_s_change_by_counting(seed: int, right: bool) -> None:
+    before, _, correct = pool(seed)
+    after, _, _ = pool(seed + 1)
+    change, rises = probe_change(before, after, correct, right)
+    moved = [
+        b - a
+        for a, b, own in zip(before.flat, after.flat, correct.flat, strict=True)
+        if math.isfinite(a) and math.isfinite(b) and own == float(right)
+    ]
+    assert (change.n, rises.n) == (len(moved), len(moved))
+    if moved:
+        assert change.value == pytest.approx(np.mean(moved))
+        assert rises.value == pytest.approx(np.mean([step > 0 for step in moved]))
+        assert change.low <= change.value <= change.high
+        assert 0 <= rises.low <= rises.value <= rises.high <= 1
