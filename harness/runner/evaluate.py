@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.analysis.curve import Axis, Curve
+from harness.analysis.curve import Curve
 from harness.prms.aggregate import vote_weight
 from harness.reporting.step_curves import StepCurves
 from harness.runner.arrays import Floats, PoolArrays, ScoreArrays, load_pool, load_scores
 from harness.runner.curves import all_curves
 from harness.runner.first_error import first_error_results
-from harness.runner.outcomes import known_mean, search_rows, with_estimate
+from harness.runner.outcomes import search_rows, with_estimate
+from harness.runner.pool_cost import PoolCost
 from harness.runner.preference import preference_rows
 from harness.runner.prm_score import prm_score_rows
 from harness.runner.solution_scores import solution_rows
@@ -28,7 +29,6 @@ from harness.store.format import RunFolder
 from harness.store.sweepfile import SweepFile, read_sweep
 from harness.types import GIVEN_KINDS, Duel, ResultRow
 
-_VOTES = ("majority", "weighted_vote")
 VOTE_DRAWS = 100
 """Subsets per problem and budget for votes; see `harness.stats.votes`. Over 500 problems they add
 an error of 0.14 points to one of about 2 points from the choice of problems."""
@@ -54,7 +54,7 @@ class _Curve:
     row: ResultRow
     values: Floats
     """(P, B)"""
-    cost: _Cost
+    cost: PoolCost
 
     def per_problem(self, problems: Sequence[str], budgets: Sequence[int]) -> Curve:
         """Return it as the analysis of costs reads it."""
@@ -129,63 +129,8 @@ def budgets_of(sweep: SweepFile, samples: int) -> list[int]:
     return sorted({*(2**i for i in range(samples.bit_length()) if 2**i <= samples), samples})
 
 
-@dataclass(frozen=True)
-class _Cost:
-    """Costs per problem of all N candidates; NaN is unknown."""
-
-    policy_tokens: Floats
-    prm_tokens: Floats
-    flops: Floats
-    fixed_flops: Floats
-    seconds: Floats
-    samples: int
-    code: bool
-    """Candidates are programs: a vote runs each of them on public inputs."""
-
-    @classmethod
-    def of(cls, pool: PoolArrays, scores: ScoreArrays | None = None) -> _Cost:
-        """Add up what the policy did, and the PRM if there is one."""
-        nothing = np.zeros(len(pool.problems))
-        prm_tokens = scores.tokens.sum(axis=1) if scores else nothing
-        return cls(
-            pool.tokens.sum(axis=1),
-            prm_tokens,
-            pool.flops.sum(axis=1) + (scores.flops.sum(axis=1) if scores else nothing),
-            pool.prompt_flops,
-            pool.seconds + (scores.seconds if scores else nothing),
-            pool.entry.samples,
-            pool.entry.kind.startswith("code"),
-        )
-
-    def at(self, row: ResultRow, budget: int, used: Floats, judged: bool) -> ResultRow:
-        """Return `row` with the mean costs of `budget` candidates over the problems `used`."""
-        keep = ~np.isnan(used)
-        share = budget / self.samples
-        return replace(
-            row,
-            policy_tokens=known_mean(self.policy_tokens[keep] * share),
-            prm_tokens=known_mean(self.prm_tokens[keep] * share) if judged else None,
-            flops=known_mean(self.flops[keep] * share + self.fixed_flops[keep]),
-            seconds_per_problem=(seconds := known_mean(self.seconds[keep] * share)),
-            seconds_kind=None if seconds is None else "throughput",
-            executions=budget if self.code and row.method in _VOTES else 0,
-        )
-
-    def per_problem(self, budgets: Sequence[int]) -> dict[Axis, Floats]:
-        """Return the (P, B) costs of each axis of which anything is known."""
-        share = np.array(budgets) / self.samples
-        policy, prm = (one[:, None] * share for one in (self.policy_tokens, self.prm_tokens))
-        costs: dict[Axis, Floats] = {
-            "policy_tokens": policy,
-            "total_tokens": policy + prm,
-            "flops": self.flops[:, None] * share + self.fixed_flops[:, None],
-            "throughput_seconds": self.seconds[:, None] * share,
-        }
-        return {axis: cost for axis, cost in costs.items() if not np.isnan(cost).all()}
-
-
 def _greedy(sweep: SweepFile, pool: PoolArrays) -> _Curve:
-    return _Curve(_row(sweep, pool, "greedy"), pool.correct, _Cost.of(pool))
+    return _Curve(_row(sweep, pool, "greedy"), pool.correct, PoolCost.of(pool))
 
 
 def _curves(
@@ -197,14 +142,14 @@ def _curves(
 ) -> Iterator[_Curve]:
     """Yield every method on one pool, under every PRM and aggregation that it can use."""
     votes = _votes(sweep, pool, scored, budgets, methods)
-    cost = _Cost.of(pool)
+    cost = PoolCost.of(pool)
     if "majority" in methods:
         yield _Curve(_row(sweep, pool, "majority"), votes[None, None], cost)
     if "pass_at_n" in methods:
         values = pass_at_n(pool.correct, pool.present, budgets)
         yield _Curve(_row(sweep, pool, "pass_at_n"), values, cost)
     for scores in scored:
-        cost = _Cost.of(pool, scores)
+        cost = PoolCost.of(pool, scores)
         names = list(scores.scores)
         found = {}
         if "weighted_vote" in methods:
