@@ -8,6 +8,8 @@ is owed. What it refuses (4xx) is the user's to put right.
 from __future__ import annotations
 
 import json
+import logging
+import math
 import os
 import threading
 import time
@@ -18,6 +20,8 @@ import httpx
 import tenacity
 
 from harness.errors import DataError, InfrastructureError
+
+logger = logging.getLogger(__name__)
 
 _BUSY = frozenset((408, 409, 425, 429, 500, 502, 503, 504))
 _GARBLED = 4
@@ -75,7 +79,7 @@ class Server:
         self.wait: Callable[[tenacity.RetryCallState], float] = _wait
         """Seconds from a failure to the next question."""
         self._gap = 1 / rate if rate else 0.0
-        self._next = 0.0
+        self._next, self._told = 0.0, -math.inf
         self._lock, self._closed = threading.Lock(), threading.Event()
 
     def post(self, path: str, body: object) -> Any:
@@ -106,6 +110,7 @@ class Server:
             | _Garbling(),
             wait=self.wait,
             sleep=tenacity.sleep_using_event(self._closed),
+            before_sleep=self._tell,
             reraise=True,
         )
         try:
@@ -127,6 +132,16 @@ class Server:
             return json.loads(reply.content)
         except (ValueError, RecursionError) as error:
             raise _Garbled(f"answers {reply.text[:80]!r}, which is no JSON") from error
+
+    def _tell(self, state: tenacity.RetryCallState) -> None:
+        """Log that the server is waited for, once in a while, however many requests wait."""
+        with self._lock:
+            now = time.monotonic()
+            if now < self._told + _LONGEST:
+                return
+            self._told = now
+        why = str(_failure(state)) or type(_failure(state)).__name__
+        logger.warning("%s: %s; waiting up to %g s for it", self._what, why, self._patience)
 
     def _keep_rate(self) -> None:
         """Wait until the next request may go."""

@@ -264,11 +264,15 @@ def test_a_server_that_comes_back_is_waited_for() -> None:
     assert found == expected
 
 
-def test_a_server_that_stays_away_has_failed(server: Faulty) -> None:
+def test_a_server_that_stays_away_has_failed(
+    server: Faulty, caplog: pytest.LogCaptureFixture
+) -> None:
     server.trouble = lambda number, body: (500, {}, b"")
     policy = at(server, patience=0.2)
     with pytest.raises(InfrastructureError, match="did not answer: status 500"):
         write(policy, ask("", ""))
+    said = [one.getMessage() for one in caplog.records if "waiting up to" in one.getMessage()]
+    assert len(said) == 1 and "status 500; waiting up to 0.2 s for it" in said[0]
     server.trouble = None
     assert write(policy, ask())[0].finish == "stop"
 
