@@ -31,7 +31,10 @@ def serve_prm(
     opened = open_prm(prm)
     server = PrmServer(opened, host, port)
     typer.echo(f"{opened.spec.name} at {server.url}; Ctrl-C ends it. Use it with")
-    typer.echo(f"  --prm {server.url},model={opened.spec.name},semantics={opened.semantics}")
+    said = f"semantics={opened.semantics},aggregation={opened.aggregation}"
+    if opened.threshold is not None:
+        said += f",threshold={opened.threshold:g}"
+    typer.echo(f"  --prm {server.url},model={opened.spec.name},{said}")
     try:
         server.serve_forever()
     except KeyboardInterrupt:

@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 
 from harness.types import Draft, Extend, Extended, Tokens
-
-
-@dataclass(slots=True)
-class _Open:
-    """A request under way."""
-
-    request: Extend
-    drafts: list[Future[tuple[Draft, Tokens]]]
 
 
 class RequestStream:
@@ -29,12 +20,12 @@ class RequestStream:
         """Args: most drafts under way; refuses a request; continues one draft of a request."""
         self._at_once, self._check, self._write = at_once, check, write
         self._pool: ThreadPoolExecutor | None = None
-        self._open: dict[int, _Open] = {}
+        self._open: dict[int, list[Future[tuple[Draft, Tokens]]]] = {}
 
     @property
     def rows(self) -> int:
         """Drafts that were submitted and not collected yet."""
-        return sum(len(open_.drafts) for open_ in self._open.values())
+        return sum(map(len, self._open.values()))
 
     def submit(self, ticket: int, request: Extend) -> None:
         """Hand in a request; see `Stream.submit`."""
@@ -42,17 +33,16 @@ class RequestStream:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._at_once)
         places = range(len(request.drafts))
-        drafts = [self._pool.submit(self._write, request, place) for place in places]
-        self._open[ticket] = _Open(request, drafts)
+        self._open[ticket] = [self._pool.submit(self._write, request, place) for place in places]
 
     def collect(self) -> list[tuple[int, Extended]]:
         """Wait until something is finished; see `Stream.collect`."""
         try:
             while self._open:
-                finished = [t for t, o in self._open.items() if all(d.done() for d in o.drafts)]
+                finished = [t for t, drafts in self._open.items() if all(d.done() for d in drafts)]
                 if finished:
                     return [(ticket, self._reply(ticket)) for ticket in finished]
-                under_way = [d for o in self._open.values() for d in o.drafts if not d.done()]
+                under_way = [d for drafts in self._open.values() for d in drafts if not d.done()]
                 ended, _ = wait(under_way, return_when=FIRST_COMPLETED)
                 for future in ended:
                     future.result()  # a failure ends the call at once
@@ -68,6 +58,6 @@ class RequestStream:
         self._pool, self._open = None, {}
 
     def _reply(self, ticket: int) -> Extended:
-        written = [future.result() for future in self._open.pop(ticket).drafts]
+        written = [future.result() for future in self._open.pop(ticket)]
         spent = sum((tokens for _, tokens in written), Tokens())
         return Extended(tuple(draft for draft, _ in written), spent)
