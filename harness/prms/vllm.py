@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.adapters import checkpoint
 from harness.adapters.checkpoint import Checkpoint
@@ -26,14 +25,12 @@ from harness.adapters.vllm import Engine, Settings, settings
 from harness.errors import ConfigError
 from harness.prms import layers
 from harness.prms.heads import Head, Layers
-from harness.prms.numbers import RATIOS
+from harness.prms.numbers import RATIOS, Floats
 from harness.prms.reader import Machine, Opened
 from harness.prms.recipe import Recipe
 from harness.prms.render import Encoded
 from harness.prms.transformers import TransformersPrm
 from harness.types import Json
-
-Floats = NDArray[np.float64]
 
 _KNOWN = 1_000_000
 """Places whose numbers are remembered while drafts grow."""
