@@ -15,6 +15,12 @@ from hypothesis import settings
 settings.register_profile("quiet", deadline=None)
 settings.load_profile("quiet")
 
+# Workers share the processors. Threads that wait for others which are not at work spin, and take
+# three times the processor time; what several threads change is tested where they are asked for.
+# Read by numpy and torch when they are imported, and by the programs that tests start.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # Who starts the tests in the background hands down that SIGINT is ignored; programs under test
 # would inherit it, and could not be interrupted.
 signal.signal(signal.SIGINT, signal.default_int_handler)

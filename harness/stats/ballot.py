@@ -23,6 +23,10 @@ _DENSE = 5.0
 _FEW = 3
 """Classes for which a dense product each is faster than one listing."""
 
+_SLACK = 1e-9
+"""Share of a sum by which a class must be out of reach of the winner before it is not counted: far
+more than sums differ by the order of adding, and than what counts as a tie."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ballot:
@@ -98,36 +102,48 @@ def class_sums(ballot: Ballot, member: Bools) -> Iterator[tuple[Floats, int]]:
     dense |= (sparse <= _FEW)[ballot.group]
     number = member.astype(np.float64)
     absent = ~np.logical_or.reduceat(member, ballot.starts[:-1], axis=1)
+    floor = np.full(len(member), -np.inf)
     for c in np.flatnonzero(dense).tolist():
         part = slice(ballot.starts[c], ballot.starts[c + 1])
         sums = number[:, part] @ ballot.weights[part]
         sums[absent[:, c]] = -np.inf
+        if not dense.all():
+            np.maximum(floor, sums.min(axis=1), out=floor)
         yield sums[:, None], int(ballot.group[c])
     if dense.all():
         return
+    floor -= _SLACK * np.abs(floor, where=np.isfinite(floor), out=np.zeros_like(floor))
     owner = np.repeat(np.arange(len(sizes)), sizes)
     for g in np.flatnonzero(sparse > _FEW).tolist():
         columns = np.flatnonzero(((ballot.group == g) & ~dense)[owner])
-        yield _listed(member[:, columns], owner[columns], ballot.weights[columns]), g
+        yield _listed(member[:, columns], owner[columns], ballot.weights[columns], floor), g
 
 
-def _listed(member: Bools, owner: Ints, weights: Floats) -> Floats:
-    """Sums of the classes that each subset holds, side by side: (S, slots, K), padded with -inf."""
+def _listed(member: Bools, owner: Ints, weights: Floats, floor: Floats) -> Floats:
+    """Sums of the classes that each subset holds, side by side: (S, slots, K), padded with -inf.
+
+    A class that cannot reach its subset's `floor`, (S,), under any weighting is left out.
+    """
     from scipy.sparse import csr_array
 
     total, width = member.shape
     place = np.flatnonzero(member)
-    if not place.size:
-        return np.empty((total, 0, weights.shape[1]))
     subset = place // width
     voter = place - subset * width
     key = subset * (owner[-1] + 1) + owner[voter]
-    starts = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
-    holder = subset[starts]
-    slot = np.arange(len(starts)) - np.searchsorted(holder, holder)
+    starts = np.flatnonzero(np.diff(key, prepend=-1))
+    size = np.diff(starts, append=len(voter))
+    top = weights.max(axis=1)
+    most = np.maximum.reduceat(top, np.flatnonzero(np.diff(owner, prepend=-1)))
+    rank = np.cumsum(np.diff(owner, prepend=owner[0]) > 0)
+    kept = size * most[rank[voter[starts]]] >= floor[subset[starts]]
+    voter, size, holder = voter[np.repeat(kept, size)], size[kept], subset[starts[kept]]
+    if not voter.size:
+        return np.empty((total, 0, weights.shape[1]))
+    slot = np.arange(len(holder)) - np.searchsorted(holder, holder)
     slots = int(slot.max()) + 1
     counts = np.zeros(total * slots, np.int32)
-    counts[holder * slots + slot] = np.diff(starts, append=len(voter))
+    counts[holder * slots + slot] = size
     pointers = np.zeros(len(counts) + 1, np.int32)
     np.cumsum(counts, out=pointers[1:])
     ones = np.ones(len(voter))

@@ -109,6 +109,29 @@ def test_packed_scores_are_the_scores_of_the_solutions_alone(
     assert (together.tokens.prefill_computed < sum(distinct.values())) is packs
 
 
+def test_passes_side_by_side_give_the_scores_of_one_after_the_other(tiny: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from harness.prms.transformers import TransformersPrm
+    from harness.types import Draft, Judge, Question, Spec
+
+    drafts = [
+        tuple(Draft(("a=40+45\n", f"b={i}\n", f"c={j}\n")) for j in range(3)) for i in range(9)
+    ]
+    judges = [Judge(Question("t", f"p{i}", f"a={i}+38;a?\n"), d) for i, d in enumerate(drafts)]
+    found, before = [], torch.get_num_threads()
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            prm = TransformersPrm(Spec("x", "transformers", str(tiny), {"batch": 128}))
+            found.append([s.values for verdict in prm.judge(judges) for s in verdict.scores])
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    one, two = found
+    assert len(one) == 27
+    assert two == [pytest.approx(values, abs=1e-6) for values in one]
+
+
 def test_a_model_with_attention_of_its_own_keeps_it(make_prm) -> None:
     torch = pytest.importorskip("torch")
     import transformers
