@@ -17,7 +17,7 @@ from harness.adapters.options import Options
 from harness.prms import aggregate
 from harness.prms.joint import Joint, tokens_of
 from harness.prms.prm import Prm
-from harness.types import Json, Semantics, Spec, StepScores
+from harness.types import Json, Spec, StepScores
 
 Combine = Literal["mean", "min", "vote"]
 
@@ -36,14 +36,11 @@ class EnsemblePrm(Joint):
         super().__init__(spec, open_)
         self._check()
         voting = self._combine == "vote"
-        self._semantics = "p_correct" if voting else self._members[0].semantics
+        # A share of votes is a probability, and half of them are a majority.
+        semantics = "p_correct" if voting else self._members[0].semantics
         limits = {0.5} if voting else {member.threshold for member in self._members}
         limit = limits.pop() if len(limits) == 1 else None
-        self._threshold = options.number_or("threshold", limit, -1e9, 1e9)
-        usual = aggregate.declared(self._semantics)
-        self._aggregation = options.text("aggregation", usual) or usual
-        options.done()
-        aggregate.check(self._aggregation, self._semantics)
+        self._declare(options, semantics, aggregate.declared(semantics), limit)
 
     def _check(self) -> None:
         """Refuse members that cannot be joined in this way."""
@@ -54,21 +51,6 @@ class EnsemblePrm(Joint):
         elif len({member.semantics for member in self._members}) > 1:
             said = ", ".join(f"{m.spec.name}: {m.semantics}" for m in self._members)
             raise self._unfit(f"their numbers mean {said}")
-
-    @property
-    def semantics(self) -> Semantics:
-        """That of the members; a share of votes is a probability."""
-        return self._semantics
-
-    @property
-    def aggregation(self) -> str:
-        """The option's, else that of the semantics."""
-        return self._aggregation
-
-    @property
-    def threshold(self) -> float | None:
-        """The option's, else that of the members, where they agree; half of the votes."""
-        return self._threshold
 
     def identity(self) -> dict[str, Json]:
         """The members', and how they are joined."""
@@ -96,7 +78,7 @@ class EnsemblePrm(Joint):
                 values = (rows >= limits).mean(axis=0)
         return StepScores(
             tuple(values.tolist()),
-            self._semantics,
+            self.semantics,
             truncated=any(one.truncated for one in known),
             tokens=tokens_of(known),
         )

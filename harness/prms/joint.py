@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import add
 
+from harness.adapters.options import Options
 from harness.cost import Architecture
 from harness.errors import ConfigError
+from harness.prms import aggregate
 from harness.prms.prm import Covers, Prm
-from harness.types import Json, Judge, Judged, Spec, StepScores, Tokens
+from harness.types import Json, Judge, Judged, Semantics, Spec, StepScores, Tokens
 
 _MEMBER = re.compile(r"\[([^\[\]]+)\]|([^+\[\]]+)")
 
@@ -18,12 +20,17 @@ _MEMBER = re.compile(r"\[([^\[\]]+)\]|([^+\[\]]+)")
 class Joint:
     """Several PRMs. Tokens add up; operations do not follow from their sum and are not told.
 
+    Options of all: ``aggregation``, ``threshold``.
+
     Raises:
         ConfigError: fewer than two members, one that does not score every step.
     """
 
     covers: Covers = "steps"
     architecture: Architecture | None = None
+    semantics: Semantics
+    aggregation: str
+    threshold: float | None
 
     def __init__(self, spec: Spec, open_: Callable[[str], Prm]) -> None:
         self.spec = spec
@@ -35,6 +42,20 @@ class Joint:
         for member in self._members:
             if member.covers != "steps":
                 raise self._unfit(f"{member.spec.name} does not score every step")
+
+    def _declare(
+        self, options: Options, semantics: Semantics, aggregation: str, threshold: float | None
+    ) -> None:
+        """Say what the joint numbers mean, and take what is usual where no option says otherwise.
+
+        Raises:
+            ConfigError: an option that is none, an aggregation that the numbers forbid.
+        """
+        self.semantics = semantics
+        self.aggregation = options.text("aggregation", None) or aggregation
+        self.threshold = options.number_or("threshold", threshold, -1e9, 1e9)
+        options.done()
+        aggregate.check(self.aggregation, semantics)
 
     def _unfit(self, why: str) -> ConfigError:
         """Return what says why these members cannot be joined."""

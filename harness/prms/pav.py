@@ -18,7 +18,6 @@ from collections.abc import Callable
 import numpy as np
 
 from harness.adapters.options import Options
-from harness.prms import aggregate
 from harness.prms.joint import Joint, tokens_of
 from harness.prms.prm import Prm
 from harness.types import Json, Semantics, Spec, StepScores
@@ -47,25 +46,8 @@ class PavPrm(Joint):
                     f"{member.spec.name} gives {member.semantics!r} and is the {role}; legal: "
                     f"{', '.join(legal)}"
                 )
-        self._aggregation = options.text("aggregation", None) or self._value.aggregation
-        self._threshold = options.number_or("threshold", self._value.threshold, -1e9, 1e9)
-        options.done()
-        aggregate.check(self._aggregation, self._value.semantics)
-
-    @property
-    def semantics(self) -> Semantics:
-        """That of the value."""
-        return self._value.semantics
-
-    @property
-    def aggregation(self) -> str:
-        """The option's, else that of the value."""
-        return self._aggregation
-
-    @property
-    def threshold(self) -> float | None:
-        """The option's, else that of the value."""
-        return self._threshold
+        value = self._value
+        self._declare(options, value.semantics, value.aggregation, value.threshold)
 
     def identity(self) -> dict[str, Json]:
         """Both members'."""
