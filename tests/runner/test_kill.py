@@ -100,7 +100,7 @@ def test_killed_at_random_moments_equals_uninterrupted(
         before, logged = _ledgers(out), _log(out)
         process = _start(out)
         while process.is_alive() and _size(out) < goal:
-            time.sleep(0.002)
+            time.sleep(0.01)
         time.sleep(chance.random() * 0.05)
         process.kill()
         process.join()
