@@ -27,6 +27,7 @@ from harness.runner.search import run_searches
 from harness.runner.truth import RunTruth
 from harness.sandbox.choice import SandboxChoice
 from harness.store.format import PoolFolder, RunFolder
+from harness.store.published import write_published
 from harness.store.sweepfile import (
     PoolEntry,
     ScoreEntry,
@@ -79,6 +80,7 @@ def execute(
             check_same(run, found, wanted.with_scores(tuple(found.config["prms"]), ()))
             wanted = found.finished(run).with_scores((), wanted.scores)
         write_sweep(run, wanted)
+        write_published(run, plan.sweep.published)
         with logged(run):
             _work(plan, run, truth, progress, arguments, workers, sandbox)
     return run
