@@ -6,6 +6,7 @@ nearest key. A `Sweep` is inert: making one opens no file, model or connection.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
@@ -16,7 +17,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from harness.digest import digest
-from harness.errors import ConfigError, nearest, unknown
+from harness.errors import ConfigError, DataError, nearest, unknown
 
 
 class SamplingConfig(BaseModel):
@@ -65,6 +66,27 @@ class SearchConfig(BaseModel):
         return tuple(sorted(set(budgets)))
 
 
+class PublishedResult(BaseModel):
+    """A figure of others that the sweep should give, set beside ours in the report."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    task: str
+    policy: str | None = None
+    """As tables call it: a catalogue name, or what ``name=`` says."""
+    prm: str | None = None
+    method: str
+    aggregation: str | None = None
+    """None: the one that the PRM declares."""
+    budget: int | None = Field(default=None, ge=1)
+    metric: str = "accuracy"
+    value: float = Field(ge=0, le=100)
+    """In percent."""
+    source: str = Field(min_length=1)
+    note: str = ""
+    """What it was measured on, where that is not what we measure on."""
+
+
 class Sweep(BaseModel):
     """A sweep: every policy on every task, judged by every PRM, under every method and budget."""
 
@@ -108,6 +130,8 @@ class Sweep(BaseModel):
     """A seeded random subset of each task's problems, for trying things out."""
     include: tuple[str, ...] = ()
     """Further folders of tasks."""
+    published: tuple[PublishedResult, ...] = Field(default=(), exclude=True)
+    """Figures of others to set beside ours; they change no result."""
 
     @field_validator("budgets")
     @classmethod
@@ -144,6 +168,13 @@ def preset_text(name: str) -> str:
     return (resources.files("harness") / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
 
 
+def preset_about(name: str) -> str:
+    """Return the first sentence of a preset's opening comment."""
+    lines = preset_text(name).splitlines()
+    opening = itertools.takewhile(lambda line: line[:2] == "# ", lines)
+    return " ".join(line[2:] for line in opening).partition(". ")[0].rstrip(".")
+
+
 def places(source: str | None) -> dict[tuple[str, str], str]:
     """Return where the names in a preset or YAML file stand: (key, name) → ``file:line``.
 
@@ -167,10 +198,10 @@ def naming(place: str | None) -> Iterator[None]:
     """Put the place of a name, if it has one, before an error about it."""
     try:
         yield
-    except ConfigError as error:
+    except (ConfigError, DataError) as error:
         if place is None:
             raise
-        raise ConfigError(f"{place}: {error}") from error
+        raise type(error)(f"{place}: {error}") from error
 
 
 def load_sweep(source: str | None, overrides: Mapping[str, Any], full: bool = False) -> Sweep:
@@ -294,7 +325,11 @@ def _explain(
     elif path[:1] in lines:
         where = f"{where}:{lines[path[:1]]}"
     if first["type"] == "extra_forbidden":
-        inner: dict[str, type[BaseModel]] = {"sampling": SamplingConfig, "search": SearchConfig}
+        inner: dict[str, type[BaseModel]] = {
+            "sampling": SamplingConfig,
+            "search": SearchConfig,
+            "published": PublishedResult,
+        }
         model = inner.get(path[0], Sweep) if len(path) > 1 else Sweep
         return ConfigError(
             f"{where}: unknown key {dotted!r}; {nearest(path[-1], model.model_fields)}"

@@ -28,10 +28,10 @@ from typing import Literal, TypeAlias, get_args
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 
-Kind = Literal["math", "code_function", "code_stdin", "steps", "preference"]
+Kind = Literal["math", "code_function", "code_stdin", "steps", "preference", "lm_eval"]
 """What a problem asks for: a final answer, a Python function, a whole program that reads stdin,
-a judgement of the solution that comes with it (``steps``), or which of the solutions that come with
-it is right (``preference``)."""
+a judgement of the solution that comes with it (``steps``), which of the solutions that come with it
+is right (``preference``), or whatever a task of lm-eval's own asks for and grades."""
 
 Semantics = Literal["p_correct", "value", "advantage", "reward", "verdict"]
 """What a step score means: probability that the step is right · expected success from here (any
@@ -43,7 +43,8 @@ Finish = Literal["stop", "length", "budget"]
 Verdict = Literal["correct", "wrong", "ungraded"]
 SecondsKind = Literal["latency", "throughput"]
 
-KINDS: tuple[Kind, ...] = get_args(Kind)
+KINDS: tuple[Kind, ...] = tuple(kind for kind in get_args(Kind) if kind != "lm_eval")
+"""Kinds that the YAML of a task of ours may name."""
 GIVEN_KINDS: tuple[Kind, ...] = ("steps", "preference")
 """Kinds of problems that bring their solutions: nothing is written, nothing graded."""
 SEMANTICS: tuple[Semantics, ...] = get_args(Semantics)

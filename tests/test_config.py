@@ -99,7 +99,8 @@ def test_every_setting_is_part_of_the_identity() -> None:
         "limit": 5,
         "include": ("x",),
     }
-    assert set(Sweep.model_fields) == set(others)
+    # Figures of others change no result (tests/test_presets.py).
+    assert set(Sweep.model_fields) - {"published"} == set(others)
     digests = {Sweep(**{"tasks": ("a",), key: value}).digest for key, value in others.items()}
     assert len({base.digest, *digests}) == 1 + len(others)
 

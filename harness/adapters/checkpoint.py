@@ -140,8 +140,8 @@ def _snapshot(repo: str, revision: str | None, files: list[str]) -> Path:
     except (OSError, ValueError) as error:  # the hub's own errors are kinds of these two
         why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DataError(
-            f"cannot get {repo} from the hub ({why}); check the name and the network, or give the "
-            "folder of a copy"
+            f"cannot get {repo} from the hub ({why}); check the name and the network, or name the "
+            "folder of a copy in its place: transformers:FOLDER"
         ) from error
 
 

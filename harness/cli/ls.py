@@ -82,9 +82,12 @@ def listing(what: What, include: list[str]) -> list[tuple[str, dict[str, str]]]:
             for m in METHODS.values()
         ]
     if what is What.presets:
-        from harness.config import load_sweep, preset_names
+        from harness.config import load_sweep, preset_about, preset_names
 
-        return [(n, {"tasks": ", ".join(load_sweep(n, {}).tasks)}) for n in preset_names()]
+        return [
+            (n, {"tasks": ", ".join(load_sweep(n, {}).tasks), "about": preset_about(n)})
+            for n in preset_names()
+        ]
     if what is What.prms:
         from harness.prms.catalog import entries
     else:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
+
+if TYPE_CHECKING:
+    from harness.runner.plan import Plan
 
 Preset = Annotated[
     Optional[str],  # noqa: UP045 - typer reads the annotation at run time
@@ -14,7 +17,12 @@ Preset = Annotated[
 ]
 Tasks = Annotated[
     list[str],
-    typer.Option("--tasks", "--task", "-t", help="Tasks or groups, comma-separated or repeated."),
+    typer.Option(
+        "--tasks",
+        "--task",
+        "-t",
+        help="Tasks, groups or lm-eval:NAME; comma-separated or repeated.",
+    ),
 ]
 Policies = Annotated[
     list[str],
@@ -104,7 +112,8 @@ def overrides(
     if wrong:
         raise ConfigError(f"--budget {wrong[0]!r} is no whole number; write --budget 1,4,16")
     given: dict[str, Any] = {
-        "tasks": names(tasks),
+        # As with methods, ``key=value`` belongs to the task before it.
+        "tasks": [name.strip() for text in tasks for name in split_methods(text) if name.strip()],
         "policies": list(policies),
         "prms": list(prms),
         "methods": [name for text in methods for name in split_methods(text)],
@@ -117,3 +126,10 @@ def overrides(
     if limit is not None:
         found["limit"] = limit
     return found
+
+
+def say_notes(plan: Plan) -> None:
+    """Say what a user should know of the tasks before a run."""
+    tasks = [*(pool.task for pool in plan.pools), *(search.task for search in plan.searches)]
+    for note in dict.fromkeys(task.note for task in tasks if task.note):
+        typer.echo(note, err=True)

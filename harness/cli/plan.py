@@ -66,6 +66,7 @@ def plan(
         RunTruth().open_prm,
         places(preset),
     )
+    options.say_notes(made)
     folder = RunFolder(out or default_out(made))
     stages = estimate(made, folder)
     if as_json:

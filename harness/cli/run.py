@@ -64,6 +64,7 @@ def run(
     sweep = load_sweep(preset, given, full)
     truth = RunTruth()
     plan = make_plan(sweep, data_folder(data_dir), open_policy, truth.open_prm, places(preset))
+    options.say_notes(plan)
     folder = out or default_out(plan)
     typer.echo(f"run folder: {folder}", err=True)
     with TerminalProgress() as progress:

@@ -39,6 +39,11 @@ def _text(what: One, name: str, include: list[str]) -> str:
     if what is One.task:
         from pathlib import Path
 
+        from harness.problems import lm_eval
+
+        if name.startswith(lm_eval.PREFIX):
+            _, path = lm_eval.find(lm_eval.parse(name).name, include)
+            return f"--- {path}\n{path.read_text(encoding='utf-8')}"
         from harness.problems.catalog import catalog
 
         found = catalog(tuple(Path(folder) for folder in include)).get(name)

@@ -1,7 +1,8 @@
 """Says which solutions are right: final answers of mathematics, and classes of equal answers.
 
-Start at `grader.py`. Computer algebra runs in worker processes that can be killed, and code under
-test in a sandbox, never in this process; importing this package loads neither.
+Start at `grader.py`. Computer algebra, and the code of lm-eval's tasks (`lm_eval.py`), run in
+worker processes that can be killed, and code under test in a sandbox, never in this process;
+importing this package loads none of them.
 
 Code: `code.py` is the grader; `verdicts.py` the records; `evalplus.py`, `livecodebench.py` and
 `examples.py` are the tests of the data sets; `suite.py`, `oracles.py`, `plain.py` and `tokens.py`

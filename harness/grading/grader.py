@@ -1,6 +1,7 @@
 """Which grader a kind of problem gets: one protocol, one factory.
 
-Mathematics is graded by `harness.grading.math`, code by `harness.grading.code` in a sandbox.
+Mathematics is graded by `harness.grading.math`, code by `harness.grading.code` in a sandbox, tasks
+of lm-eval by lm-eval (`harness.grading.lm_eval`).
 Problems of kind ``steps`` have no grader: a PRM's first wrong step is compared with the label by
 the statistics.
 """
@@ -13,6 +14,7 @@ from typing import Protocol, Self
 
 from harness.errors import ConfigError
 from harness.grading.code import CodeGrader
+from harness.grading.lm_eval import LmEvalGrader
 from harness.grading.math import MathGrader
 from harness.grading.references import cache_folder
 from harness.sandbox.choice import SandboxChoice
@@ -54,7 +56,10 @@ class Grader(Protocol):
 
 
 def grader_for(
-    kind: Kind, workers: int | None = None, sandbox: SandboxChoice | None = None
+    kind: Kind,
+    workers: int | None = None,
+    sandbox: SandboxChoice | None = None,
+    include: Sequence[str] = (),
 ) -> Grader:
     """Return a new grader for problems of `kind`.
 
@@ -65,12 +70,15 @@ def grader_for(
         kind: of the problems.
         workers: processes; None is one per core.
         sandbox: where programs run; None is the best that works on this machine.
+        include: folders in which tasks of lm-eval may stand, besides its own.
 
     Raises:
         ConfigError: kinds ``steps`` and ``preference``, which have no grader.
     """
     if kind == "math":
         return MathGrader(workers)
+    if kind == "lm_eval":
+        return LmEvalGrader(include, workers)
     if kind in GIVEN_KINDS:
         raise ConfigError(
             f"problems of kind {kind!r} have no grader: their solutions come with the answer, and "

@@ -2,7 +2,8 @@ r"""The worker process: reads pairs of answers, one JSON line each, and says whe
 
 This file runs as a script in a process of its own, never imported by the harness: it is the only
 place where math-verify and sympy see an answer, and it is made to be killed. It imports nothing
-of the harness. `harness.grading.workers` is the other end of the pipes.
+of the harness. `harness.grading.workers` is the other end of the pipes. The limits that it sets on
+itself are those of `lm_eval_worker.py` too.
 
 Protocol: at the start it writes ``{"ready": true}``, or ``{"error": "..."}`` if math-verify cannot
 be imported. Then, for each line ``{"gold": "...", "answer": "..."}``, one line
@@ -46,20 +47,20 @@ def main(cpu_seconds: float, memory_bytes: int) -> None:
     out = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)  # what a library prints must not end up among the replies
     parent = os.getppid()
-    _limit_memory(memory_bytes)
+    limit_memory(memory_bytes)
     try:
         equal = _comparer()
     except ImportError as error:
         print(json.dumps({"error": str(error)}), file=out, flush=True)
         return
     print(json.dumps({"ready": True}), file=out, flush=True)
-    while line := _next_line(parent):
+    while line := next_line(parent):
         job = json.loads(line)
-        value, reason = _timed(equal, job["gold"], job["answer"], cpu_seconds)
+        value, reason = timed(equal, job["gold"], job["answer"], cpu_seconds)
         print(json.dumps({"equal": value, "reason": reason}), file=out, flush=True)
 
 
-def _next_line(parent: int) -> str:
+def next_line(parent: int) -> str:
     """Return the next line of input; empty when it has ended or the parent is gone.
 
     A process that the parent forked may hold the pipe open after the parent's death: hence the
@@ -90,14 +91,14 @@ def _comparer() -> Callable[[str, str], bool]:
     return equal
 
 
-def _timed(
+def timed(
     equal: Callable[[str, str], bool], gold: str, answer: str, cpu_seconds: float
 ) -> tuple[bool | None, str]:
     """Compare one pair within the limits."""
     import signal
 
     signal.signal(signal.SIGVTALRM, _ring)
-    _limit_cpu(cpu_seconds)
+    limit_cpu(cpu_seconds)
     try:
         signal.setitimer(signal.ITIMER_VIRTUAL, cpu_seconds)
         try:
@@ -118,7 +119,7 @@ def _ring(*_: object) -> None:
     raise OutOfTimeError
 
 
-def _limit_memory(size: int) -> None:
+def limit_memory(size: int) -> None:
     """Let allocations beyond `size` bytes fail; a system without such a limit goes without."""
     import resource
 
@@ -126,7 +127,7 @@ def _limit_memory(size: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (size, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
-def _limit_cpu(seconds: float) -> None:
+def limit_cpu(seconds: float) -> None:
     """Let the kernel end this process that many CPU seconds, and some spare, from now."""
     import resource
 

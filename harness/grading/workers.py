@@ -1,10 +1,12 @@
-"""A small pool of killable worker processes that compare answers by computer algebra.
+"""A small pool of killable worker processes for what may hang: comparing answers by computer
+algebra, and the grading code of lm-eval's tasks.
 
 math-verify can hang past its own timeout, take gigabytes and crash; so it runs in processes of its
 own (`harness.grading.worker`, started afresh and not forked: the parent may have threads and a
 GPU). Each worker has one pair at a time. A pair that is over its limits costs that one worker,
 which is killed and replaced, and gets the outcome ``timeout``; no other pair is affected. Nothing
-is pickled: both directions are lines of JSON.
+is pickled: both directions are lines of JSON. `harness.grading.lm_eval_worker` is driven the same
+way, with jobs of its own.
 
 Covered: hangs, crashes, memory, output on the wrong stream, the parent's sudden death. Not
 covered: code execution inside sympy's parser. math-verify lets it parse digits, operators and
@@ -27,9 +29,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Any, Self
 
 from harness.errors import InfrastructureError
+from harness.types import Json
 
 CPU_SECONDS = 5.0
 """CPU time for one pair. CPU time, so that a busy machine changes no verdict; the worker and the
@@ -50,8 +53,6 @@ MAX_FAILED_STARTS = 3
 TIMEOUT = "timeout"
 DIED = "worker died"
 
-_SCRIPT = Path(__file__).with_name("worker.py")
-
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -68,6 +69,19 @@ class Outcome:
     equal: bool | None
     reason: str = ""
     """``timeout``, ``too large`` or ``worker died``; empty otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A worker's program."""
+
+    path: Path
+    module: str
+    """The library that it works with: what may be missing."""
+    memory: int = MEMORY_BYTES
+
+
+_COMPARE = Script(Path(__file__).with_name("worker.py"), "math_verify")
 
 
 @dataclass(slots=True, eq=False)
@@ -93,10 +107,12 @@ class Workers:
         count: int | None = None,
         cpu_seconds: float = CPU_SECONDS,
         wall_seconds: float = WALL_SECONDS,
+        script: Script = _COMPARE,
     ) -> None:
         self._count = count or _cores()
         self._cpu_seconds = cpu_seconds
         self._wall_seconds = wall_seconds
+        self._script = script
         self._workers: list[_Worker] = []
         self._failed_starts = 0
 
@@ -127,18 +143,29 @@ class Workers:
         Raises:
             InfrastructureError: workers cannot be started, or do not come up.
         """
-        outcomes: list[Outcome | None] = [None] * len(pairs)
-        owed = list(reversed(range(len(pairs))))
+        jobs: list[Json] = [{"gold": pair.gold, "answer": pair.answer} for pair in pairs]
+        return [Outcome(reply["equal"], reply["reason"]) for reply in self.ask(jobs)]
+
+    def ask(self, jobs: Sequence[Json]) -> list[dict[str, Any]]:
+        """Give each job to a worker and return the replies in the same order; [] for none.
+
+        A job whose worker was killed, or died, is answered by ``{"equal": None, "reason": …}``.
+
+        Raises:
+            InfrastructureError: workers cannot be started, or do not come up.
+        """
+        outcomes: list[dict[str, Any] | None] = [None] * len(jobs)
+        owed = list(reversed(range(len(jobs))))
         deaths: Counter[int] = Counter()
         try:
             while owed or any(worker.job is not None for worker in self._workers):
                 self._staff(len(owed))
                 for worker in self._workers:
                     if worker.started and worker.job is None and owed:
-                        self._give(worker, owed.pop(), pairs)
+                        self._give(worker, owed.pop(), jobs)
                 for job, outcome in self._wait():
-                    deaths[job] += outcome.reason == DIED
-                    if outcome.reason == DIED and deaths[job] < TRIES:
+                    deaths[job] += outcome["reason"] == DIED
+                    if outcome["reason"] == DIED and deaths[job] < TRIES:
                         owed.append(job)
                     else:
                         outcomes[job] = outcome
@@ -152,10 +179,10 @@ class Workers:
         busy = sum(worker.job is not None for worker in self._workers)
         wanted = min(self._count, busy + math.ceil(owed / PAIRS_PER_WORKER))
         while len(self._workers) < wanted:
-            limits = [str(self._cpu_seconds), str(MEMORY_BYTES)]
+            limits = [str(self._cpu_seconds), str(self._script.memory)]
             try:
                 process = subprocess.Popen(
-                    [sys.executable, "-P", str(_SCRIPT), *limits],
+                    [sys.executable, "-P", str(self._script.path), *limits],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.DEVNULL,
@@ -165,15 +192,15 @@ class Workers:
                 raise InfrastructureError(f"cannot start a grading worker: {error}") from error
             self._workers.append(_Worker(process, time.monotonic() + START_SECONDS))
 
-    def _give(self, worker: _Worker, job: int, pairs: Sequence[Pair]) -> None:
-        """Hand one pair to an idle worker."""
-        line = json.dumps({"gold": pairs[job].gold, "answer": pairs[job].answer}) + "\n"
+    def _give(self, worker: _Worker, job: int, jobs: Sequence[Json]) -> None:
+        """Hand one job to an idle worker."""
+        line = json.dumps(jobs[job]) + "\n"
         worker.job, worker.deadline = job, time.monotonic() + self._wall_seconds
         with contextlib.suppress(BrokenPipeError):  # the dead are found by their output's end
             os.write(_pipe(worker.process.stdin), line.encode("ascii"))
 
-    def _wait(self) -> list[tuple[int, Outcome]]:
-        """Sleep until something happens; return the pairs that are done, with their outcomes."""
+    def _wait(self) -> list[tuple[int, dict[str, Any]]]:
+        """Sleep until something happens; return the jobs that are done, with their replies."""
         with selectors.DefaultSelector() as selector:
             for worker in self._workers:
                 selector.register(_pipe(worker.process.stdout), selectors.EVENT_READ, worker)
@@ -187,8 +214,8 @@ class Workers:
         ]
         return [found for found in done if found is not None]
 
-    def _hear(self, worker: _Worker) -> tuple[int, Outcome] | None:
-        """Read what a worker wrote; return its pair and outcome once the reply is whole."""
+    def _hear(self, worker: _Worker) -> tuple[int, dict[str, Any]] | None:
+        """Read what a worker wrote; return its job and the reply once that is whole."""
         chunk = os.read(_pipe(worker.process.stdout), 65536)
         if not chunk:
             killed_by = -worker.process.wait()
@@ -199,22 +226,23 @@ class Workers:
         reply = json.loads(worker.received)
         worker.received.clear()
         if "error" in reply:
-            raise InfrastructureError(f"a grading worker cannot load math-verify: {reply['error']}")
+            module = self._script.module
+            raise InfrastructureError(f"a grading worker cannot load {module}: {reply['error']}")
         job, worker.job, worker.deadline = worker.job, None, math.inf
         self._failed_starts, worker.started = 0, True
-        return None if job is None else (job, Outcome(reply["equal"], reply["reason"]))
+        return None if job is None else (job, reply)
 
-    def _lose(self, worker: _Worker, reason: str) -> tuple[int, Outcome] | None:
-        """End a worker that is dead or over its time; return what becomes of its pair."""
+    def _lose(self, worker: _Worker, reason: str) -> tuple[int, dict[str, Any]] | None:
+        """End a worker that is dead or over its time; return what becomes of its job."""
         self._end(worker)
         if not worker.started:
             self._failed_starts += 1
             if self._failed_starts > MAX_FAILED_STARTS:
                 raise InfrastructureError(
                     f"grading workers do not start (tried {self._failed_starts} times); "
-                    f"see why: {sys.executable} -c 'import math_verify'"
+                    f"see why: {sys.executable} -c 'import {self._script.module}'"
                 )
-        return None if worker.job is None else (worker.job, Outcome(None, reason))
+        return None if worker.job is None else (worker.job, {"equal": None, "reason": reason})
 
     def _end(self, worker: _Worker) -> None:
         """Kill a worker, reap it and close its pipes."""

@@ -1,7 +1,8 @@
-"""The one place that speaks to lm-eval: a task's rows, and its prompts and targets rendered there.
+"""Where our tasks speak to lm-eval: a task's rows, and its prompts and targets rendered there.
 
 So a task asks here what it asks under ``lm_eval --include_path``. lm-eval's own index of 14,000
-tasks is never built, and only plain values leave this module.
+tasks is never built, and only plain values leave this module. Tasks of lm-eval's own are read by
+`harness.problems.lm_eval`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from harness import paths
@@ -59,8 +61,7 @@ def open_task(definition: Definition, data_dir: str | None) -> Opened:
         ConfigError: the YAML names a column or a function that does not exist.
         DataError: the data is out of reach, torn, or of another revision.
     """
-    with _quiet():
-        task = _lm_eval_task(definition, data_dir)
+    task = _lm_eval_task(definition, data_dir)
     rows = tuple(dict(row) for row in task.eval_docs)
     opened = Opened(definition, rows, task, _renderer(task))
     _check(opened)
@@ -100,7 +101,6 @@ def _check(opened: Opened) -> None:
 
 
 def _lm_eval_task(definition: Definition, data_dir: str | None) -> Any:
-    from jinja2 import TemplateError
     from lm_eval.tasks import TaskManager
 
     manager = TaskManager(
@@ -108,14 +108,35 @@ def _lm_eval_task(definition: Definition, data_dir: str | None) -> Any:
         include_defaults=False,
         metadata={"data_dir": data_dir} if data_dir else None,
     )
-    try:
+    where = f", or name a folder by --data-dir or ${paths.DATA_VARIABLE}"
+    with building(definition.name, definition.path, where):
         return manager.load([definition.name])["tasks"][definition.name]
+
+
+@contextmanager
+def building(name: str, path: Path, or_else: str = "") -> Iterator[None]:
+    """Turn what goes wrong while lm-eval builds a task into one line.
+
+    Args:
+        name: of the task.
+        path: of its YAML.
+        or_else: what else may be done if the data is out of reach.
+
+    Raises:
+        ConfigError: the YAML, or a function of it, is wrong.
+        DataError: the data is out of reach.
+    """
+    from jinja2 import TemplateError
+
+    try:
+        with _quiet():
+            yield
     except UserError:
         raise
     except OSError as error:
+        why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DataError(
-            f"task {definition.name!r}: no data: {error}; connect to the network, or name a folder "
-            f"by --data-dir or ${paths.DATA_VARIABLE}"
+            f"task {name!r}: no data: {why}; connect to the network{or_else}"
         ) from error
     except (
         ImportError,
@@ -126,7 +147,7 @@ def _lm_eval_task(definition: Definition, data_dir: str | None) -> Any:
         TemplateError,
     ) as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise ConfigError(f"{definition.path}: lm-eval cannot build the task: {reason}") from error
+        raise ConfigError(f"{path}: lm-eval cannot build the task: {reason}") from error
 
 
 def _renderer(task: Any) -> Callable[[Row], Any]:

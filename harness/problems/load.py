@@ -9,6 +9,7 @@ from os import PathLike
 from harness import paths
 from harness.digest import digest
 from harness.errors import ConfigError, DataError, unknown
+from harness.problems import lm_eval
 from harness.problems.bridge import Opened, open_task
 from harness.problems.catalog import Include, catalog
 from harness.problems.definition import Definition
@@ -27,7 +28,7 @@ class Task:
     """Of most of its problems; each problem has its own."""
     domain: str
     grader: str
-    """``math``, ``code``, ``steps`` or ``preference``."""
+    """``math``, ``code``, ``steps``, ``preference`` or ``lm-eval``."""
     steps: Segmenter
     """How a solution is cut into steps."""
     sampling: Sampling
@@ -38,6 +39,8 @@ class Task:
     """Problems of the task before any limit."""
     digest: str
     """Identity of the task's rules and of all its problems, whatever the limit and the order."""
+    note: str = ""
+    """What a user should know before a run, if anything."""
 
 
 def load(
@@ -51,7 +54,7 @@ def load(
     """Return the task `name`, or the tasks of the group `name` in its order.
 
     Args:
-        name: of a task or a group.
+        name: of a task or a group, or ``lm-eval:NAME`` (`harness.problems.lm_eval`).
         data_dir: folder of local data files; by default $HARNESS_DATA, without it the public hub.
         include: folders with the user's own tasks.
         limit: at most so many problems per task, drawn by `subset`.
@@ -63,6 +66,8 @@ def load(
     """
     if limit is not None and limit < 1:
         raise ConfigError(f"the limit must be at least 1, not {limit}")
+    if name.startswith(lm_eval.PREFIX):
+        return (_foreign(name, include, limit, seed),)
     folder = paths.data_folder(data_dir)
     tasks = []
     for definition in catalog(include).expand(name):
@@ -156,4 +161,29 @@ def _task(definition: Definition, found: tuple[Problem, ...], limit: int | None,
         problems=found if limit is None else subset(found, limit, seed),
         total=len(found),
         digest=digest(identity),
+    )
+
+
+def _foreign(name: str, include: Include, limit: int | None, seed: int) -> Task:
+    """Return a task of lm-eval's own."""
+    found = lm_eval.open_task(name, include)
+    identity = {
+        "name": name,
+        "version": found.version,
+        "rules": found.rules,
+        "steps": found.steps.spec,
+        "problems": sorted(problem.digest for problem in found.problems),
+    }
+    return Task(
+        name=name,
+        version=found.version,
+        kind="lm_eval",
+        domain=found.domain,
+        grader="lm-eval",
+        steps=found.steps,
+        sampling=found.sampling,
+        problems=found.problems if limit is None else subset(found.problems, limit, seed),
+        total=len(found.problems),
+        digest=digest(identity),
+        note=found.note,
     )

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from harness.config import PublishedResult
 from harness.files import write_bytes
 from harness.reporting.figures import Figure, Missing, write_figures
 from harness.reporting.first_error import Published
@@ -54,11 +55,13 @@ def write_report(
     searched: Collection[str] = (),
     published: Mapping[str, Published] = MappingProxyType({}),
     steps: Sequence[StepCurves] = (),
+    stated: Sequence[PublishedResult] = (),
 ) -> Report:
     """Write the whole report into `folder` and return what it holds.
 
     `searched` names the methods that write candidates of their own, `published` what others state
-    for a PRM, `steps` holds what is drawn of the scores of given steps.
+    for a PRM, `stated` what they state for a policy, PRM and method, `steps` holds what is drawn of
+    the scores of given steps.
 
     Files of an earlier report are replaced one by one, each whole or not at all; the page comes
     last, so an interrupted report leaves the old page. The same input gives the same bytes.
@@ -68,7 +71,7 @@ def write_report(
         InfrastructureError: the disk is full or failed.
     """
     one_run(rows)
-    tables = all_tables(rows, duels, trained, published)
+    tables = all_tables(rows, duels, trained, published, stated)
     write_tables(tables, folder / "tables")
     figures, missing = write_figures(rows, folder / "figures", searched)
     if any(row.metric == CHOSEN_SCORE for row in rows):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
+from harness.config import PublishedResult
 from harness.reporting import text
 from harness.reporting.cells import distinct, interval_cell, percent_cell, subset_notes
 from harness.reporting.domains import domain_table
@@ -13,6 +14,7 @@ from harness.reporting.first_error import Published, first_error_detail, first_e
 from harness.reporting.lines import Line, selection_lines
 from harness.reporting.preference import preference_table
 from harness.reporting.prm_score import prm_score_detail, prm_score_table
+from harness.reporting.published import published_table
 from harness.reporting.quality import quality_table
 from harness.reporting.solutions import probe_table, recut_table, solution_table
 from harness.reporting.table import Cell, Column, Table
@@ -72,6 +74,7 @@ def all_tables(
     duels: Sequence[Duel] = (),
     trained: Mapping[str, Sequence[str]] = MappingProxyType({}),
     published: Mapping[str, Published] = MappingProxyType({}),
+    stated: Sequence[PublishedResult] = (),
 ) -> tuple[Table, ...]:
     """Return every table that there is content for, the headline first.
 
@@ -80,9 +83,11 @@ def all_tables(
         duels: Its comparisons with the majority vote.
         trained: The domains that a PRM was trained on, where they are known.
         published: What others state for a PRM, where it is known.
+        stated: What others state for a policy, PRM and method.
     """
     tables = [
         headline_table(rows),
+        published_table(rows, stated),
         duel_table(duels),
         domain_table(rows, duels, trained),
         first_error_table(rows, published),

@@ -27,6 +27,7 @@ from harness.runner.search import run_searches
 from harness.runner.truth import RunTruth
 from harness.sandbox.choice import SandboxChoice
 from harness.store.format import PoolFolder, RunFolder
+from harness.store.published import write_published
 from harness.store.sweepfile import (
     PoolEntry,
     ScoreEntry,
@@ -79,6 +80,7 @@ def execute(
             check_same(run, found, wanted.with_scores(tuple(found.config["prms"]), ()))
             wanted = found.finished(run).with_scores((), wanted.scores)
         write_sweep(run, wanted)
+        write_published(run, plan.sweep.published)
         with logged(run):
             _work(plan, run, truth, progress, arguments, workers, sandbox)
     return run
@@ -137,10 +139,11 @@ def _work(
             )
     for closing in {id(p.policy): p.policy for p in plan.pools if p.policy}.values():
         closing.close()
-    grade_pools(plan.pools, run, progress, workers, sandbox)
+    include = plan.sweep.include
+    grade_pools(plan.pools, run, progress, workers, sandbox, include)
     truth.learn(run, [pool.source for pool in plan.pools if not pool.greedy])
     score_pools(plan.scores, run, progress)
-    run_searches(plan.searches, run, progress, workers, sandbox)
+    run_searches(plan.searches, run, progress, workers, sandbox, include)
 
 
 def check_sandbox(kinds: Iterable[Kind], sandbox: SandboxChoice | None) -> None:
@@ -159,11 +162,12 @@ def grade_pools(
     progress: Progress,
     workers: int | None,
     sandbox: SandboxChoice | None,
+    include: Sequence[str] = (),
 ) -> None:
     """Grade every pool that has candidates."""
     asked = [pool for pool in pools if pool.policy is not None]
     for kind in dict.fromkeys(pool.task.kind for pool in asked):
-        with grader_for(kind, workers, sandbox) as grader:
+        with grader_for(kind, workers, sandbox, include) as grader:
             for pool in asked:
                 if pool.task.kind == kind:
                     own = _grader(pool, grader)

@@ -71,7 +71,8 @@ def add_prms(
 def regrade(run: RunFolder, progress: Progress, sandbox: SandboxChoice | None = None) -> None:
     """Grade every candidate again; the old grades stay until the new ones are complete."""
     with exclusive(run.root):
-        pools = read_sweep(run).pools
+        sweep = read_sweep(run)
+        pools, include = sweep.pools, sweep.config.get("include") or ()
         check_sandbox([entry.kind for entry in pools], sandbox)
         for entry in pools:
             if entry.kind in GIVEN_KINDS:
@@ -79,7 +80,7 @@ def regrade(run: RunFolder, progress: Progress, sandbox: SandboxChoice | None = 
             folder = entry.folder(run)
             pool, _ = read_ledger(folder.candidates)
             fresh = folder.root / "grades.new.jsonl"
-            with grader_for(entry.kind, sandbox=sandbox) as grader:
+            with grader_for(entry.kind, sandbox=sandbox, include=include) as grader:
                 grade(folder, pool, folder.read_problems(), grader, progress, path=fresh)
             _replace(folder, fresh_name="grades.new.jsonl")
 

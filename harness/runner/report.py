@@ -17,6 +17,7 @@ from harness.runner.progress import Progress
 from harness.runner.samples import samples
 from harness.stats import f1_possible
 from harness.store.format import RunFolder
+from harness.store.published import read_published
 from harness.store.sweepfile import read_sweep
 from harness.types import ResultRow
 
@@ -44,6 +45,7 @@ def make_report(run: RunFolder, progress: Progress) -> Report:
         {entry.method for entry in read_sweep(run).searches if not entry.alone},
         _published(run, results.rows),
         results.steps,
+        read_published(run),
     )
     progress.advance(1, "figures and page")
     progress.finish()

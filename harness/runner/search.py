@@ -30,18 +30,19 @@ def run_searches(
     progress: Progress,
     workers: int | None = None,
     sandbox: SandboxChoice | None = None,
+    include: Sequence[str] = (),
 ) -> None:
     """Search and grade what is owed, one pair of policy and PRM in memory at a time."""
     for _, pair in itertools.groupby(plans, key=lambda p: (id(p.policy), id(p.prm))):
         own = list(pair)
         for plan in own:
-            _search(plan, plan.entry.folder(run), progress, workers, sandbox)
+            _search(plan, plan.entry.folder(run), progress, workers, sandbox, include)
         own[0].policy.close()
         if own[0].prm:
             own[0].prm.close()
     graded = [plan for plan in plans if not plan.alone]
     for kind in dict.fromkeys(plan.task.kind for plan in graded):
-        with grader_for(kind, workers, sandbox) as grader:
+        with grader_for(kind, workers, sandbox, include) as grader:
             for plan in graded:
                 if plan.task.kind == kind:
                     grade_search(plan.entry.folder(run), plan.problems, grader, progress)
@@ -53,6 +54,7 @@ def _search(
     progress: Progress,
     workers: int | None,
     sandbox: SandboxChoice | None,
+    include: Sequence[str],
 ) -> None:
     """Run the attempts that are owed of one search."""
     if not folder.pool.problems.exists():
@@ -67,7 +69,7 @@ def _search(
             recorded = folder.read_journal({(p.id, r) for p, r in owed})
             with (
                 LogWriter(folder.journal, plan.header) as journal,
-                _Agreement(plan, workers, sandbox) as agree,
+                _Agreement(plan, workers, sandbox, include) as agree,
             ):
                 book = _Book(attempts, journal, progress)
                 driver = Driver(
@@ -173,9 +175,14 @@ class _Agreement:
     """Sorts drafts by answer for methods that ask; the grader is opened with the first question."""
 
     def __init__(
-        self, plan: SearchPlan, workers: int | None, sandbox: SandboxChoice | None
+        self,
+        plan: SearchPlan,
+        workers: int | None,
+        sandbox: SandboxChoice | None,
+        include: Sequence[str],
     ) -> None:
-        self._kind, self._workers, self._sandbox = plan.task.kind, workers, sandbox
+        self._kind = plan.task.kind
+        self._how = workers, sandbox, include
         self._problems = {problem.id: problem for problem in plan.problems}
         self._grader: Grader | None = None
 
@@ -189,7 +196,7 @@ class _Agreement:
     def __call__(self, requests: Sequence[Agree]) -> list[Agreed]:
         """Answer; programs run once each, on public inputs."""
         if self._grader is None:
-            self._grader = grader_for(self._kind, self._workers, self._sandbox)
+            self._grader = grader_for(self._kind, *self._how)
         pool = [
             (self._problems[request.question.id], [draft.text for draft in request.drafts])
             for request in requests

@@ -62,7 +62,7 @@ class SearchPlan:
     @property
     def aggregation(self) -> str | None:
         """From step scores to a draft's score."""
-        return _aggregation(self.spec, self.prm)
+        return aggregation_of(self.spec, self.prm)
 
     @property
     def choice(self) -> Choice:
@@ -115,11 +115,7 @@ class SearchPlan:
 
     def vote_weight(self, score: float) -> float:
         """Return the weight with which a candidate of this score votes."""
-        if self.prm is None:
-            return 1.0
-        if score == -float("inf"):
-            return 0.0
-        return float(vote_weight(score, self.prm.semantics))  # type: ignore[arg-type]
+        return weight_in_vote(self.prm, score)
 
 
 def search_plans(
@@ -172,12 +168,7 @@ def _plans(
 ) -> Iterator[SearchPlan]:
     method = spec.method
     if not alone or not method.pooled:
-        for ability in sorted(spec.abilities - policy.abilities):
-            raise ConfigError(
-                f"method {method.name} needs a policy that can {_NEEDS[ability]}; "
-                f"{policy.spec.name} ({policy.spec.adapter}) cannot: leave the method out or "
-                "choose another policy"
-            )
+        check_abilities(spec, policy)
     if method.needs_prm and not prms:
         raise ConfigError(f"method {method.name} needs a PRM; give --prm NAME")
     budgets = sweep.search.budgets
@@ -186,14 +177,18 @@ def _plans(
     elif method.curve != "runs":
         budgets = budgets[-1:]
     for prm in prms if method.needs_prm else (None,):
-        _check_prm(spec, prm)
+        check_steering(spec, prm)
         for n in budgets:
             spec.check(n, prm.semantics if prm else None)
             yield _plan(sweep, task, policy, prm, spec, n, alone=alone)
 
 
-def _check_prm(spec: MethodSpec, prm: Prm | None) -> None:
-    """Refuse a PRM that cannot steer."""
+def check_steering(spec: MethodSpec, prm: Prm | None) -> None:
+    """Refuse a PRM that cannot steer.
+
+    Raises:
+        ConfigError: it holds scores of given drafts.
+    """
     if prm is not None and (not prm.live or prm.covers == "prefix"):
         raise ConfigError(
             f"PRM {prm.spec.name} ({prm.spec.adapter}) holds scores of given drafts and cannot "
@@ -201,7 +196,31 @@ def _check_prm(spec: MethodSpec, prm: Prm | None) -> None:
         )
 
 
-def _aggregation(spec: MethodSpec, prm: Prm | None) -> str | None:
+def check_abilities(spec: MethodSpec, policy: Policy) -> None:
+    """Refuse a policy that cannot do what the method asks of it.
+
+    Raises:
+        ConfigError: names the first thing that it cannot.
+    """
+    for ability in sorted(spec.abilities - policy.abilities):
+        raise ConfigError(
+            f"method {spec.method.name} needs a policy that can {_NEEDS[ability]}; "
+            f"{policy.spec.name} ({policy.spec.adapter}) cannot: leave the method out or "
+            "choose another policy"
+        )
+
+
+def weight_in_vote(prm: Prm | None, score: float) -> float:
+    """Return the weight with which a candidate votes that a PRM (or none) gave this score."""
+    if prm is None:
+        return 1.0
+    if score == -float("inf"):
+        return 0.0
+    return float(vote_weight(score, prm.semantics))  # type: ignore[arg-type]
+
+
+def aggregation_of(spec: MethodSpec, prm: Prm | None) -> str | None:
+    """Return how the method makes one score of a PRM's step scores; None without a PRM."""
     if prm is None:
         return None
     return getattr(spec.options, "agg", None) or prm.aggregation
@@ -235,7 +254,7 @@ def _plan(
         "prm": prm.identity() if prm else None,
         "method": spec.method.name,
         "options": spec.options.model_dump(mode="json"),
-        "aggregation": _aggregation(spec, prm),
+        "aggregation": aggregation_of(spec, prm),
         "n": n,
         "sampling": {**asdict(sampling), "stop": list(sampling.stop)},
         "seed": sweep.seed,

@@ -4,6 +4,7 @@
 
     <out>/
       sweep.json          the resolved configuration, its digest, schema_version
+      published.json      figures of others that the configuration names, if any
       provenance.jsonl    one line per launch: command, versions, machine, models, time
       pools/<task>-<policy>-<digest8>/
         problems.jsonl    the problems, one per line, whole (with references: graders need them)
@@ -129,6 +130,11 @@ class RunFolder:
     def provenance(self) -> Path:
         """One line per launch."""
         return self.root / "provenance.jsonl"
+
+    @property
+    def published(self) -> Path:
+        """Figures of others, to be set beside ours."""
+        return self.root / "published.json"
 
     @property
     def log(self) -> Path:

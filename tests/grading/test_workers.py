@@ -13,8 +13,7 @@ import psutil
 import pytest
 
 from harness.errors import InfrastructureError
-from harness.grading import workers as module
-from harness.grading.workers import Outcome, Pair, Workers
+from harness.grading.workers import Outcome, Pair, Script, Workers
 
 HANG = "5^{5^{5^{5^5}}}"  # one operation on huge integers: no Python code runs, no timer is heard
 SLOW = "300000!"  # half a second: time enough to be killed in
@@ -101,13 +100,13 @@ def test_a_pair_whose_worker_always_dies_is_given_up() -> None:
         assert [Outcome(True)] == workers.compare([Pair("1", "x-x+1")])
 
 
-def test_workers_that_cannot_start_are_an_infrastructure_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    script = tmp_path / "worker.py"
-    script.write_text("raise SystemExit(3)")
-    monkeypatch.setattr(module, "_SCRIPT", script)
-    with Workers(1) as workers, pytest.raises(InfrastructureError, match="do not start"):
+def test_workers_that_cannot_start_are_an_infrastructure_error(tmp_path: Path) -> None:
+    script = Script(tmp_path / "worker.py", "math_verify")
+    script.path.write_text("raise SystemExit(3)")
+    with (
+        Workers(1, script=script) as workers,
+        pytest.raises(InfrastructureError, match="do not start"),
+    ):
         workers.compare([Pair("1", "x")])
 
 

@@ -1,0 +1,1 @@
+"""Other people's harnesses, with ours inside."""
