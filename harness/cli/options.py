@@ -69,6 +69,18 @@ UnsafeLocalCode = Annotated[
         "--unsafe-local-code", help="With --sandbox unsafe-local: NO isolation, limits only."
     ),
 ]
+MaxSeconds = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option("--max-seconds", help="Stop after so long, between two units; exit code 3."),
+]
+MaxFlops = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option("--max-flops", help="The same for operations of policies and PRMs, e.g. 1e18."),
+]
+TraceFile = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--trace", help="Write a trace of this launch for ui.perfetto.dev."),
+]
 RunFolderArgument = Annotated[Path, typer.Argument(help="Folder of a run.", show_default=False)]
 
 

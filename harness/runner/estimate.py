@@ -38,7 +38,9 @@ class StageCost:
 
 def estimate(plan: Plan, run: RunFolder) -> list[StageCost]:
     """Return one line per stage of a plan; reads ledgers, loads no model."""
-    costs = [_generation(pool, run) for pool in plan.pools if pool.policy is not None]
+    asked = [pool for pool in plan.pools if pool.policy is not None]
+    costs = [_generation(pool, run) for pool in asked]
+    costs += [_grading(pool, run) for pool in asked]
     costs += [_scoring(entry, run) for entry in plan.scores]
     return costs + [_search(search, run) for search in plan.searches]
 
@@ -69,6 +71,26 @@ def _generation(pool: PoolPlan, run: RunFolder) -> StageCost:
         if architecture is None
         # An upper bound: as if every prompt were as long as the draft.
         else left * architecture.decode(limit, limit),
+        0.0 if not left else _scaled(sum(u.seconds for u in units), done, left),
+    )
+
+
+def _grading(pool: PoolPlan, run: RunFolder) -> StageCost:
+    folder = run.pool(pool.task.name, pool.name, pool.header.digest)
+    units = _units(folder.grades)
+    drafts = len(pool.problems) * pool.samples
+    done = len(finished({u.name: u for u in units})) * pool.samples
+    left = drafts - done
+    return StageCost(
+        "grade",
+        pool.task.name,
+        pool.name,
+        len(pool.problems),
+        drafts,
+        done,
+        0,
+        0.0,
+        0.0,
         0.0 if not left else _scaled(sum(u.seconds for u in units), done, left),
     )
 
