@@ -69,6 +69,10 @@ UnsafeLocalCode = Annotated[
         "--unsafe-local-code", help="With --sandbox unsafe-local: NO isolation, limits only."
     ),
 ]
+DeviceName = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--device", help="Expected hours on it: h100, h200, a100, rtx4090, cpu."),
+]
 MaxSeconds = Annotated[
     Optional[float],  # noqa: UP045
     typer.Option("--max-seconds", help="Stop after so long, between two units; exit code 3."),
