@@ -1,4 +1,4 @@
-"""All errors of prm-harness: three kinds, one tree.
+"""All errors of prm-harness: four kinds, one tree.
 
 ::
 
@@ -7,7 +7,8 @@
     │   ├── ConfigError        a configuration, task or command line (with file and line)
     │   ├── DataError          a file of problems, candidates or scores
     │   └── MissingDependency  an optional package is not installed
-    └── InfrastructureError    the machine failed: disk full, engine died, worker killed
+    ├── InfrastructureError    the machine failed: disk full, engine died, worker killed
+    └── LimitReached           the user's own limit on time or operations is used up: exit code 3
 
 Everything else that escapes is a bug and keeps its traceback (exit code 1). An infrastructure
 failure is never a wrong answer: the unit of work is owed again, or its grade is ``ungraded``.
@@ -47,6 +48,10 @@ class MissingDependency(UserError):
 
 class InfrastructureError(HarnessError):
     """The machine or an engine failed; what was finished is kept, the rest is owed again."""
+
+
+class LimitReached(HarnessError):
+    """A limit that the user set is used up; what was finished is kept, the rest is owed."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -224,6 +224,20 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True)
+class Gauges:
+    """What an engine that writes is doing at one moment, as far as it can say."""
+
+    running: int
+    """Drafts that it works on."""
+    waiting: int
+    """Drafts that were handed in and are not begun."""
+    decoded: int | None = None
+    """Tokens decoded since the stream was opened, those of unfinished drafts included."""
+    cache: float | None = None
+    """Share of its room for keys and values that is in use, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
 class Cut:
     """Where a policy that writes one step at a time ends the step: at whichever comes first.
 

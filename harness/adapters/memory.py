@@ -62,6 +62,11 @@ class Memory:
         self._known.trim()
 
     @property
+    def held(self) -> int:
+        """Tokens remembered."""
+        return self._known.held
+
+    @property
     def capacity(self) -> int:
         """Every slot is below this."""
         return self._known.capacity

@@ -1,7 +1,8 @@
 """The entry point: assembles the verbs and turns errors into exit codes.
 
 Exit codes: 0 done · 2 the user's mistake (one line says what, where and what to type) · 1 the
-machine failed (one line) or a bug (traceback) · 130 interrupted (everything finished is kept).
+machine failed (one line) or a bug (traceback) · 3 a limit of the user's is used up · 130
+interrupted (after either, everything finished is kept).
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ import sys
 import typer
 
 from harness.cli import doctor, grade, ls, plan, pool, report, run, score, serve_prm, show, validate
-from harness.errors import InfrastructureError, UserError
+from harness.errors import InfrastructureError, LimitReached, UserError
 
 # Newer versions of typer carry click inside, older ones use the package: this is the one in use.
 _UsageMistake: type[Exception] = typer.BadParameter.__mro__[2]
 
 INTERRUPTED = 130
+LIMITED = 3
 
 app = typer.Typer(
     name="run-benchmark",
@@ -81,13 +83,15 @@ def main() -> None:
     except InfrastructureError as error:
         _say(f"failed: {error}")
         _leave(1)
+    except LimitReached as error:
+        _go_on(f"stopped: {error}")
+        _leave(LIMITED)
     except BrokenPipeError:
         # The reader of our output (head, less) has gone; that is no failure.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     if code == INTERRUPTED:
-        _say("interrupted; everything finished is kept. Go on with the same command:")
-        _say(f"  {shlex.join(command_line())}")
+        _go_on("interrupted")
         _leave(INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -96,6 +100,12 @@ def _help_for(error: Exception) -> str:
     """Return the command that explains the one with a mistake in it."""
     context = getattr(error, "ctx", None)
     return f"{context.command_path if context else 'run-benchmark'} --help"
+
+
+def _go_on(why: str) -> None:
+    """Say why a run ended early, and how it goes on."""
+    _say(f"{why}; everything finished is kept. Go on with the same command:")
+    _say(f"  {shlex.join(command_line())}")
 
 
 def _say(text: str) -> None:

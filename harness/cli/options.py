@@ -77,6 +77,22 @@ UnsafeLocalCode = Annotated[
         "--unsafe-local-code", help="With --sandbox unsafe-local: NO isolation, limits only."
     ),
 ]
+DeviceName = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--device", help="Expected hours on it: h100, h200, a100, rtx4090, cpu."),
+]
+MaxSeconds = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option("--max-seconds", help="Stop after so long, between two units; exit code 3."),
+]
+MaxFlops = Annotated[
+    Optional[float],  # noqa: UP045
+    typer.Option("--max-flops", help="The same for operations of policies and PRMs, e.g. 1e18."),
+]
+TraceFile = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--trace", help="Write a trace of this launch for ui.perfetto.dev."),
+]
 RunFolderArgument = Annotated[Path, typer.Argument(help="Folder of a run.", show_default=False)]
 
 

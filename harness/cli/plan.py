@@ -31,6 +31,7 @@ def plan(
     include_path: options.Include = [],  # noqa: B006
     setting: options.Settings = [],  # noqa: B006
     full: options.Full = False,
+    device: options.DeviceName = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Count drafts, tokens and FLOPs before a run; takes the options of `run`.
@@ -38,6 +39,10 @@ def plan(
     All numbers but "done" are of what is left. Upper bounds hold if every candidate reaches
     max_tokens; a search has none unless it has a budget of tokens. Where the run folder holds
     finished work, what is left is expected to cost the same. Unknown is said, never zero.
+
+    With --device: expected tokens, FLOPs and hours there, from measured throughputs, and where each
+    figure is from. Models that are not on this machine are not downloaded: a catalogue entry or a
+    name says how large they are.
     """
     from harness.config import load_sweep, places
     from harness.paths import data_folder
@@ -59,13 +64,13 @@ def plan(
         include=include_path,
         settings=setting,
     )
-    made = make_plan(
-        load_sweep(preset, given, full),
-        data_folder(data_dir),
-        open_policy,
-        RunTruth().open_prm,
-        places(preset),
-    )
+    sweep, data = load_sweep(preset, given, full), data_folder(data_dir)
+    if device is not None:
+        from harness.cli.device import show
+
+        show(sweep, data, places(preset), device, out, as_json)
+        return
+    made = make_plan(sweep, data, open_policy, RunTruth().open_prm, places(preset))
     options.say_notes(made)
     folder = RunFolder(out or default_out(made))
     stages = estimate(made, folder)

@@ -1,4 +1,7 @@
-"""Progress on the terminal: one bar per stage; plain lines, one a stage, where there is none."""
+"""Progress on the terminal: one bar per stage; plain lines, one a stage, where there is none.
+
+Beneath the bars stands one line of what the present stage is doing (`harness.telemetry.line`).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ import time
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -17,12 +21,18 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
+
+from harness.telemetry.line import line
+from harness.telemetry.meter import Rates
+from harness.telemetry.telemetry import Telemetry
 
 
 class TerminalProgress:
     """Shows stages on standard error, so that standard output stays clean for results."""
 
-    def __init__(self) -> None:
+    def __init__(self, telemetry: Telemetry | None = None) -> None:
+        """Args: whose figures are shown beneath the bars."""
         self._console = Console(stderr=True)
         self._bars = Progress(
             TextColumn("{task.description:<40}"),
@@ -32,7 +42,10 @@ class TerminalProgress:
             TimeElapsedColumn(),
             TimeRemainingColumn(elapsed_when_finished=False),
             console=self._console,
-            transient=False,
+        )
+        self._telemetry, self._rates = telemetry, Rates()
+        self._display = Live(
+            console=self._console, get_renderable=self._render, refresh_per_second=4
         )
         self._live = sys.stderr.isatty()
         self._task: TaskID | None = None
@@ -57,9 +70,16 @@ class TerminalProgress:
             seconds = time.monotonic() - self._begun
             self._console.print(f"{self._stage}: {seconds:.1f} s", highlight=False)
 
+    def _render(self) -> Group:
+        """Return the bars, and the line if there is something to say."""
+        reading = self._telemetry.look(self._rates) if self._telemetry else None
+        text = line(reading) if reading else ""
+        below = [Text(f"  {text}", style="dim", no_wrap=True, overflow="ellipsis")] if text else []
+        return Group(self._bars, *below)
+
     def __enter__(self) -> Self:
         if self._live:
-            self._bars.start()
+            self._display.start()
         return self
 
     def __exit__(
@@ -69,4 +89,4 @@ class TerminalProgress:
         trace: TracebackType | None,
     ) -> None:
         if self._live:
-            self._bars.stop()
+            self._display.stop()

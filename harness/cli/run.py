@@ -26,6 +26,9 @@ def run(
     sandbox: options.SandboxName = "auto",
     sandbox_url: options.SandboxUrl = None,
     unsafe_local_code: options.UnsafeLocalCode = False,
+    max_seconds: options.MaxSeconds = None,
+    max_flops: options.MaxFlops = None,
+    trace: options.TraceFile = None,
 ) -> None:
     """Benchmark policies, PRMs and methods on tasks.
 
@@ -41,7 +44,9 @@ def run(
     """
     from harness.cli.main import command_line
     from harness.cli.progress import TerminalProgress
+    from harness.cli.stopped import tell
     from harness.config import load_sweep, places
+    from harness.errors import LimitReached
     from harness.paths import data_folder
     from harness.registry import open_policy
     from harness.runner.execute import default_out, execute
@@ -49,7 +54,11 @@ def run(
     from harness.runner.report import make_report
     from harness.runner.truth import RunTruth
     from harness.sandbox.choice import SandboxChoice
+    from harness.telemetry.limits import Limits
+    from harness.telemetry.telemetry import Telemetry
+    from harness.telemetry.trace import Trace
 
+    telemetry = Telemetry(Limits(max_seconds, max_flops))
     given = options.overrides(
         tasks=tasks,
         policies=policy,
@@ -67,10 +76,23 @@ def run(
     options.say_notes(plan)
     folder = out or default_out(plan)
     typer.echo(f"run folder: {folder}", err=True)
-    with TerminalProgress() as progress:
-        choice = SandboxChoice(sandbox, sandbox_url, unsafe_local_code)
-        finished = execute(plan, folder, truth, progress, command_line(), sandbox=choice)
-        made = make_report(finished, progress)
+    choice = SandboxChoice(sandbox, sandbox_url, unsafe_local_code)
+    telemetry.trace = Trace(trace) if trace else None
+    try:
+        with telemetry, TerminalProgress(telemetry) as progress:
+            finished = execute(
+                plan,
+                folder,
+                truth,
+                progress,
+                command_line(),
+                sandbox=choice,
+                telemetry=telemetry,
+            )
+            made = make_report(finished, progress)
+    except LimitReached:
+        tell(plan, folder)
+        raise
     from harness.cli.report import show_results
 
     show_results(finished, made)

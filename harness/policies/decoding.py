@@ -61,6 +61,24 @@ class Writer:
         self._known: deque[Task] = deque()
         self._unread: deque[Task] = deque()
         self._held_up = 0
+        self.decoded = 0
+        """Tokens chosen so far."""
+
+    @property
+    def running(self) -> int:
+        """Drafts that have a row."""
+        return self._rows.open
+
+    @property
+    def waiting(self) -> int:
+        """Drafts that wait for one."""
+        return len(self._known) + len(self._unread)
+
+    @property
+    def remembered(self) -> float | None:
+        """The share of the memory that is in use; None if it has no room."""
+        budget = self._memory.budget
+        return min(1.0, self._memory.held / budget) if budget else None
 
     def submit(self, task: Task) -> None:
         """Let a draft wait for a row."""
@@ -154,6 +172,7 @@ class Writer:
         chances = logprobs(logits, chosen).cpu().numpy() if any(wanted) else None
         tokens = chosen.cpu().numpy()
         state.note(rows, tokens, chances)
+        self.decoded += len(rows)
         count = state.count[rows]
         refused = np.zeros(len(rows), bool)
         if chances is not None:

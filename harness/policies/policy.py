@@ -31,6 +31,9 @@ class Stream(Protocol):
     Rows that end make room for others at once, so that one long draft holds up nobody. What is
     written for a request is what `Policy.extend` would write for it alone, up to the last bits of
     floating-point arithmetic.
+
+    A stream may have a method ``gauges()`` besides, that says what its engine is doing
+    (`harness.telemetry.telemetry.Gauged`).
     """
 
     @property

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from threading import Lock
 
-from harness.types import Draft, Extend, Extended, Tokens
+from harness.types import Draft, Extend, Extended, Gauges, Tokens
 
 
 class RequestStream:
@@ -21,6 +22,8 @@ class RequestStream:
         self._at_once, self._check, self._write = at_once, check, write
         self._pool: ThreadPoolExecutor | None = None
         self._open: dict[int, list[Future[tuple[Draft, Tokens]]]] = {}
+        self._lock = Lock()
+        self._submitted = self._begun = self._ended = self._decoded = 0
 
     @property
     def rows(self) -> int:
@@ -33,7 +36,9 @@ class RequestStream:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self._at_once)
         places = range(len(request.drafts))
-        self._open[ticket] = [self._pool.submit(self._write, request, place) for place in places]
+        with self._lock:
+            self._submitted += len(places)
+        self._open[ticket] = [self._pool.submit(self._one, request, place) for place in places]
 
     def collect(self) -> list[tuple[int, Extended]]:
         """Wait until something is finished; see `Stream.collect`."""
@@ -56,6 +61,27 @@ class RequestStream:
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
         self._pool, self._open = None, {}
+        with self._lock:  # what had not begun never will
+            self._submitted = self._begun
+
+    def gauges(self) -> Gauges:
+        """Count requests; see `harness.telemetry.telemetry.Gauged`."""
+        with self._lock:
+            running, waiting = self._begun - self._ended, self._submitted - self._begun
+            return Gauges(running, max(0, waiting), self._decoded)
+
+    def _one(self, request: Extend, place: int) -> tuple[Draft, Tokens]:
+        """Continue one draft, and count."""
+        with self._lock:
+            self._begun += 1
+        tokens = Tokens()
+        try:
+            draft, tokens = self._write(request, place)
+            return draft, tokens
+        finally:
+            with self._lock:
+                self._ended += 1
+                self._decoded += tokens.decode
 
     def _reply(self, ticket: int) -> Extended:
         written = [future.result() for future in self._open.pop(ticket)]

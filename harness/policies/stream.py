@@ -13,7 +13,7 @@ from harness.policies.encoding import Encoding
 from harness.policies.policy import check_unfinished
 from harness.policies.randomness import generator
 from harness.policies.rows import Done, Rules, Task, Written
-from harness.types import Draft, Extend, Extended, Tokens
+from harness.types import Draft, Extend, Extended, Gauges, Tokens
 
 
 @dataclass(slots=True)
@@ -56,6 +56,11 @@ class TransformersStream:
     def rows(self) -> int:
         """Drafts that were submitted and not collected yet."""
         return sum(len(open_.request.drafts) for open_ in self._open.values())
+
+    def gauges(self) -> Gauges:
+        """Say what the writer is doing; see `harness.telemetry.telemetry.Gauged`."""
+        writer = self._writer
+        return Gauges(writer.running, writer.waiting, writer.decoded, writer.remembered)
 
     def submit(self, ticket: int, request: Extend) -> None:
         """Hand in a request; see `Stream.submit`."""

@@ -38,12 +38,15 @@ class StageCost:
 
 def estimate(plan: Plan, run: RunFolder) -> list[StageCost]:
     """Return one line per stage of a plan; reads ledgers, loads no model."""
-    costs = [_generation(pool, run) for pool in plan.pools if pool.policy is not None]
-    costs += [_scoring(entry, run) for entry in plan.scores]
-    return costs + [_search(search, run) for search in plan.searches]
+    asked = [pool for pool in plan.pools if pool.policy is not None]
+    costs = [generation(pool, run) for pool in asked]
+    costs += [grading(pool, run) for pool in asked]
+    costs += [scoring(entry, run) for entry in plan.scores]
+    return costs + [searching(search, run) for search in plan.searches]
 
 
-def _generation(pool: PoolPlan, run: RunFolder) -> StageCost:
+def generation(pool: PoolPlan, run: RunFolder) -> StageCost:
+    """Return what is left to write of a pool."""
     policy = pool.policy
     assert policy is not None  # tasks of kind steps generate nothing
     folder = run.pool(pool.task.name, pool.name, pool.header.digest)
@@ -73,7 +76,29 @@ def _generation(pool: PoolPlan, run: RunFolder) -> StageCost:
     )
 
 
-def _scoring(entry: ScorePlan, run: RunFolder) -> StageCost:
+def grading(pool: PoolPlan, run: RunFolder) -> StageCost:
+    """Return what is left to grade of a pool."""
+    folder = run.pool(pool.task.name, pool.name, pool.header.digest)
+    units = _units(folder.grades)
+    drafts = len(pool.problems) * pool.samples
+    done = len(finished({u.name: u for u in units})) * pool.samples
+    left = drafts - done
+    return StageCost(
+        "grade",
+        pool.task.name,
+        pool.name,
+        len(pool.problems),
+        drafts,
+        done,
+        0,
+        0.0,
+        0.0,
+        0.0 if not left else _scaled(sum(u.seconds for u in units), done, left),
+    )
+
+
+def scoring(entry: ScorePlan, run: RunFolder) -> StageCost:
+    """Return what is left to score of a pool."""
     source = entry.source
     path = run.scores(source.task, source.policy, entry.prm.spec.name, entry.header.digest)
     units = _units(path)
@@ -95,8 +120,11 @@ def _scoring(entry: ScorePlan, run: RunFolder) -> StageCost:
     )
 
 
-def _search(plan: SearchPlan, run: RunFolder) -> StageCost:
-    """A search has no bound of its own on tokens: how far it goes is decided by scores."""
+def searching(plan: SearchPlan, run: RunFolder) -> StageCost:
+    """Return what is left of a search.
+
+    A search has no bound of its own on tokens: how far it goes is decided by scores.
+    """
     folder = plan.entry.folder(run)
     units = _units(folder.attempts)
     attempts = len(plan.problems) * plan.replicas

@@ -7,10 +7,11 @@ import logging
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from harness.digest import SHORT, digest
-from harness.errors import writing
+from harness.errors import ConfigError, writing
 from harness.files import exclusive
 from harness.grading import Grader, grader_for
 from harness.policies.policy import Policy
@@ -20,7 +21,7 @@ from harness.provenance import append_entry, provenance
 from harness.runner.generate import generate
 from harness.runner.grade import grade
 from harness.runner.plan import Plan, PoolPlan, ScorePlan
-from harness.runner.progress import Progress
+from harness.runner.progress import Observed, Progress
 from harness.runner.recorded_grades import RecordedGrader
 from harness.runner.score import score
 from harness.runner.search import run_searches
@@ -36,6 +37,7 @@ from harness.store.sweepfile import (
     read_sweep,
     write_sweep,
 )
+from harness.telemetry.telemetry import Telemetry
 from harness.types import Kind
 
 logger = logging.getLogger(__name__)
@@ -54,6 +56,7 @@ def execute(
     arguments: Sequence[str],
     workers: int | None = None,
     sandbox: SandboxChoice | None = None,
+    telemetry: Telemetry | None = None,
 ) -> RunFolder:
     """Run a sweep in `out`, or what is left of it.
 
@@ -65,11 +68,17 @@ def execute(
         arguments: the command line, for the record.
         workers: grading processes; None is one per core.
         sandbox: where programs run; None is the best that works on this machine.
+        telemetry: hears of all that is done, and may set limits.
 
     Raises:
         InfrastructureError: programs are to be graded and no sandbox works here; nothing has been
             written then.
+        ConfigError: a limit on operations, and nobody knows how many a model needs.
+        LimitReached: a limit of `telemetry`; what was finished is kept.
     """
+    telemetry = telemetry or Telemetry()
+    _check_limits(plan, telemetry)
+    sandbox = replace(sandbox or SandboxChoice(), observer=telemetry)
     check_sandbox([pool.task.kind for pool in plan.pools], sandbox)
     run = RunFolder(out)
     with exclusive(out):
@@ -81,9 +90,30 @@ def execute(
             wanted = found.finished(run).with_scores((), wanted.scores)
         write_sweep(run, wanted)
         write_published(run, plan.sweep.published)
-        with logged(run):
-            _work(plan, run, truth, progress, arguments, workers, sandbox)
+        with logged(run), telemetry.recording(run.telemetry):
+            observed = Observed(progress, telemetry)
+            _work(plan, run, truth, observed, telemetry, arguments, workers, sandbox)
     return run
+
+
+def _check_limits(plan: Plan, telemetry: Telemetry) -> None:
+    """Refuse a limit on operations where they cannot be counted.
+
+    Raises:
+        ConfigError: names the first model whose shape is unknown.
+    """
+    if telemetry.limits.flops is None:
+        return
+    policies = [p.policy for p in plan.pools] + [s.policy for s in plan.searches]
+    prms = [s.prm for s in plan.scores] + [s.prm for s in plan.searches]
+    models: list[Policy | Prm] = [p for p in policies if p is not None and p.max_samples is None]
+    models += [prm for prm in prms if prm is not None and prm.live]
+    for model in models:
+        if model.architecture is None:
+            raise ConfigError(
+                f"--max-flops: nobody knows what a token of {model.spec.name} "
+                f"({model.spec.adapter}) costs; leave the limit out or use --max-seconds"
+            )
 
 
 @contextmanager
@@ -110,6 +140,7 @@ def _work(
     run: RunFolder,
     truth: RunTruth,
     progress: Progress,
+    telemetry: Telemetry,
     arguments: Sequence[str],
     workers: int | None,
     sandbox: SandboxChoice | None,
@@ -136,14 +167,15 @@ def _work(
                 pool.samples,
                 pool.task.steps,
                 progress,
+                telemetry,
             )
     for closing in {id(p.policy): p.policy for p in plan.pools if p.policy}.values():
         closing.close()
     include = plan.sweep.include
-    grade_pools(plan.pools, run, progress, workers, sandbox, include)
+    grade_pools(plan.pools, run, progress, telemetry, workers, sandbox, include)
     truth.learn(run, [pool.source for pool in plan.pools if not pool.greedy])
-    score_pools(plan.scores, run, progress)
-    run_searches(plan.searches, run, progress, workers, sandbox, include)
+    score_pools(plan.scores, run, progress, telemetry)
+    run_searches(plan.searches, run, progress, telemetry, workers, sandbox, include)
 
 
 def check_sandbox(kinds: Iterable[Kind], sandbox: SandboxChoice | None) -> None:
@@ -160,6 +192,7 @@ def grade_pools(
     pools: Sequence[PoolPlan],
     run: RunFolder,
     progress: Progress,
+    telemetry: Telemetry,
     workers: int | None,
     sandbox: SandboxChoice | None,
     include: Sequence[str] = (),
@@ -171,7 +204,8 @@ def grade_pools(
             for pool in asked:
                 if pool.task.kind == kind:
                     own = _grader(pool, grader)
-                    grade(_folder(pool, run), pool.header, pool.problems, own, progress)
+                    folder = _folder(pool, run)
+                    grade(folder, pool.header, pool.problems, own, progress, telemetry)
 
 
 def _grader(pool: PoolPlan, grader: Grader) -> Grader:
@@ -182,14 +216,16 @@ def _grader(pool: PoolPlan, grader: Grader) -> Grader:
     return grader
 
 
-def score_pools(scores: Sequence[ScorePlan], run: RunFolder, progress: Progress) -> None:
+def score_pools(
+    scores: Sequence[ScorePlan], run: RunFolder, progress: Progress, telemetry: Telemetry
+) -> None:
     """Let every PRM score its pools, one PRM at a time."""
     for prm, own in itertools.groupby(scores, key=lambda entry: entry.prm):
         for entry in own:
             source = entry.source
             folder = run.pool(source.task, source.policy, source.digest)
             path = run.scores(source.task, source.policy, prm.spec.name, entry.header.digest)
-            score(path, entry.header, folder, source.problems, prm, progress)
+            score(path, entry.header, folder, source.problems, prm, progress, telemetry)
         prm.close()
 
 

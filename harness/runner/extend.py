@@ -11,12 +11,13 @@ from harness.provenance import append_entry, provenance
 from harness.runner.execute import check_sandbox, score_entries, score_pools
 from harness.runner.grade import grade
 from harness.runner.plan import PoolSource, ScorePlan, check_prm, score_plan
-from harness.runner.progress import Progress
+from harness.runner.progress import Observed, Progress
 from harness.runner.truth import RunTruth
 from harness.sandbox.choice import SandboxChoice
 from harness.store.format import PoolFolder, RunFolder
 from harness.store.log import ledger_path, read_ledger
 from harness.store.sweepfile import SweepFile, read_sweep, write_sweep
+from harness.telemetry.telemetry import Telemetry
 from harness.types import GIVEN_KINDS
 
 
@@ -63,7 +64,9 @@ def add_prms(
         extended = sweep.finished(run).with_scores(tuple(texts), score_entries(plans))
         append_entry(run.provenance, provenance(arguments, [prm.describe() for prm in prms]))
         truth.learn(run, sources)
-        score_pools(plans, run, progress)
+        telemetry = Telemetry()
+        with telemetry.recording(run.telemetry):
+            score_pools(plans, run, Observed(progress, telemetry), telemetry)
         # Named when they are there: a PRM that fails leaves the run as it was.
         write_sweep(run, extended)
 
@@ -81,7 +84,8 @@ def regrade(run: RunFolder, progress: Progress, sandbox: SandboxChoice | None = 
             pool, _ = read_ledger(folder.candidates)
             fresh = folder.root / "grades.new.jsonl"
             with grader_for(entry.kind, sandbox=sandbox, include=include) as grader:
-                grade(folder, pool, folder.read_problems(), grader, progress, path=fresh)
+                problems = folder.read_problems()
+                grade(folder, pool, problems, grader, progress, Telemetry(), path=fresh)
             _replace(folder, fresh_name="grades.new.jsonl")
 
 

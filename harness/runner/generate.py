@@ -8,10 +8,12 @@ from collections.abc import Sequence
 
 from harness.policies.policy import Policy
 from harness.runner.progress import Progress
+from harness.runner.spent import written_flops
 from harness.runner.units import finished, owed, units
 from harness.segment import Segmenter
 from harness.store.format import PoolFolder, candidate_record
 from harness.store.log import Header, LogWriter, Record
+from harness.telemetry.telemetry import Telemetry
 from harness.types import Candidate, Draft, Extend, Extended, Problem, Sampling
 
 logger = logging.getLogger(__name__)
@@ -30,8 +32,13 @@ def generate(
     samples: int,
     segmenter: Segmenter,
     progress: Progress,
+    telemetry: Telemetry,
 ) -> None:
-    """Sample what is owed of a pool of `samples` candidates per problem."""
+    """Sample what is owed of a pool of `samples` candidates per problem.
+
+    Raises:
+        LimitReached: before a unit.
+    """
     if not folder.problems.exists():
         folder.write_problems(problems)
     with LogWriter(folder.candidates, header) as log:
@@ -41,10 +48,12 @@ def generate(
         drafts = (Draft(),) * samples
         rows = WAVES * policy.unit_rows
         for name, unit in owed(units(problems, samples, rows), log.finished):
+            telemetry.check()
             requests = [Extend(problem.question, drafts, sampling) for problem in unit]
             logger.info("unit %s of %s", name, log.path)
             start = time.perf_counter()
-            replies = _extend(policy, requests, progress)
+            with telemetry.span("policy", policy.spec.name, f"unit {name}"):
+                replies = _extend(policy, requests, progress, telemetry)
             seconds = time.perf_counter() - start
             records = [
                 record
@@ -56,18 +65,27 @@ def generate(
         progress.finish()
 
 
-def _extend(policy: Policy, requests: Sequence[Extend], progress: Progress) -> list[Extended]:
+def _extend(
+    policy: Policy, requests: Sequence[Extend], progress: Progress, telemetry: Telemetry
+) -> list[Extended]:
     """Answer the requests of a unit, and report each as it ends."""
-    stream, replies, decoded = policy.stream(), dict[int, Extended](), 0
-    start = time.perf_counter()
+    name, stream, replies = policy.spec.name, policy.stream(), dict[int, Extended]()
+    telemetry.opened(stream)
+    since = telemetry.now()
     for ticket, request in enumerate(requests):
         stream.submit(ticket, request)
+        telemetry.submitted(len(request.drafts))
     while stream.rows:
-        for ticket, reply in stream.collect():
+        with telemetry.span("policy", name, "write"):
+            collected = stream.collect()
+        for ticket, reply in collected:
             replies[ticket] = reply
-            decoded += reply.tokens.decode
-            rate = decoded / max(time.perf_counter() - start, 1e-9)
-            progress.advance(len(requests[ticket].drafts), f"{rate:,.0f} tokens/s")
+            request = requests[ticket]
+            drafts = len(request.drafts)
+            telemetry.wrote(name, request.question.id, drafts, since, reply.tokens)
+            telemetry.spent(written_flops(policy, request, reply))
+            progress.advance(drafts)
+    telemetry.closed()
     return [replies[ticket] for ticket in range(len(requests))]
 
 

@@ -15,6 +15,7 @@ from harness.runner.units import finished, owed, units
 from harness.store.format import PoolFolder, grade_record
 from harness.store.log import Header, LogWriter, ledger_path, read_ledger
 from harness.store.searches import SearchFolder
+from harness.telemetry.telemetry import Telemetry
 from harness.types import Json, Problem, Tokens
 
 _UNIT = 2048
@@ -29,9 +30,14 @@ def grade(
     problems: Sequence[Problem],
     grader: Grader,
     progress: Progress,
+    telemetry: Telemetry,
     path: Path | None = None,
 ) -> None:
-    """Grade what is owed of a pool, into its grades or into the log at `path`."""
+    """Grade what is owed of a pool, into its grades or into the log at `path`.
+
+    Raises:
+        LimitReached: before a unit.
+    """
     samples = int(str(pool.facts["samples"]))
     header = Header("grades", {"pool": pool.digest, "grader": grader.identity()}, pool.facts)
     with LogWriter(path or folder.grades, header) as log:
@@ -40,6 +46,7 @@ def grade(
         progress.start(label, len(problems) * samples, done * samples, "candidates")
         candidates = drafts_by_problem(folder)
         for name, unit in owed(units(problems, samples, _UNIT), log.finished):
+            telemetry.check()
             texts: list[tuple[str, ...]] = []
             for problem in unit:
                 own = next((drafts for id_, drafts in candidates if id_ == problem.id), None)
@@ -48,7 +55,8 @@ def grade(
                 texts.append(tuple(draft.text for draft in own))
             logger.info("unit %s of %s", name, log.path)
             start = time.perf_counter()
-            grades = grader.grade_pool(list(zip(unit, texts, strict=True)))
+            with telemetry.span("grader", str(pool.facts["kind"]), f"unit {name}"):
+                grades = grader.grade_pool(list(zip(unit, texts, strict=True)))
             records = [
                 grade_record(problem.id, index, found)
                 for problem, own_grades in zip(unit, grades, strict=True)
@@ -65,8 +73,13 @@ def grade_search(
     problems: Sequence[Problem],
     grader: Grader,
     progress: Progress,
+    telemetry: Telemetry,
 ) -> None:
-    """Grade all that a search found; grades of other attempts than these are made again."""
+    """Grade all that a search found; grades of other attempts than these are made again.
+
+    Raises:
+        LimitReached: before a unit.
+    """
     header, _ = read_ledger(folder.attempts)
     found: dict[str, list[str]] = {problem.id: [] for problem in problems}
     for (problem, _), attempt in sorted(folder.read_attempts().items(), key=lambda item: item[0]):
@@ -87,8 +100,10 @@ def grade_search(
         label = f"grade · {header.facts['method']} · {header.facts['task']}"
         progress.start(label, sum(counts.values()), sum(counts[p] for p in known), "candidates")
         for unit in _units([p for p in problems if p.id not in known], counts):
+            telemetry.check()
             start = time.perf_counter()
-            graded = grader.grade_pool([(problem, found[problem.id]) for problem in unit])
+            with telemetry.span("grader", problems[0].kind, f"unit {unit[0].id}"):
+                graded = grader.grade_pool([(problem, found[problem.id]) for problem in unit])
             records = [
                 grade_record(problem.id, index, one)
                 for problem, grades in zip(unit, graded, strict=True)

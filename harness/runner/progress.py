@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from harness.telemetry.telemetry import Telemetry
+
 
 class Progress(Protocol):
     """Hears of stages, which have a known number of things to do."""
@@ -16,6 +18,28 @@ class Progress(Protocol):
 
     def finish(self) -> None:
         """End the stage."""
+
+
+class Observed:
+    """Progress that telemetry hears of too."""
+
+    def __init__(self, progress: Progress, telemetry: Telemetry) -> None:
+        self._progress, self._telemetry = progress, telemetry
+
+    def start(self, stage: str, total: int, done: int, unit: str) -> None:
+        """Begin a stage."""
+        self._telemetry.start(stage, total, done, unit)
+        self._progress.start(stage, total, done, unit)
+
+    def advance(self, things: int, note: str = "") -> None:
+        """Report that `things` more are finished."""
+        self._telemetry.advance(things)
+        self._progress.advance(things, note)
+
+    def finish(self) -> None:
+        """End the stage."""
+        self._telemetry.finish()
+        self._progress.finish()
 
 
 class Silent:

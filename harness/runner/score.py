@@ -11,9 +11,11 @@ from pathlib import Path
 from harness.errors import DataError
 from harness.prms.prm import Prm, check_fit
 from harness.runner.progress import Progress
+from harness.runner.spent import judged_flops
 from harness.runner.units import finished, owed, units
 from harness.store.format import PoolFolder, scores_record
 from harness.store.log import Header, LogWriter, Record
+from harness.telemetry.telemetry import Telemetry
 from harness.types import GIVEN_KINDS, Draft, Judge, Judged, Problem
 
 logger = logging.getLogger(__name__)
@@ -26,21 +28,28 @@ def score(
     problems: Sequence[Problem],
     prm: Prm,
     progress: Progress,
+    telemetry: Telemetry,
 ) -> None:
-    """Score what is owed of a pool, or of the solutions that come with a task."""
+    """Score what is owed of a pool, or of the solutions that come with a task.
+
+    Raises:
+        LimitReached: before a unit.
+    """
     rows = _rows(header)
     with LogWriter(path, header) as log:
         label = f"score · {prm.spec.name} · {header.facts['task']}"
         progress.start(label, len(problems) * rows, len(finished(log.finished)) * rows, "drafts")
         pending = owed(units(problems, rows, prm.unit_rows), log.finished)
         for name, unit, drafts in _with_drafts(pending, folder):
+            telemetry.check()
             requests = [
                 Judge(problem.question, own, blind=problem.blind)
                 for problem, own in zip(unit, drafts, strict=True)
             ]
             logger.info("unit %s of %s", name, log.path)
             start = time.perf_counter()
-            replies = prm.judge(requests)
+            with telemetry.span("PRM", prm.spec.name, f"unit {name}"):
+                replies = prm.judge(requests)
             seconds = time.perf_counter() - start
             records = [
                 record
@@ -49,9 +58,10 @@ def score(
             ]
             usage = {p.id: reply.tokens for p, reply in zip(unit, replies, strict=True)}
             log.append(name, records, seconds, usage)
-            read = sum(r.tokens.prefill_computed + r.tokens.decode for r in replies)
-            note = f"{read / max(seconds, 1e-9):,.0f} tokens/s" if read else ""
-            progress.advance(len(unit) * rows, note)
+            for reply in replies:
+                telemetry.judged(reply.tokens)
+                telemetry.spent(judged_flops(prm, reply))
+            progress.advance(len(unit) * rows)
         progress.finish()
 
 

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from harness.errors import LimitReached
 from harness.grading import Grader, grader_for
 from harness.runner.grade import grade_search
 from harness.runner.progress import Progress
@@ -16,6 +17,7 @@ from harness.search.driver import Driver, Job
 from harness.store.format import RunFolder
 from harness.store.log import LogWriter, Record
 from harness.store.searches import SearchFolder, attempt_record, entry_record
+from harness.telemetry.telemetry import Telemetry
 from harness.types import Agree, Agreed, Attempt, Budget, Draft, Entry, Problem
 
 logger = logging.getLogger(__name__)
@@ -28,15 +30,20 @@ def run_searches(
     plans: Sequence[SearchPlan],
     run: RunFolder,
     progress: Progress,
+    telemetry: Telemetry,
     workers: int | None = None,
     sandbox: SandboxChoice | None = None,
     include: Sequence[str] = (),
 ) -> None:
-    """Search and grade what is owed, one pair of policy and PRM in memory at a time."""
+    """Search and grade what is owed, one pair of policy and PRM in memory at a time.
+
+    Raises:
+        LimitReached: after the reply to a request, which is kept.
+    """
     for _, pair in itertools.groupby(plans, key=lambda p: (id(p.policy), id(p.prm))):
         own = list(pair)
         for plan in own:
-            _search(plan, plan.entry.folder(run), progress, workers, sandbox, include)
+            _search(plan, plan.entry.folder(run), progress, telemetry, workers, sandbox, include)
         own[0].policy.close()
         if own[0].prm:
             own[0].prm.close()
@@ -45,13 +52,15 @@ def run_searches(
         with grader_for(kind, workers, sandbox, include) as grader:
             for plan in graded:
                 if plan.task.kind == kind:
-                    grade_search(plan.entry.folder(run), plan.problems, grader, progress)
+                    folder = plan.entry.folder(run)
+                    grade_search(folder, plan.problems, grader, progress, telemetry)
 
 
 def _search(
     plan: SearchPlan,
     folder: SearchFolder,
     progress: Progress,
+    telemetry: Telemetry,
     workers: int | None,
     sandbox: SandboxChoice | None,
     include: Sequence[str],
@@ -79,11 +88,16 @@ def _search(
                     read=_reader(plan),
                     concurrency=1 if plan.alone else plan.config.concurrency,
                     journal=book.note,
+                    telemetry=telemetry,
                 )
                 if plan.alone:  # what loads at first use, a sandbox too, is nobody's latency
                     list(Driver(plan.policy, plan.prm, agree).run(_jobs(plan, owed[:1], {})))
-                for attempt in driver.run(_jobs(plan, owed, recorded)):
-                    book.finish(attempt)
+                try:
+                    for attempt in driver.run(_jobs(plan, owed, recorded)):
+                        book.finish(attempt)
+                except LimitReached:
+                    book.commit()
+                    raise
                 book.commit()
         folder.drop_journal()
         progress.finish()
@@ -138,8 +152,7 @@ class _Book:
         self._attempts, self._journal, self._progress = attempts, journal, progress
         self._entries: list[Record] = []
         self._done: list[Attempt] = []
-        self._last = self._began = self._charged = time.perf_counter()
-        self._decoded = 0
+        self._last = self._charged = time.perf_counter()
 
     def note(self, entries: Sequence[Entry]) -> None:
         """Keep replies; see `Driver`."""
@@ -150,9 +163,7 @@ class _Book:
     def finish(self, attempt: Attempt) -> None:
         """Keep an attempt."""
         self._done.append(attempt)
-        self._decoded += attempt.usage.policy.decode
-        rate = self._decoded / max(time.perf_counter() - self._began, 1e-9)
-        self._progress.advance(1, f"{rate:,.0f} tokens/s")
+        self._progress.advance(1)
 
     def commit(self) -> None:
         """Put everything kept on the disk: replies first, so that no attempt lacks its own."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from harness.sandbox.job import Sandbox
+from harness.sandbox.job import Observer, Sandbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,8 @@ class SandboxChoice:
     """Of a server; only for ``remote``."""
     unsafe_local: bool = False
     """Consent to run model-written code without isolation; only for ``unsafe-local``."""
+    observer: Observer | None = field(default=None, compare=False)
+    """Hears what each worker on this machine does."""
 
     def open(self, workers: int | None = None) -> Sandbox:
         """Return the sandbox; it has no workers before its first job.
@@ -26,8 +28,12 @@ class SandboxChoice:
             InfrastructureError: the backend does not work on this machine.
         """
         from harness.sandbox.backends import open_sandbox
+        from harness.sandbox.pool import Pool
 
-        return open_sandbox(self.backend, workers, unsafe_local=self.unsafe_local, url=self.url)
+        sandbox = open_sandbox(self.backend, workers, unsafe_local=self.unsafe_local, url=self.url)
+        if isinstance(sandbox, Pool):
+            sandbox.observer = self.observer
+        return sandbox
 
     def check(self) -> None:
         """Raise what `open` raises, if it does not work here; nothing stays open."""

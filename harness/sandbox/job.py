@@ -176,6 +176,18 @@ class Sandbox(Protocol):
         ...
 
 
+class Observer(Protocol):
+    """Hears when the workers of a sandbox were busy."""
+
+    def now(self) -> float:
+        """Return seconds, by its own clock."""
+        ...
+
+    def ran(self, worker: int, what: str, since: float) -> None:
+        """Hear that worker `worker`, from 0, has done `what`, begun at `since`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Availability:
     """Whether a backend works on this machine."""

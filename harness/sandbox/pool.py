@@ -18,7 +18,7 @@ from typing import Protocol, Self
 
 from harness.errors import InfrastructureError
 from harness.sandbox import selftest
-from harness.sandbox.job import Execution, Job, Program
+from harness.sandbox.job import Execution, Job, Observer, Program
 from harness.sandbox.outcome import Done, execution
 from harness.sandbox.plan import Preload, numpy_folders
 from harness.sandbox.worker import Event, Gone, Ready
@@ -79,7 +79,11 @@ class _Slot:
     worker: AnyWorker
     task: _Task | None
     tested: bool
+    number: int
+    """Of the worker; the lowest that is free."""
     seq: int = 0
+    since: float = 0.0
+    """When it was given its job, by the observer's clock."""
 
 
 class Pool:
@@ -105,6 +109,7 @@ class Pool:
         self._ready: Ready | None = None
         self._facts = facts or {}
         self._layers = layers
+        self.observer: Observer | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -183,12 +188,16 @@ class Pool:
                 idle[0].task = task
                 self._give(idle[0])
             else:
-                self._slots.append(_Slot(self._start(kind), task, self._test is None))
+                taken = {slot.number for slot in self._slots}
+                number = next(i for i in range(len(taken) + 1) if i not in taken)
+                self._slots.append(_Slot(self._start(kind), task, self._test is None, number))
 
     def _give(self, slot: _Slot) -> None:
         """Send a slot its job, or the self-test before the first."""
         self._seq += 1
         slot.seq = self._seq
+        if self.observer is not None:
+            slot.since = self.observer.now()
         slot.worker.give(slot.seq, self._job(slot))
 
     def _job(self, slot: _Slot) -> Job:
@@ -233,6 +242,7 @@ class Pool:
         if event.seq != slot.seq:
             return self._lose(slot, "the worker answers another job", waiting, done)
         found = execution(self._job(slot), event)
+        self._tell(slot, "program" if slot.tested else "self-test")
         if not slot.tested:
             why = selftest.failure(found)
             if why:
@@ -251,6 +261,8 @@ class Pool:
     ) -> None:
         """End a worker that failed; its job is tried again, a few times."""
         starting = slot.seq == 0
+        if not starting:
+            self._tell(slot, "lost")
         task, slot.task = slot.task, None
         self._end(slot)
         assert task is not None
@@ -264,6 +276,12 @@ class Pool:
             waiting.appendleft(task)
         else:
             done[task.index] = Execution("sandbox_error", reason=f"{why}, {TRIES} times")
+
+    def _tell(self, slot: _Slot, what: str) -> None:
+        """Tell the observer that a worker has done something."""
+        if self.observer is not None:
+            self.observer.ran(slot.number, what, slot.since)
+            slot.since = self.observer.now()
 
     def _end(self, slot: _Slot) -> None:
         """End a worker."""

@@ -32,6 +32,7 @@ from harness.policies.policy import Policy, Stream
 from harness.prms.prm import Prm
 from harness.search.ledger import Ledger
 from harness.search.moves import Report, Request, Search
+from harness.telemetry.telemetry import Telemetry
 from harness.types import (
     Agree,
     Agreed,
@@ -97,6 +98,8 @@ class _Running:
     """The one that waits for its reply."""
     failures: int = 0
     """Of that request."""
+    since: float = 0.0
+    """When it went to the policy, as telemetry counts seconds."""
     found: list[Found] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
     notes: dict[str, float] = field(default_factory=dict)
@@ -119,6 +122,7 @@ class Driver:
         concurrency: int = 64,
         retries: int = 2,
         journal: Callable[[Sequence[Entry]], None] | None = None,
+        telemetry: Telemetry | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Make a driver.
@@ -131,6 +135,7 @@ class Driver:
             concurrency: searches under way at once.
             retries: of a request that the infrastructure failed.
             journal: is given the replies of each call of an engine before any search sees them.
+            telemetry: hears of calls, requests, tokens and operations; replayed replies are none.
             clock: seconds, for tests.
         """
         self.timing = Timing()
@@ -138,6 +143,8 @@ class Driver:
         self._read = read
         self._concurrency, self._retries = max(1, concurrency), retries
         self._journal, self._clock = journal, clock
+        self._telemetry = telemetry or Telemetry()
+        self._names = policy.spec.name, prm.spec.name if prm is not None else ""
         self._dead = 0
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Attempt]:
@@ -145,15 +152,18 @@ class Driver:
 
         Raises:
             InfrastructureError: an engine that is dead.
+            LimitReached: between two calls of engines; what was submitted is dropped.
         """
         start = self._clock()
         stream = self._policy.stream()
+        self._telemetry.opened(stream)
         if self._prm is not None:
             self._prm.remember(True)
         try:
             yield from self._run(iter(jobs), stream)
         finally:
             self.timing.total += self._clock() - start
+            self._telemetry.closed()
             stream.close()
             if self._prm is not None:
                 self._prm.remember(False)
@@ -184,6 +194,7 @@ class Driver:
                     writing[ticket] = running
                     seeded, start = self._seeded(running), self._clock()
                     stream.submit(ticket, seeded)
+                    running.since = self._telemetry.submitted(len(seeded.drafts))
                     self.timing.policy += self._clock() - start
                 else:
                     queues[type(running.request)].append(running)
@@ -191,6 +202,7 @@ class Driver:
                 if not more:
                     return
                 continue
+            self._telemetry.check()
             if queues[Agree]:
                 answered = self._compare(queues[Agree])
             elif self._judge_now(queues[Judge], stream):
@@ -199,7 +211,9 @@ class Driver:
                 answered = self._write(stream, writing)
             self._note(answered)
             for running, reply in answered:
+                before = running.ledger.spent.flops
                 attempt = self._advance(running, reply)
+                self._telemetry.spent(running.ledger.spent.flops - before)
                 if attempt is None:
                     ready.append(running)
                     continue
@@ -223,10 +237,12 @@ class Driver:
     ) -> list[tuple[_Running, Reply | InfrastructureError]]:
         start = self._clock()
         try:
-            done = stream.collect()
+            with self._telemetry.span("policy", self._names[0], "write"):
+                done = stream.collect()
         except InfrastructureError as error:
             failed = [(running, error) for running in writing.values()]
             writing.clear()
+            self._telemetry.dropped()
             return list(failed)
         finally:
             self.timing.policy += self._clock() - start
@@ -239,7 +255,8 @@ class Driver:
         requests = [self._as_read(r.request) for r in asked if isinstance(r.request, Judge)]
         start = self._clock()
         try:
-            return list(zip(asked, self._prm.judge(requests), strict=True))
+            with self._telemetry.span("PRM", self._names[1], "judge"):
+                return list(zip(asked, self._prm.judge(requests), strict=True))
         except InfrastructureError as error:
             return [(running, error) for running in asked]
         finally:
@@ -255,7 +272,8 @@ class Driver:
         start = self._clock()
         try:
             requests = [r.request for r in asked if isinstance(r.request, Agree)]
-            return list(zip(asked, self._agree(requests), strict=True))
+            with self._telemetry.span("grader", "agreement", "compare"):
+                return list(zip(asked, self._agree(requests), strict=True))
         except InfrastructureError as error:
             return [(running, error) for running in asked]
         finally:
@@ -294,6 +312,14 @@ class Driver:
         now = self._clock()
         good = [(r, reply) for r, reply in answered if not isinstance(reply, InfrastructureError)]
         self.timing.requests += len(good)
+        for running, reply in good:
+            if isinstance(reply, Extended):
+                request = running.request
+                drafts = len(request.drafts) if isinstance(request, Extend) else 0
+                name, what, since = self._names[0], running.job.problem, running.since
+                self._telemetry.wrote(name, what, drafts, since, reply.tokens)
+            elif isinstance(reply, Judged):
+                self._telemetry.judged(reply.tokens)
         if good:
             self._dead = 0
         if self._journal is not None and good:

@@ -16,6 +16,7 @@
         <task>-<policy>-<prm>-<method>-<digest8>/     what searches found: `harness.store.searches`
       results.csv results.parquet                     one row per number (`harness.types.ResultRow`)
       report/index.html report/figures/ report/tables/
+      telemetry.jsonl     how fast it went, a line a second
       logs/run.log
 
 A task of kind ``steps`` or ``preference`` has nothing to generate: its pool holds
@@ -31,6 +32,11 @@ Records (one JSON object per line, UTF-8)::
     scores      {"problem", "index", "scores": [x…]|null (the PRM has none), "semantics",
                  "raw": [x…]?, "truncated": bool, "tokens": n|null, "flops": [n…]?,
                  "unparsed": x? (share of a critic's answers without a verdict; 1: no scores)}
+
+``telemetry.jsonl`` decides nothing, has no digest, and may be deleted. Every launch adds lines: one
+a second while a stage is at work, and one when it ends (``"end": true``), with rates over the whole
+stage. Its keys are ``time`` (Unix seconds), ``end``, and the fields of
+`harness.telemetry.meter.Reading`; null is unknown.
 
 Logs (``X.jsonl`` with ``X.ledger.jsonl``) grow by whole units and survive a kill at any moment:
 see `harness.store.log`. Every other file is replaced at once: see `harness.files`. One
@@ -140,6 +146,11 @@ class RunFolder:
     def log(self) -> Path:
         """What was done when, line by line, over all launches."""
         return self.root / "logs" / "run.log"
+
+    @property
+    def telemetry(self) -> Path:
+        """How fast it went, a line a second, over all launches."""
+        return self.root / "telemetry.jsonl"
 
     @property
     def report(self) -> Path:

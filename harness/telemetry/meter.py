@@ -1,0 +1,161 @@
+"""Counts of what a stage of a run did, and the figures that follow from them. Pure: no clock.
+
+Three roles work: the policy, the PRM, the grader. A role is *busy* while a call of it is under way;
+its share of time is its busy seconds over the stage's. The hit rate of a cache is the share of
+prompt tokens that did not have to go through the model: 1 − computed / logical (`Tokens`).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Literal
+
+from harness.types import Gauges, Tokens
+
+Role = Literal["policy", "PRM", "grader"]
+
+WINDOW = 10.0
+"""Seconds over which a rate is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The figures of a stage at one moment. None is unknown, or that there was nothing of it."""
+
+    stage: str
+    unit: str
+    """What is counted: candidates, drafts, searches."""
+    done: int
+    total: int
+    seconds: float
+    """Since the stage began."""
+    policy_tokens: int
+    """Decoded in this stage, those of unfinished drafts included where the engine tells them."""
+    policy_rate: float | None
+    """Tokens decoded per second."""
+    prm_tokens: int
+    """Read (as if nothing were shared) and written."""
+    prm_rate: float | None
+    in_flight: int | None
+    """Drafts that were handed to the policy and have not come back."""
+    waiting: int | None
+    """Those of them that the engine has not begun."""
+    policy_cache_hits: float | None
+    prm_cache_hits: float | None
+    cache_used: float | None
+    """Share of the policy's room for keys and values."""
+    policy_share: float
+    prm_share: float
+    grader_share: float
+    flops: float
+    """Policy and PRM, since the launch; NaN where a model's shape is unknown."""
+
+
+@dataclass(slots=True)
+class Work:
+    """What one role did in a stage."""
+
+    tokens: Tokens = field(default_factory=Tokens)
+    busy: float = 0.0
+    depth: int = 0
+    """Calls under way, one inside the other."""
+    since: float = 0.0
+    """When the outermost of them began."""
+
+    def enter(self, now: float) -> None:
+        """Note that a call begins."""
+        if not self.depth:
+            self.since = now
+        self.depth += 1
+
+    def leave(self, now: float) -> None:
+        """Note that a call ends."""
+        self.depth -= 1
+        if not self.depth:
+            self.busy += now - self.since
+
+    def share(self, now: float, seconds: float) -> float:
+        """Return the share of so many seconds in which it was busy."""
+        busy = self.busy + (now - self.since if self.depth else 0.0)
+        return min(1.0, busy / seconds) if seconds > 0 else 0.0
+
+    @property
+    def hits(self) -> float | None:
+        """The share of prompt tokens that were remembered; None: none were read."""
+        logical = self.tokens.prefill_logical
+        return 1 - self.tokens.prefill_computed / logical if logical else None
+
+
+class Meter:
+    """The counts of one stage."""
+
+    def __init__(self, stage: str, unit: str, done: int, total: int, began: float) -> None:
+        self.stage, self.unit, self.done, self.total = stage, unit, done, total
+        self.began = began
+        self.begun = done
+        """Things that an earlier launch had finished."""
+        self.in_flight = 0
+        self.work: dict[Role, Work] = {"policy": Work(), "PRM": Work(), "grader": Work()}
+        self.base = 0
+        """Tokens that the policy had decoded when its present stream was opened."""
+
+    def count(self, role: Role, tokens: Tokens) -> None:
+        """Add the tokens of one reply."""
+        work = self.work[role]
+        work.tokens += tokens
+
+    def read(self, now: float, rates: Rates, gauges: Gauges | None, flops: float) -> Reading:
+        """Return the figures; `rates` belongs to whoever asks."""
+        policy, prm = self.work["policy"], self.work["PRM"]
+        seconds = now - self.began
+        live = 0 if gauges is None or gauges.decoded is None else self.base + gauges.decoded
+        decoded = max(policy.tokens.decode, live)
+        judged = prm.tokens.prefill_logical + prm.tokens.decode
+        policy_rate, prm_rate = rates.of(now, self.stage, (decoded, judged), self.began)
+        writes = bool(decoded or self.in_flight)
+        return Reading(
+            stage=self.stage,
+            unit=self.unit,
+            done=self.done,
+            total=self.total,
+            seconds=seconds,
+            policy_tokens=decoded,
+            policy_rate=policy_rate if writes else None,
+            prm_tokens=judged,
+            prm_rate=prm_rate if judged else None,
+            in_flight=self.in_flight if writes else None,
+            waiting=gauges.waiting if gauges else None,
+            policy_cache_hits=policy.hits,
+            prm_cache_hits=prm.hits,
+            cache_used=gauges.cache if gauges else None,
+            policy_share=policy.share(now, seconds),
+            prm_share=prm.share(now, seconds),
+            grader_share=self.work["grader"].share(now, seconds),
+            flops=flops,
+        )
+
+
+class Rates:
+    """Rates over the last `WINDOW` seconds, from the counts that one reader saw."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, tuple[int, ...]]] = deque()
+        self._stage = ("", 0.0)
+
+    def of(
+        self, now: float, stage: str, counts: tuple[int, ...], began: float
+    ) -> tuple[float | None, ...]:
+        """Return one rate per count; None before any time has passed."""
+        if self._stage != (stage, began):
+            self._stage = (stage, began)
+            self._seen.clear()
+            self._seen.append((began, (0,) * len(counts)))
+        while len(self._seen) > 1 and self._seen[1][0] <= now - WINDOW:
+            self._seen.popleft()
+        start, before = self._seen[0]
+        self._seen.append((now, counts))
+        if now <= start:
+            return (None,) * len(counts)
+        pairs = zip(counts, before, strict=True)
+        return tuple(max(0, count - old) / (now - start) for count, old in pairs)

@@ -1,0 +1,170 @@
+"""Forecasts against sums by hand, of models that are at hand and of models that are not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+from harness.config import Sweep
+from harness.forecast.lengths import lengths
+from harness.forecast.throughput import throughputs
+from harness.registry import open_policy
+from harness.runner.forecast import Forecaster, total
+from harness.runner.plan import Plan, make_plan
+from harness.runner.standins import Opener, StandIn, parameters
+from harness.runner.truth import RunTruth
+from harness.store.format import RunFolder
+
+POLICY = "transformers:Nobody/Some-Math-7B-Instruct"
+
+
+def planned(policy: str, *prms: str, **changed: object) -> tuple[Plan, Opener]:
+    settings = Sweep(
+        tasks=("chain_arithmetic",),
+        policies=(policy,),
+        prms=prms,
+        **{"methods": ("majority",), "samples": 8, "limit": 10, **changed},  # type: ignore[arg-type]
+    )
+    opener, truth = Opener(), RunTruth()
+    plan = make_plan(
+        settings,
+        None,
+        lambda text: opener.policy(text, open_policy),
+        lambda text: opener.prm(text, truth.open_prm),
+    )
+    return plan, opener
+
+
+def forecast(plan: Plan, out: Path, device: str = "h100") -> Forecaster:
+    return Forecaster(throughputs().device(device), RunFolder(out))
+
+
+def test_a_pool_and_its_scores_by_hand(tmp_path: Path) -> None:
+    plan, opener = planned(POLICY, "qwen2.5-math-prm-7b")
+    assert [one.size for one in opener.missing] == ["7B by its name", "7B"]
+    pool, scores = forecast(plan, tmp_path).lines(plan)
+    drafts, solution = 80, 80
+    prompt = sum(len(p.prompt) for p in plan.pools[0].problems) / 10 / 2.95
+    decode = throughputs().rate("decode", "h100", "transformers", 7e9)
+    prefill = throughputs().rate("prefill", "h100", "transformers", 7e9)
+    assert decode is not None and prefill is not None
+    assert pool.policy_tokens == drafts * solution
+    read = 10 * prompt / prefill.value
+    assert pool.policy_hours == pytest.approx((read + drafts * solution / decode.value) / 3600)
+    assert pool.flops == pytest.approx(2 * 7e9 * (drafts * solution + 10 * prompt), rel=0.01)
+    assert pool.grading_hours == pytest.approx(80 / 3576 / 3600)
+    assert scores.prm_tokens == pytest.approx(10 * prompt + drafts * solution)
+    assert scores.prm_hours == pytest.approx(scores.prm_tokens / prefill.value / 3600)
+    assert scores.flops == pytest.approx(2 * 7e9 * drafts * (prompt + solution), rel=0.01)
+    whole = total([pool, scores])
+    assert whole.hours == pytest.approx(pool.hours + scores.hours)  # type: ignore[operator]
+
+
+def test_twice_the_size_takes_twice_the_time(tmp_path: Path) -> None:
+    small, _ = planned(POLICY)
+    large, _ = planned(POLICY.replace("7B", "14B"))
+    (one,), (two,) = (forecast(p, tmp_path).lines(p) for p in (small, large))
+    assert two.flops == pytest.approx(2 * one.flops)  # type: ignore[operator]
+    assert 1.5 < two.policy_hours / one.policy_hours < 2.5  # type: ignore[operator]
+
+
+def test_a_search_writes_what_its_method_is_known_to_need(tmp_path: Path) -> None:
+    plan, _ = planned(POLICY, "qwen2.5-math-prm-7b", methods=("mcts",), search={"budgets": (4, 16)})
+    maker = forecast(plan, tmp_path)
+    lines = maker.lines(plan)
+    line = lines[-1]
+    assert line.work.startswith("mcts n=16")
+    assert line.policy_tokens == pytest.approx(10 * 0.79 * 16 * 80)
+    assert line.prm_tokens > line.policy_tokens  # type: ignore[operator]
+    assert any("mcts writes 0.79" in note for note in maker.notes)
+
+
+def test_finished_work_is_left_out_and_its_lengths_are_used(tmp_path: Path) -> None:
+    from harness.runner.execute import execute
+    from harness.runner.progress import Silent
+
+    plan, opener = planned("embedded", "prm-math-small", limit=4, samples=2)
+    assert not opener.missing
+    run = execute(plan, tmp_path, RunTruth(), Silent(), [])
+    done = forecast(plan, run.root, "cpu").lines(plan)
+    assert [(line.drafts, line.hours, line.flops) for line in done] == [(0, 0, 0), (0, 0, 0)]
+    (pool,) = run.root.glob("pools/*")
+    rows = [json.loads(text) for text in (pool / "candidates.jsonl").read_text().splitlines()]
+    mean = sum(row["tokens"] for row in rows) / len(rows)
+    # Half of a larger run in the same folder: what is left has the length that was measured.
+    ledger = pool / "candidates.ledger.jsonl"
+    header, unit = (json.loads(text) for text in ledger.read_text().splitlines())
+    kept = dict(list(unit["usage"].items())[:2])
+    ledger.write_text("\n".join(map(json.dumps, (header, {**unit, "usage": kept}))) + "\n")
+    decoded = sum(counts[3] for counts in kept.values())
+    maker = forecast(plan, run.root, "cpu")
+    left = maker.lines(plan)[0]
+    assert left.drafts == 4
+    assert left.policy_tokens == pytest.approx(decoded)
+    assert any("measured in" in note for note in maker.notes)
+    assert mean != lengths().solution("chain_arithmetic", "math").value
+
+
+def test_what_nobody_knows_is_unknown_and_said(tmp_path: Path) -> None:
+    plan, opener = planned("transformers:Nobody/Something")
+    maker = forecast(plan, tmp_path)
+    (line,) = maker.lines(plan)
+    assert (line.policy_hours, line.flops, total([line]).hours) == (None, None, None)
+    assert line.policy_tokens == 80 * 80
+    assert any("nobody knows how large" in note for note in maker.notes)
+    with pytest.raises(Exception, match="not on this machine"):
+        opener.missing[0].extend([])
+
+
+def test_a_model_that_does_not_fit_is_told(tmp_path: Path) -> None:
+    plan, _ = planned(POLICY.replace("7B", "72B"))
+    for device, fits in (("h100", False), ("h200", False)):
+        maker = forecast(plan, tmp_path, device)
+        maker.lines(plan)
+        assert any("does not fit" in note for note in maker.notes) is not fits
+    plan, _ = planned(POLICY.replace("7B", "32B"))
+    maker = forecast(plan, tmp_path)
+    maker.lines(plan)
+    assert not any("does not fit" in note for note in maker.notes)
+
+
+@pytest.mark.parametrize(
+    ("size", "number"),
+    [("7B", 7e9), ("0.3M", 3e5), ("7B + 7B", 14e9), ("1.5B by its name", 1.5e9), ("", None)],
+)
+def test_sizes_in_words(size: str, number: float | None) -> None:
+    assert parameters(size) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("transformers:Q/Qwen2.5-7B-Instruct", "7B by its name"),
+        ("transformers:Q/Qwen3-30B-A3B", "3B by its name"),
+        ("transformers:Q/v2-large", ""),
+        ("openai:http://h/v1,model=Q/Llama-3.1-8B,tokenizer=Q/Llama-3.1-8B", "8B by its name"),
+    ],
+)
+def test_a_size_by_name(text: str, size: str) -> None:
+    found = Opener().policy(text, open_policy)
+    assert isinstance(found, StandIn) and found.size == size
+
+
+def test_the_command_says_hours_and_sources(cli, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    command = (
+        "plan", "--task", "chain_arithmetic", "--policy", POLICY, "--prm", "qwen2.5-math-prm-7b",
+        "--method", "best_of_n", "--budget", "16", "--out", tmp_path,
+    )  # fmt: skip
+    done = cli(*command, "--device", "h100")
+    assert done.code == 0, done.err
+    for said in ("policy h", "on NVIDIA H100 SXM", "derived: 6,403 of Qwen3-8B", "gpustack", "[1]"):
+        assert said in done.out
+    made = json.loads(cli(*command, "--device", "a100", "--json").out)
+    assert made["device"]["name"] == "a100" and made["total"]["hours"] > 0
+    assert {line["task"] for line in made["lines"]} == {"chain_arithmetic"}
+    wrong = cli(*command, "--device", "a10")
+    assert wrong.code == 2 and "did you mean 'a100'" in wrong.err
