@@ -32,6 +32,7 @@ def plan(
     setting: options.Settings = [],  # noqa: B006
     full: options.Full = False,
     engine: options.Engine = None,
+    ray_address: options.RayAddress = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Count drafts, tokens and FLOPs before a run; takes the options of `run`.
@@ -59,6 +60,7 @@ def plan(
         limit=limit,
         include=include_path,
         engine=engine,
+        ray_address=ray_address,
         settings=setting,
     )
     made = make_plan(

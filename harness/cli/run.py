@@ -24,6 +24,7 @@ def run(
     setting: options.Settings = [],  # noqa: B006
     full: options.Full = False,
     engine: options.Engine = None,
+    ray_address: options.RayAddress = None,
     sandbox: options.SandboxName = "auto",
     sandbox_url: options.SandboxUrl = None,
     unsafe_local_code: options.UnsafeLocalCode = False,
@@ -49,6 +50,7 @@ def run(
     from harness.runner.execute import default_out, execute
     from harness.runner.plan import make_plan
     from harness.runner.report import make_report
+    from harness.runner.spread.choice import executor_of
     from harness.runner.truth import RunTruth
     from harness.sandbox.choice import SandboxChoice
 
@@ -62,18 +64,20 @@ def run(
         limit=limit,
         include=include_path,
         engine=engine,
+        ray_address=ray_address,
         settings=setting,
     )
     sweep = load_sweep(preset, given, full)
-    if sweep.engine != "default":
-        raise ConfigError(f"--engine {sweep.engine} cannot run yet; leave it out")
+    if sweep.engine == "vllm":
+        raise ConfigError("--engine vllm cannot run yet; leave it out")
     truth = RunTruth()
     plan = make_plan(sweep, data_folder(data_dir), open_policy, truth.open_prm, places(preset))
     folder = out or default_out(plan)
     typer.echo(f"run folder: {folder}", err=True)
+    choice = SandboxChoice(sandbox, sandbox_url, unsafe_local_code)
     with TerminalProgress() as progress:
-        choice = SandboxChoice(sandbox, sandbox_url, unsafe_local_code)
-        finished = execute(plan, folder, truth, progress, command_line(), sandbox=choice)
+        with executor_of(sweep) as hands:
+            finished = execute(plan, folder, truth, progress, command_line(), None, choice, hands)
         made = make_report(finished, progress)
     from harness.cli.report import show_results
 
