@@ -11,13 +11,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from harness.digest import digest
 from harness.errors import ConfigError, DataError, nearest, unknown
+
+Engine = Literal["default", "vllm", "ray"]
+"""What does the work: every model as its name says · models that transformers or vLLM can run, on
+vLLM · as the names say, spread over the workers of a Ray cluster."""
 
 
 class SamplingConfig(BaseModel):
@@ -87,6 +91,24 @@ class PublishedResult(BaseModel):
     """What it was measured on, where that is not what we measure on."""
 
 
+class RayConfig(BaseModel):
+    """How ``engine: ray`` uses a cluster; changes speed only."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    address: str | None = None
+    """Of a cluster that is there. None: $RAY_ADDRESS, or one of our own on this machine."""
+    workers: int | None = Field(default=None, ge=1)
+    """None: as many as there is place for, more when nodes join."""
+    cpus: float = Field(default=1.0, gt=0)
+    """Cores of a worker."""
+    gpus: float = Field(default=0.0, ge=0)
+    """GPUs of a worker; with tensor parallelism as many as a model is cut into."""
+    prm_gpus: float | None = Field(default=None, ge=0)
+    """GPUs of a process of its own, on the same node and with as many cores, for the PRM that
+    steers a worker's searches. None: it shares the worker's."""
+
+
 class Sweep(BaseModel):
     """A sweep: every policy on every task, judged by every PRM, under every method and budget."""
 
@@ -132,6 +154,10 @@ class Sweep(BaseModel):
     """Further folders of tasks."""
     published: tuple[PublishedResult, ...] = Field(default=(), exclude=True)
     """Figures of others to set beside ours; they change no result."""
+    engine: Engine = Field(default="default", exclude=True)
+    """Who does the work; no part of what a run is, so that another engine may finish it."""
+    ray: RayConfig = Field(default=RayConfig(), exclude=True)
+    """Of ``engine: ray``."""
 
     @field_validator("budgets")
     @classmethod
@@ -329,6 +355,7 @@ def _explain(
             "sampling": SamplingConfig,
             "search": SearchConfig,
             "published": PublishedResult,
+            "ray": RayConfig,
         }
         model = inner.get(path[0], Sweep) if len(path) > 1 else Sweep
         return ConfigError(

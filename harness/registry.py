@@ -114,6 +114,11 @@ def open_policy(text: str) -> Policy:
 
     specs = {name: entry.spec for name, entry in catalog.entries().items()}
     spec = parse_spec(text, adapters=POLICIES, catalog=specs, what="policy")
+    return policy_of(spec)
+
+
+def policy_of(spec: Spec) -> Policy:
+    """Open the policy that a spec stands for; raises as `open_policy` does."""
     policy: Policy = adapter_class(spec, POLICIES)(spec)
     return policy
 
@@ -128,7 +133,7 @@ def open_prm(text: str, truth: Truth | None = None) -> Prm:
         ConfigError: an unknown name or option.
         DataError: a file that is not there.
     """
-    from harness.prms import catalog, recut
+    from harness.prms import catalog
 
     specs = {name: entry.spec for name, entry in catalog.entries().items()}
     head = _OPTION.split(text)[0]
@@ -136,7 +141,13 @@ def open_prm(text: str, truth: Truth | None = None) -> Prm:
         from harness.prms.recipe import of_file
 
         specs[head] = of_file(head)
-    spec = _engine(parse_spec(text, adapters=PRMS, catalog=specs, what="PRM"))
+    return prm_of(_engine(parse_spec(text, adapters=PRMS, catalog=specs, what="PRM")), truth)
+
+
+def prm_of(spec: Spec, truth: Truth | None = None) -> Prm:
+    """Open the PRM that a spec stands for; raises as `open_prm` does."""
+    from harness.prms import recut
+
     opener = adapter_class(spec, PRMS)
     if spec.adapter == "fake":
         prm: Prm = opener(spec, truth)

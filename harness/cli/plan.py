@@ -32,6 +32,8 @@ def plan(
     setting: options.Settings = [],  # noqa: B006
     full: options.Full = False,
     device: options.DeviceName = None,
+    engine: options.Engine = None,
+    ray_address: options.RayAddress = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Count drafts, tokens and FLOPs before a run; takes the options of `run`.
@@ -62,6 +64,8 @@ def plan(
         seed=seed,
         limit=limit,
         include=include_path,
+        engine=engine,
+        ray_address=ray_address,
         settings=setting,
     )
     sweep, data = load_sweep(preset, given, full), data_folder(data_dir)

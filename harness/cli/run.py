@@ -23,6 +23,8 @@ def run(
     include_path: options.Include = [],  # noqa: B006
     setting: options.Settings = [],  # noqa: B006
     full: options.Full = False,
+    engine: options.Engine = None,
+    ray_address: options.RayAddress = None,
     sandbox: options.SandboxName = "auto",
     sandbox_url: options.SandboxUrl = None,
     unsafe_local_code: options.UnsafeLocalCode = False,
@@ -46,12 +48,13 @@ def run(
     from harness.cli.progress import TerminalProgress
     from harness.cli.stopped import tell
     from harness.config import load_sweep, places
-    from harness.errors import LimitReached
+    from harness.errors import ConfigError, LimitReached
     from harness.paths import data_folder
     from harness.registry import open_policy
     from harness.runner.execute import default_out, execute
     from harness.runner.plan import make_plan
     from harness.runner.report import make_report
+    from harness.runner.spread.choice import executor_of
     from harness.runner.truth import RunTruth
     from harness.sandbox.choice import SandboxChoice
     from harness.telemetry.limits import Limits
@@ -68,9 +71,13 @@ def run(
         seed=seed,
         limit=limit,
         include=include_path,
+        engine=engine,
+        ray_address=ray_address,
         settings=setting,
     )
     sweep = load_sweep(preset, given, full)
+    if sweep.engine == "vllm":
+        raise ConfigError("--engine vllm cannot run yet; leave it out")
     truth = RunTruth()
     plan = make_plan(sweep, data_folder(data_dir), open_policy, truth.open_prm, places(preset))
     options.say_notes(plan)
@@ -79,7 +86,11 @@ def run(
     choice = SandboxChoice(sandbox, sandbox_url, unsafe_local_code)
     telemetry.trace = Trace(trace) if trace else None
     try:
-        with telemetry, TerminalProgress(telemetry) as progress:
+        with (
+            telemetry,
+            TerminalProgress(telemetry) as progress,
+            executor_of(sweep, telemetry) as executor,
+        ):
             finished = execute(
                 plan,
                 folder,
@@ -88,6 +99,7 @@ def run(
                 command_line(),
                 sandbox=choice,
                 telemetry=telemetry,
+                executor=executor,
             )
             made = make_report(finished, progress)
     except LimitReached:

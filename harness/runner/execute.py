@@ -7,24 +7,24 @@ import logging
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from harness.digest import SHORT, digest
 from harness.errors import ConfigError, writing
 from harness.files import exclusive
-from harness.grading import Grader, grader_for
 from harness.policies.policy import Policy
-from harness.policies.pool import PoolPolicy
+from harness.prms.fake import Truth
 from harness.prms.prm import Prm
 from harness.provenance import append_entry, provenance
 from harness.runner.generate import generate
-from harness.runner.grade import grade
+from harness.runner.grade import Grading, grade
+from harness.runner.launch import Launch
 from harness.runner.plan import Plan, PoolPlan, ScorePlan
 from harness.runner.progress import Observed, Progress
-from harness.runner.recorded_grades import RecordedGrader
 from harness.runner.score import score
 from harness.runner.search import run_searches
+from harness.runner.spread.local import Local
+from harness.runner.spread.work import Executor
 from harness.runner.truth import RunTruth
 from harness.sandbox.choice import SandboxChoice
 from harness.store.format import PoolFolder, RunFolder
@@ -57,6 +57,7 @@ def execute(
     workers: int | None = None,
     sandbox: SandboxChoice | None = None,
     telemetry: Telemetry | None = None,
+    executor: Executor | None = None,
 ) -> RunFolder:
     """Run a sweep in `out`, or what is left of it.
 
@@ -69,6 +70,7 @@ def execute(
         workers: grading processes; None is one per core.
         sandbox: where programs run; None is the best that works on this machine.
         telemetry: hears of all that is done, and may set limits.
+        executor: who does the work, and tells `telemetry`; None is this process.
 
     Raises:
         InfrastructureError: programs are to be graded and no sandbox works here; nothing has been
@@ -78,7 +80,6 @@ def execute(
     """
     telemetry = telemetry or Telemetry()
     _check_limits(plan, telemetry)
-    sandbox = replace(sandbox or SandboxChoice(), observer=telemetry)
     check_sandbox([pool.task.kind for pool in plan.pools], sandbox)
     run = RunFolder(out)
     with exclusive(out):
@@ -91,8 +92,15 @@ def execute(
         write_sweep(run, wanted)
         write_published(run, plan.sweep.published)
         with logged(run), telemetry.recording(run.telemetry):
-            observed = Observed(progress, telemetry)
-            _work(plan, run, truth, observed, telemetry, arguments, workers, sandbox)
+            launch = Launch(
+                Observed(progress, telemetry),
+                telemetry,
+                executor or Local(telemetry),
+                workers,
+                sandbox,
+                plan.sweep.include,
+            )
+            _work(plan, run, truth, launch, arguments)
     return run
 
 
@@ -136,14 +144,7 @@ def logged(run: RunFolder) -> Iterator[None]:
 
 
 def _work(
-    plan: Plan,
-    run: RunFolder,
-    truth: RunTruth,
-    progress: Progress,
-    telemetry: Telemetry,
-    arguments: Sequence[str],
-    workers: int | None,
-    sandbox: SandboxChoice | None,
+    plan: Plan, run: RunFolder, truth: RunTruth, launch: Launch, arguments: Sequence[str]
 ) -> None:
     """Do the stages, one engine in memory at a time."""
     logger.info("launch: %s", shlex.join(arguments))
@@ -166,16 +167,13 @@ def _work(
                 pool.sampling,
                 pool.samples,
                 pool.task.steps,
-                progress,
-                telemetry,
+                launch,
             )
-    for closing in {id(p.policy): p.policy for p in plan.pools if p.policy}.values():
-        closing.close()
-    include = plan.sweep.include
-    grade_pools(plan.pools, run, progress, telemetry, workers, sandbox, include)
+    launch.executor.release()
+    grade_pools(plan.pools, run, launch)
     truth.learn(run, [pool.source for pool in plan.pools if not pool.greedy])
-    score_pools(plan.scores, run, progress, telemetry)
-    run_searches(plan.searches, run, progress, telemetry, workers, sandbox, include)
+    score_pools(plan.scores, run, launch, truth.look_up)
+    run_searches(plan.searches, run, launch)
 
 
 def check_sandbox(kinds: Iterable[Kind], sandbox: SandboxChoice | None) -> None:
@@ -188,36 +186,19 @@ def check_sandbox(kinds: Iterable[Kind], sandbox: SandboxChoice | None) -> None:
         (sandbox or SandboxChoice()).check()
 
 
-def grade_pools(
-    pools: Sequence[PoolPlan],
-    run: RunFolder,
-    progress: Progress,
-    telemetry: Telemetry,
-    workers: int | None,
-    sandbox: SandboxChoice | None,
-    include: Sequence[str] = (),
-) -> None:
-    """Grade every pool that has candidates."""
+def grade_pools(pools: Sequence[PoolPlan], run: RunFolder, launch: Launch) -> None:
+    """Grade every pool that has candidates, one kind after the other."""
     asked = [pool for pool in pools if pool.policy is not None]
     for kind in dict.fromkeys(pool.task.kind for pool in asked):
-        with grader_for(kind, workers, sandbox, include) as grader:
-            for pool in asked:
-                if pool.task.kind == kind:
-                    own = _grader(pool, grader)
-                    folder = _folder(pool, run)
-                    grade(folder, pool.header, pool.problems, own, progress, telemetry)
-
-
-def _grader(pool: PoolPlan, grader: Grader) -> Grader:
-    """Return who grades a pool: whoever graded the recording, if that is asked for."""
-    policy = pool.policy
-    if isinstance(policy, PoolPolicy) and policy.graded:
-        return RecordedGrader(policy, grader)
-    return grader
+        for pool in asked:
+            if pool.task.kind == kind:
+                work = Grading.of(kind, launch, pool.policy)
+                grade(_folder(pool, run), pool.header, pool.problems, work, launch)
+        launch.executor.release()
 
 
 def score_pools(
-    scores: Sequence[ScorePlan], run: RunFolder, progress: Progress, telemetry: Telemetry
+    scores: Sequence[ScorePlan], run: RunFolder, launch: Launch, truth: Truth | None = None
 ) -> None:
     """Let every PRM score its pools, one PRM at a time."""
     for prm, own in itertools.groupby(scores, key=lambda entry: entry.prm):
@@ -225,8 +206,8 @@ def score_pools(
             source = entry.source
             folder = run.pool(source.task, source.policy, source.digest)
             path = run.scores(source.task, source.policy, prm.spec.name, entry.header.digest)
-            score(path, entry.header, folder, source.problems, prm, progress, telemetry)
-        prm.close()
+            score(path, entry.header, folder, source.problems, prm, launch, truth)
+        launch.executor.release()
 
 
 def _write_given(pool: PoolPlan, run: RunFolder) -> None:

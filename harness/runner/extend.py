@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from harness.errors import ConfigError
 from harness.files import exclusive
-from harness.grading import grader_for
 from harness.provenance import append_entry, provenance
 from harness.runner.execute import check_sandbox, score_entries, score_pools
-from harness.runner.grade import grade
+from harness.runner.grade import Grading, grade
+from harness.runner.launch import Launch
 from harness.runner.plan import PoolSource, ScorePlan, check_prm, score_plan
 from harness.runner.progress import Observed, Progress
+from harness.runner.spread.local import Local
 from harness.runner.truth import RunTruth
 from harness.sandbox.choice import SandboxChoice
 from harness.store.format import PoolFolder, RunFolder
@@ -65,8 +66,9 @@ def add_prms(
         append_entry(run.provenance, provenance(arguments, [prm.describe() for prm in prms]))
         truth.learn(run, sources)
         telemetry = Telemetry()
+        launch = Launch(Observed(progress, telemetry), telemetry, Local(telemetry))
         with telemetry.recording(run.telemetry):
-            score_pools(plans, run, Observed(progress, telemetry), telemetry)
+            score_pools(plans, run, launch, truth.look_up)
         # Named when they are there: a PRM that fails leaves the run as it was.
         write_sweep(run, extended)
 
@@ -77,15 +79,16 @@ def regrade(run: RunFolder, progress: Progress, sandbox: SandboxChoice | None = 
         sweep = read_sweep(run)
         pools, include = sweep.pools, sweep.config.get("include") or ()
         check_sandbox([entry.kind for entry in pools], sandbox)
+        launch = Launch(progress, sandbox=sandbox, include=include)
         for entry in pools:
             if entry.kind in GIVEN_KINDS:
                 continue
             folder = entry.folder(run)
             pool, _ = read_ledger(folder.candidates)
             fresh = folder.root / "grades.new.jsonl"
-            with grader_for(entry.kind, sandbox=sandbox, include=include) as grader:
-                problems = folder.read_problems()
-                grade(folder, pool, problems, grader, progress, Telemetry(), path=fresh)
+            work = Grading.of(entry.kind, launch)
+            grade(folder, pool, folder.read_problems(), work, launch, path=fresh)
+            launch.executor.release()
             _replace(folder, fresh_name="grades.new.jsonl")
 
 

@@ -27,7 +27,7 @@ class RunTruth:
 
     def open_prm(self, text: str) -> Prm:
         """Open a PRM; a fake one is given this truth."""
-        prm = open_prm(text, self._look_up)
+        prm = open_prm(text, self.look_up)
         self.asked = self.asked or prm.spec.adapter == "fake"
         return prm
 
@@ -68,7 +68,8 @@ class RunTruth:
                 key = _key(questions[candidate.problem], candidate.draft.steps)
                 self._wrong[key] = wrong
 
-    def _look_up(self, question: Question, draft: Draft) -> int | frozenset[int] | None:
+    def look_up(self, question: Question, draft: Draft) -> int | frozenset[int] | None:
+        """Return what is wrong in a draft; see `harness.prms.fake.Truth`."""
         return self._wrong.get(_key(question, draft.steps))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
@@ -20,6 +21,15 @@ from harness.telemetry.meter import Meter, Rates, Reading, Role
 from harness.telemetry.recorder import Recorder
 from harness.telemetry.trace import Trace
 from harness.types import Gauges, Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What was counted elsewhere since that place last said so."""
+
+    policy: Tokens
+    prm: Tokens
+    flops: float
 
 
 @runtime_checkable
@@ -113,6 +123,21 @@ class Telemetry:
     def spent(self, flops: float) -> None:
         """Note operations of a policy or a PRM; NaN: nobody knows."""
         self.flops += flops
+
+    def take(self) -> Spending | None:
+        """Return what was counted since the last call, if anything: of a worker elsewhere, for the
+        one that it works for."""
+        work = self._meter.work
+        found = Spending(work["policy"].tokens, work["PRM"].tokens, self.flops)
+        work["policy"].tokens, work["PRM"].tokens, self.flops = Tokens(), Tokens(), 0.0
+        return found if found != Spending(Tokens(), Tokens(), 0.0) else None
+
+    def add(self, spending: Spending) -> None:
+        """Note what was counted elsewhere."""
+        self._meter.count("policy", spending.policy)
+        self._meter.count("PRM", spending.prm)
+        self.flops += spending.flops
+        self._worked = True
 
     def span(self, role: Role, who: str, what: str) -> Span:
         """Return a context for a call, or several, of a role: it is busy meanwhile."""
