@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from harness.digest import digest
 from harness.errors import ConfigError, DataError, nearest, unknown
+from harness.published import PublishedResult
 
 Engine = Literal["default", "vllm", "ray"]
 """What does the work: every model as its name says · models that transformers or vLLM can run, on
@@ -68,27 +69,6 @@ class SearchConfig(BaseModel):
         if min(budgets) < 1:
             raise ValueError("budgets are whole numbers from 1 up")
         return tuple(sorted(set(budgets)))
-
-
-class PublishedResult(BaseModel):
-    """A figure of others that the sweep should give, set beside ours in the report."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    task: str
-    policy: str | None = None
-    """As tables call it: a catalogue name, or what ``name=`` says."""
-    prm: str | None = None
-    method: str
-    aggregation: str | None = None
-    """None: the one that the PRM declares."""
-    budget: int | None = Field(default=None, ge=1)
-    metric: str = "accuracy"
-    value: float = Field(ge=0, le=100)
-    """In percent."""
-    source: str = Field(min_length=1)
-    note: str = ""
-    """What it was measured on, where that is not what we measure on."""
 
 
 class RayConfig(BaseModel):

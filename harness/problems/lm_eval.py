@@ -126,7 +126,8 @@ def find(name: str, include: Include = ()) -> tuple[Path, Path]:
     Raises:
         ConfigError: there is none, or it is a group; the message offers the nearest name.
     """
-    known: dict[str, str] = {}
+    tasks: set[str] = set()
+    group: Path | None = None
     for root in roots(include):
         if not root.is_dir():
             raise ConfigError(f"there is no folder of tasks {root}")
@@ -134,10 +135,15 @@ def find(name: str, include: Include = ()) -> tuple[Path, Path]:
             for kind, _, own in _NAMES.findall(path.read_text("utf-8", errors="replace")):
                 if own == name and kind == "task":
                     return root, path
-                known[own] = kind
-    if known.get(name) == "group":
-        raise ConfigError(f"{PREFIX}{name} is a group of tasks; name those that you want of it")
-    tasks = [own for own, kind in known.items() if kind == "task"]
+                if own == name:
+                    group = group or path
+                elif kind == "task":
+                    tasks.add(own)
+    if group is not None:
+        members = yamlfile.read(group).data.get("task") or ()
+        names = [one for one in members if isinstance(one, str)]
+        some = ", ".join(PREFIX + one for one in names[:3]) or "see lm-eval ls tasks"
+        raise ConfigError(f"{PREFIX}{name} is a group of tasks; name tasks of it: {some} …")
     raise unknown("task of lm-eval", name, tasks)
 
 

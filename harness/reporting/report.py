@@ -15,8 +15,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from harness.config import PublishedResult
 from harness.files import write_bytes
+from harness.published import PublishedResult
 from harness.reporting.figures import Figure, Missing, write_figures
 from harness.reporting.first_error import Published
 from harness.reporting.lines import CHOSEN_SCORE, one_run

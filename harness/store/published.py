@@ -1,7 +1,7 @@
 """``published.json``: figures of others that a run's configuration names.
 
-A list of objects with the keys of `harness.config.PublishedResult`. They change no result, so they
-are no part of the run's identity.
+A list of objects with the keys of `harness.published.PublishedResult`. They change no result, so
+they are no part of the run's identity.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from pydantic import TypeAdapter, ValidationError
 
-from harness.config import PublishedResult
 from harness.errors import DataError
 from harness.files import write_json
+from harness.published import PublishedResult
 from harness.store.format import RunFolder
 
 _FIGURES = TypeAdapter(tuple[PublishedResult, ...])

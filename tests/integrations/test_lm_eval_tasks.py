@@ -198,7 +198,11 @@ def test_the_digest_covers_yaml_version_functions_and_documents(
         ("counts,metric=bleu", "", "'bleu' is no mean of right and wrong answers; choose metric="),
         ("counts,filter=lasd", "", "unknown filter 'lasd'; did you mean 'last'?"),
         ("counts,steps=lines", "", "unknown rule for steps 'lines'"),
-        ("all", "group: all\ntask: [counts, own]", "lm-eval:all is a group of tasks"),
+        (
+            "all",
+            "group: all\ntask: [counts, own]",
+            "lm-eval:all is a group of tasks; name tasks of it: lm-eval:counts, lm-eval:own",
+        ),
         (
             "x",
             "include: _base\ntask: x\noutput_type: multiple_choice",
