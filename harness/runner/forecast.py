@@ -131,14 +131,11 @@ class Forecaster:
             return Forecast(source.task, work, left, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
         shape = self._shape(prm)
         flops = None if shape is None else left * float(shape.prefill(round(prompt + solution)))
-        writes = prm.spec.adapter == "critic"
-        if writes:
+        if prm.spec.adapter == "critic":
             self._note(f"{prm.spec.name} writes before it judges; how much is not known beforehand")
-        hours = None if writes else self._hours(prm, shape, read, 0.0)
-        tokens = None if writes else read
-        return Forecast(
-            source.task, work, left, 0.0, tokens, None if writes else flops, 0.0, hours, 0.0
-        )
+            return Forecast(source.task, work, left, 0.0, None, None, 0.0, None, 0.0)
+        hours = self._hours(prm, shape, read, 0.0)
+        return Forecast(source.task, work, left, 0.0, read, flops, 0.0, hours, 0.0)
 
     def _search(self, search: SearchPlan) -> Forecast:
         policy, prm, task = search.policy, search.prm, search.task

@@ -8,7 +8,7 @@ prompt tokens that did not have to go through the model: 1 − computed / logica
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from harness.types import Gauges, Tokens
@@ -56,7 +56,10 @@ class Reading:
 class Work:
     """What one role did in a stage."""
 
-    tokens: Tokens = field(default_factory=Tokens)
+    logical: int = 0
+    """Prompt tokens as if nothing were shared; see `Tokens`."""
+    computed: int = 0
+    decoded: int = 0
     busy: float = 0.0
     depth: int = 0
     """Calls under way, one inside the other."""
@@ -83,8 +86,7 @@ class Work:
     @property
     def hits(self) -> float | None:
         """The share of prompt tokens that were remembered; None: none were read."""
-        logical = self.tokens.prefill_logical
-        return 1 - self.tokens.prefill_computed / logical if logical else None
+        return 1 - self.computed / self.logical if self.logical else None
 
 
 class Meter:
@@ -103,15 +105,17 @@ class Meter:
     def count(self, role: Role, tokens: Tokens) -> None:
         """Add the tokens of one reply."""
         work = self.work[role]
-        work.tokens += tokens
+        work.logical += tokens.prefill_logical
+        work.computed += tokens.prefill_computed
+        work.decoded += tokens.decode
 
     def read(self, now: float, rates: Rates, gauges: Gauges | None, flops: float) -> Reading:
         """Return the figures; `rates` belongs to whoever asks."""
         policy, prm = self.work["policy"], self.work["PRM"]
         seconds = now - self.began
         live = 0 if gauges is None or gauges.decoded is None else self.base + gauges.decoded
-        decoded = max(policy.tokens.decode, live)
-        judged = prm.tokens.prefill_logical + prm.tokens.decode
+        decoded = max(policy.decoded, live)
+        judged = prm.logical + prm.decoded
         policy_rate, prm_rate = rates.of(now, self.stage, (decoded, judged), self.began)
         writes = bool(decoded or self.in_flight)
         return Reading(

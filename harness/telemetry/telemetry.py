@@ -91,7 +91,7 @@ class Telemetry:
 
     def opened(self, stream: object) -> None:
         """Ask this stream of a policy for its gauges from now on, if it has any."""
-        self._meter.base = self._meter.work["policy"].tokens.decode
+        self._meter.base = self._meter.work["policy"].decoded
         self._stream = stream if isinstance(stream, Gauged) else None
 
     def closed(self) -> None:

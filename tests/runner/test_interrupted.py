@@ -8,7 +8,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+
+from tests.conftest import Cli
+from tests.telemetry.traces import lanes
 
 START = "import sys; from harness.cli.main import main; sys.argv[0] = 'run-benchmark'; main()"
 
@@ -94,3 +98,38 @@ def test_a_second_run_in_the_same_folder_is_refused(
     assert done.returncode == 2
     assert "another run is writing here" in done.stderr
     assert not (out / "sweep.json").exists()
+
+
+def test_a_limit_stops_a_run_that_says_what_is_owed_and_how_it_goes_on(
+    quick_tasks: Path, script: Path, tmp_path: Path
+) -> None:
+    out, whole = tmp_path / "out", tmp_path / "whole"
+    policy = f"fake:{script},batch=1"
+    limited = [*_command(quick_tasks, policy, out), "--max-seconds", "0.001"]
+    done = subprocess.run(limited, capture_output=True, text=True, check=False)
+    assert done.returncode == 3, done.stderr
+    assert "generate · script · sums: 44 of 48 owed" in done.stderr
+    assert "grade · script · sums: 48 of 48 owed" in done.stderr
+    assert "stopped: --max-seconds 0.001 is used up" in done.stderr
+    assert f"run-benchmark run --include-path {quick_tasks}" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (out / "results.csv").exists()
+    trace = tmp_path / "trace.json"
+    again = [*_command(quick_tasks, policy, out), "--trace", str(trace)]
+    subprocess.run(again, check=True, capture_output=True)
+    subprocess.run(_command(quick_tasks, policy, whole), check=True, capture_output=True)
+    assert _results(out) == _results(whole)
+    assert _candidates(out) == _candidates(whole)
+    assert set(lanes(trace)) == {"policy script", "grader math"}
+
+
+def test_operations_that_nobody_can_count_are_no_limit(
+    cli: Callable[..., Cli], quick_tasks: Path, script: Path, tmp_path: Path
+) -> None:
+    command = _command(quick_tasks, f"fake:{script}", tmp_path / "out")[3:]
+    done = cli(*command, "--max-flops", "1e15")
+    assert done.code == 2
+    assert "nobody knows what a token of script (fake) costs" in done.err
+    assert not (tmp_path / "out").exists()
+    wrong = cli(*command, "--max-seconds", "-1")
+    assert wrong.code == 2 and "--max-seconds -1: write a number above 0" in wrong.err

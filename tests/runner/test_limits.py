@@ -102,8 +102,8 @@ def test_short_launches_come_to_the_same_end(
         for stage in estimate(planned()[0], RunFolder(out)):
             if 0 < stage.done < stage.drafts:
                 seen.add(stage.stage)
-        if any(path.stat().st_size for path in out.rglob("journal.jsonl")):
-            seen.add("search")  # replies of searches that have not ended
+        if any(out.rglob("journal.jsonl")):  # replies of searches that have not ended
+            seen.add("search")
         assert not (out / "results.csv").exists()
 
     number, flops = launches(out, Limits(flops=whole[1] / 5), stop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
@@ -301,3 +302,31 @@ def test_no_isolation_means_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
             open_sandbox()
     finally:
         probe.cache_clear()
+
+
+class Heard:
+    """An observer that writes down what it hears."""
+
+    def __init__(self) -> None:
+        self.spans: list[tuple[int, str, float, float]] = []
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    def ran(self, worker: int, what: str, since: float) -> None:
+        self.spans.append((worker, what, since, self.now()))
+
+
+def test_an_observer_hears_of_every_program_and_of_who_ran_it() -> None:
+    heard = Heard()
+    with open_pool(2) as pool:
+        pool.observer = heard
+        jobs = [program("import time; time.sleep(0.05); print(1)")] * 6
+        assert [e.end for e in pool.run(jobs)] == ["finished"] * 6
+    assert [what for _, what, _, _ in heard.spans].count("program") == 6
+    assert {number for number, *_ in heard.spans} == {0, 1}
+    for number in (0, 1):
+        own = [span for span in heard.spans if span[0] == number]
+        assert own[0][1] == "self-test"
+        for (_, _, begin, end), (_, _, following, _) in itertools.pairwise(own):
+            assert begin <= end <= following, "a worker does one thing after the other"
