@@ -34,7 +34,8 @@ def run(settings: Sweep, out: Path, data: Path | None = None) -> Path:
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs of `sums` (12 problems, 4 candidates): `one` with a perfect PRM, its opposite and a
-    coin; `other` with a worse oracle on the same pool; `short` with another pool."""
+    coin; `other` with a worse oracle on the same pool; `short` with another pool; `two` with two
+    policies."""
     place = tmp_path_factory.mktemp("compare")
     settings: dict[str, Any] = {
         "tasks": ("sums",),
@@ -47,6 +48,14 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(Sweep(prms=("fake:noisy,p=0.6,name=oracle",), **settings), place / "other")
     short = {"sampling": {"max_tokens": 50}, "prms": ("fake:oracle",)}
     run(Sweep(**settings, **short), place / "short")
+    two = {
+        **settings,
+        "policies": (*settings["policies"], f"fake:{place / 'worse.jsonl'},name=worse"),
+        "methods": ("best_of_n",),
+    }
+    texts = (place / "script.jsonl").read_text().replace("\\\\boxed{2}", "\\\\boxed{3}")
+    (place / "worse.jsonl").write_text(texts)
+    run(Sweep(prms=("fake:oracle",), **two), place / "two")
     return place
 
 
@@ -111,6 +120,41 @@ def test_two_runs_of_one_pool(cli: Cli, runs: Path, tmp_path: Path) -> None:
     found = rows(tmp_path / "out")
     assert {(row["a"], row["b"]) for row in found} == {("one", "other")}
     assert float(found[-1]["difference"]) > 0
+
+
+def test_two_policies(cli: Cli, runs: Path, tmp_path: Path) -> None:
+    both = ("compare", runs / "two", "--prm", "oracle", "--out", tmp_path / "out")
+    done = cli(*both)
+    assert done.code == 2
+    assert "name two of something" in done.err or "several policies" in done.err
+    done = cli(*both, "--policy", "script", "--policy", "worse")
+    assert done.code == 0, done.err
+    found = rows(tmp_path / "out")
+    # Other pools: one candidate is not the same one, and the worse policy never solves s1.
+    assert [row["budget"] for row in found] == ["1", "2", "4"]
+    assert {(row["a"], row["b"]) for row in found} == {("by script", "by worse")}
+    assert float(found[-1]["difference"]) == pytest.approx(1 / 12)
+
+
+def test_a_search_against_the_pool(cli: Cli, tmp_path: Path) -> None:
+    """On the problems that the search was run on, at the budgets that both have."""
+    pytest.importorskip("torch")
+    settings = Sweep(
+        tasks=("chain_arithmetic",),
+        policies=("embedded",),
+        prms=("prm-math-small",),
+        methods=("best_of_n", "beam,width=2"),
+        samples=4,
+        limit=10,
+        search={"budgets": (4,), "limit": 6},
+    )
+    folder, out = run(settings, tmp_path / "run"), tmp_path / "out"
+    done = cli("compare", folder, "-m", "beam,width=2", "-m", "best_of_n", "--out", out)
+    assert done.code == 0, done.err
+    found = [row for row in rows(out) if not row["key"]]
+    assert [(row["a"], row["budget"]) for row in found] == [("beam,width=2", "4")]
+    assert found[0]["n_problems"] == "6"
+    assert "4 are best_of_n's" in words(done.out)
 
 
 def test_budgets_and_a_wanted_difference_are_those_asked_for(
