@@ -13,7 +13,20 @@ import sys
 
 import typer
 
-from harness.cli import doctor, grade, ls, plan, pool, report, run, score, serve_prm, show, validate
+from harness.cli import (
+    compare,
+    doctor,
+    grade,
+    ls,
+    plan,
+    pool,
+    report,
+    run,
+    score,
+    serve_prm,
+    show,
+    validate,
+)
 from harness.errors import InfrastructureError, LimitReached, UserError
 
 # Newer versions of typer carry click inside, older ones use the package: this is the one in use.
@@ -39,6 +52,7 @@ app.command("plan")(plan.plan)
 app.command("score")(score.score)
 app.command("grade")(grade.grade)
 app.command("report")(report.report)
+app.command("compare")(compare.compare)
 app.command("ls")(ls.ls)
 app.command("show")(show.show)
 app.command("validate")(validate.validate)

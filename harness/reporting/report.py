@@ -29,7 +29,9 @@ from harness.types import Duel, ResultRow
 
 if TYPE_CHECKING:
     from harness.analysis import Curve
+    from harness.analysis.transfer import Transfer
     from harness.reporting.costs import ClaimText
+    from harness.reporting.scaling import Scaling
     from harness.reporting.step_curves import StepCurves
 
 
@@ -56,12 +58,15 @@ def write_report(
     published: Mapping[str, Published] = MappingProxyType({}),
     steps: Sequence[StepCurves] = (),
     stated: Sequence[PublishedResult] = (),
+    sizes: Sequence[Scaling] = (),
+    cells: Sequence[Transfer] = (),
 ) -> Report:
     """Write the whole report into `folder` and return what it holds.
 
     `searched` names the methods that write candidates of their own, `published` what others state
     for a PRM, `stated` what they state for a policy, PRM and method, `steps` holds what is drawn of
-    the scores of given steps.
+    the scores of given steps, `sizes` the series of PRMs that differ in size, `cells` the matrix of
+    training and evaluation domains.
 
     Files of an earlier report are replaced one by one, each whole or not at all; the page comes
     last, so an interrupted report leaves the old page. The same input gives the same bytes.
@@ -72,6 +77,11 @@ def write_report(
     """
     one_run(rows)
     tables = all_tables(rows, duels, trained, published, stated)
+    if sizes or cells:
+        from harness.reporting.scaling import scaling_table, transfer_table
+
+        views = (transfer_table(cells), scaling_table(sizes))
+        tables += tuple(table for table in views if table is not None)
     write_tables(tables, folder / "tables")
     figures, missing = write_figures(rows, folder / "figures", searched)
     if any(row.metric == CHOSEN_SCORE for row in rows):
@@ -82,6 +92,10 @@ def write_report(
         from harness.reporting.step_figures import write_step_figures
 
         figures += write_step_figures(rows, steps, folder / "figures")
+    if sizes or cells:
+        from harness.reporting.scaling import write_scaling_figures
+
+        figures += write_scaling_figures(sizes, cells, folder / "figures")
     costs = _write_costs(curves, folder) if curves else NO_COSTS
     page = folder / NAME
     write_page(page, about, tables, figures, missing, samples, costs)

@@ -83,6 +83,12 @@ class Work:
         busy = self.busy + (now - self.since if self.depth else 0.0)
         return min(1.0, busy / seconds) if seconds > 0 else 0.0
 
+    def take(self) -> Tokens:
+        """Return the tokens counted, and count from nothing."""
+        found = Tokens(self.logical, self.computed, self.decoded)
+        self.logical = self.computed = self.decoded = 0
+        return found
+
     @property
     def hits(self) -> float | None:
         """The share of prompt tokens that were remembered; None: none were read."""

@@ -128,8 +128,8 @@ class Telemetry:
         """Return what was counted since the last call, if anything: of a worker elsewhere, for the
         one that it works for."""
         work = self._meter.work
-        found = Spending(work["policy"].tokens, work["PRM"].tokens, self.flops)
-        work["policy"].tokens, work["PRM"].tokens, self.flops = Tokens(), Tokens(), 0.0
+        found = Spending(work["policy"].take(), work["PRM"].take(), self.flops)
+        self.flops = 0.0
         return found if found != Spending(Tokens(), Tokens(), 0.0) else None
 
     def add(self, spending: Spending) -> None:
