@@ -13,7 +13,7 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
@@ -43,6 +43,9 @@ _ENVIRONMENT = {
 }
 """Set while an engine starts, and taken back; its own changes (preloaded libraries) as well."""
 
+_SHARE = 0.9
+"""Of a GPU's memory, for weights, keys and values, unless the user says otherwise."""
+
 _BLOCK = 1024
 """Tokens of keys and values beyond those asked for: the last block of each sequence is not full."""
 
@@ -55,10 +58,13 @@ class Settings:
     dtype: torch.dtype
     batch: int | None
     """Tokens of a step; None: the engine's default."""
+    rows: int | None
+    """Sequences of a step; None: the engine's default, or what `batch` leaves."""
     cache: int | None
     """Tokens whose keys and values it holds; None: what the share of the GPU's memory leaves, on a
     CPU as many as `harness.adapters.memory` says."""
     gpu_memory_utilization: float | None
+    """The share; None on a CPU, and where `cache` says it."""
     tensor_parallel_size: int
     quantization: str | None
     enforce_eager: bool
@@ -69,6 +75,7 @@ class Settings:
         return {
             "device": str(self.device),
             "batch": self.batch,
+            "rows": self.rows,
             "cache": self.cache,
             "gpu_memory_utilization": self.gpu_memory_utilization,
             "tensor_parallel_size": self.tensor_parallel_size,
@@ -78,8 +85,21 @@ class Settings:
         }
 
 
-def settings(options: Options, device: torch.device, dtype: torch.dtype) -> Settings:
+def settings(
+    options: Options,
+    device: torch.device,
+    dtype: torch.dtype,
+    batch: str = "batch",
+    rows: int | None = None,
+) -> Settings:
     """Read the engine's options, which are called as vLLM calls them.
+
+    Args:
+        options: Of a policy or PRM.
+        device: Where it runs.
+        dtype: Its number format.
+        batch: The option for the tokens of a step.
+        rows: Sequences of a step; None: the engine's default.
 
     Raises:
         ConfigError: a wrong value, or one that is for another kind of device.
@@ -92,10 +112,13 @@ def settings(options: Options, device: torch.device, dtype: torch.dtype) -> Sett
     if share is not None and (device.type == "cpu" or cache is not None):
         reason = "there is no GPU here" if device.type == "cpu" else "cache= says it already"
         raise ConfigError(f"gpu_memory_utilization={share:g}: {reason}; leave it out")
+    if device.type != "cpu" and cache is None:
+        share = share or _SHARE
     return Settings(
         device,
         dtype,
-        options.integer("batch", None, low=16),
+        options.integer(batch, None, low=16),
+        rows,
         cache,
         share,
         options.integer("tensor_parallel_size", 1) or 1,
@@ -130,6 +153,10 @@ class Engine:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - the engine's processes write to it
         self._engine: Any = None
         self._next = 0
+        self._open: set[str] = set()
+        """Requests under way."""
+        self._others: list[Any] = []
+        """Outputs that came while somebody waited for others."""
         try:
             with self._aside(), _environment(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -150,6 +177,7 @@ class Engine:
                     **arguments(),
                 )
                 self._engine = LLMEngine.from_engine_args(given)
+                logging.getLogger("vllm").setLevel(logging.ERROR)  # which it has set meanwhile
         except HarnessError:
             raise
         except Exception as error:
@@ -160,31 +188,72 @@ class Engine:
         """Whether it was neither closed nor failed."""
         return self._engine is not None
 
-    def run(self, prompts: Sequence[Sequence[int]], params: Sequence[Any]) -> list[Any]:
-        """Return vLLM's output of each prompt, in order.
+    def run(
+        self, prompts: Sequence[Sequence[int]], params: Sequence[Any], adapter: Any = None
+    ) -> list[Any]:
+        """Return vLLM's output of each prompt, in order; see `submit`.
 
         Raises:
             InfrastructureError: the engine died.
         """
-        numbers = {}
+        pairs = zip(prompts, params, strict=True)
+        numbers = {self.submit(ids, own, adapter): i for i, (ids, own) in enumerate(pairs)}
+        found, others = [None] * len(prompts), list[Any]()
+        owed = set(numbers)
+        while owed:
+            for output in self.step():
+                if output.request_id not in numbers:
+                    others.append(output)
+                elif output.finished:
+                    found[numbers[output.request_id]] = output
+                    owed.discard(output.request_id)
+        self._others += others
+        return found
+
+    def submit(self, ids: Sequence[int], params: Any, adapter: Any = None) -> str:
+        """Hand in a prompt; return its name.
+
+        Args:
+            ids: Tokens.
+            params: vLLM's parameters of sampling or pooling.
+            adapter: vLLM's request for an adapter.
+        """
+        name = str(self._next)
+        self._next += 1
+        prompt = {"type": "token", "prompt_token_ids": list(ids)}
         try:
-            for place, (ids, own) in enumerate(zip(prompts, params, strict=True)):
-                name = str(self._next)
-                self._next += 1
-                numbers[name] = place
-                prompt = {"type": "token", "prompt_token_ids": list(ids)}
-                self._engine.add_request(name, prompt, own)
-            found: list[Any] = [None] * len(prompts)
-            while self._engine.has_unfinished_requests():
-                for output in self._engine.step():
-                    if output.finished:
-                        found[numbers[output.request_id]] = output
+            self._engine.add_request(name, prompt, params, lora_request=adapter)
+        except Exception as error:
+            raise self._failure(error) from error
+        self._open.add(name)
+        return name
+
+    def step(self) -> list[Any]:
+        """Wait for vLLM's next outputs; there has to be something to wait for.
+
+        Raises:
+            InfrastructureError: the engine died.
+        """
+        found, self._others = self._others, []
+        try:
+            while not found:
+                found = self._engine.step()
         except Exception as error:
             raise self._failure(error) from error
         except BaseException:  # interrupted: what is under way belongs to nobody
             self.close()
             raise
+        self._open.difference_update(output.request_id for output in found if output.finished)
         return found
+
+    def drop(self, names: Iterable[str] | None = None) -> None:
+        """Give up requests; None: all of them."""
+        given_up = [name for name in (self._open if names is None else names) if name in self._open]
+        if given_up:
+            self._engine.abort_request(given_up)
+            self._open.difference_update(given_up)
+        if names is None:
+            self._others = []
 
     def call(self, method: str, *arguments: Any) -> None:
         """Call a method of the workers' extension."""
@@ -272,6 +341,8 @@ def _machine(how: Settings, config: Any, length: int) -> dict[str, Any]:
     if how.batch is not None:
         found["max_num_batched_tokens"] = how.batch
         found["max_num_seqs"] = min(256, how.batch)
+    if how.rows is not None:
+        found["max_num_seqs"] = min(how.rows, how.batch or how.rows)
     return found
 
 

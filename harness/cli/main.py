@@ -80,16 +80,25 @@ def main() -> None:
         sys.exit(2)
     except InfrastructureError as error:
         _say(f"failed: {error}")
+        if sys.argv[1:2] in _RESUMED:
+            _say(_go_on("what is finished is kept"))
         _leave(1)
     except BrokenPipeError:
         # The reader of our output (head, less) has gone; that is no failure.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     if code == INTERRUPTED:
-        _say("interrupted; everything finished is kept. Go on with the same command:")
-        _say(f"  {shlex.join(command_line())}")
+        _say(_go_on("interrupted; everything finished is kept"))
         _leave(INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+_RESUMED = (["run"], ["score"])
+"""Commands that go on where they stopped."""
+
+
+def _go_on(why: str) -> str:
+    return f"{why}. Go on with the same command:\n  {shlex.join(command_line())}"
 
 
 def _help_for(error: Exception) -> str:
