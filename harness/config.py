@@ -10,13 +10,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from harness.digest import digest
 from harness.errors import ConfigError, nearest, unknown
+
+Engine = Literal["default", "vllm", "ray"]
+"""What does the work: every model as its name says · models that transformers or vLLM can run, on
+vLLM · as the names say, spread over the workers of a Ray cluster."""
 
 
 class SamplingConfig(BaseModel):
@@ -108,6 +112,8 @@ class Sweep(BaseModel):
     """A seeded random subset of each task's problems, for trying things out."""
     include: tuple[str, ...] = ()
     """Further folders of tasks."""
+    engine: Engine = Field(default="default", exclude=True)
+    """Who does the work; no part of what a run is, so that another engine may finish it."""
 
     @field_validator("budgets")
     @classmethod

@@ -80,7 +80,7 @@ def test_settings_are_yaml() -> None:
         parse_setting("seed")
 
 
-def test_every_setting_is_part_of_the_identity() -> None:
+def test_every_setting_is_part_of_the_identity_but_who_does_the_work() -> None:
     base = Sweep(tasks=("a",))
     others = {
         "name": "x",
@@ -99,9 +99,15 @@ def test_every_setting_is_part_of_the_identity() -> None:
         "limit": 5,
         "include": ("x",),
     }
-    assert set(Sweep.model_fields) == set(others)
+    assert set(Sweep.model_fields) == {*others, "engine"}
     digests = {Sweep(**{"tasks": ("a",), key: value}).digest for key, value in others.items()}
     assert len({base.digest, *digests}) == 1 + len(others)
+    assert Sweep(tasks=("a",), engine="ray").digest == base.digest
+
+
+def test_an_engine_that_does_not_exist(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"engine: input should be 'default', 'vllm' or 'ray'"):
+        load_sweep(_file(tmp_path, "tasks: [a]\nengine: rey\n"), {})
 
 
 def test_every_setting_of_searches_is_part_of_the_identity_but_the_speed() -> None:

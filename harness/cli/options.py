@@ -54,6 +54,10 @@ Include = Annotated[
     typer.Option("--include-path", "--include_path", help="A folder of further tasks."),
 ]
 Full = Annotated[bool, typer.Option("--full", help="The preset's larger version.")]
+Engine = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--engine", help="default, vllm or ray (workers on one machine or a cluster)."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 SandboxName = Annotated[
     str,
@@ -87,6 +91,7 @@ def overrides(
     seed: int | None = None,
     limit: int | None = None,
     include: Sequence[str] = (),
+    engine: str | None = None,
     settings: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return what the command line sets, by key of the configuration; what it leaves out is absent.
@@ -116,4 +121,6 @@ def overrides(
         found["seed"] = seed
     if limit is not None:
         found["limit"] = limit
+    if engine is not None:
+        found["engine"] = engine
     return found

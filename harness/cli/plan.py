@@ -31,6 +31,7 @@ def plan(
     include_path: options.Include = [],  # noqa: B006
     setting: options.Settings = [],  # noqa: B006
     full: options.Full = False,
+    engine: options.Engine = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Count drafts, tokens and FLOPs before a run; takes the options of `run`.
@@ -57,6 +58,7 @@ def plan(
         seed=seed,
         limit=limit,
         include=include_path,
+        engine=engine,
         settings=setting,
     )
     made = make_plan(

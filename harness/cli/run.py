@@ -23,6 +23,7 @@ def run(
     include_path: options.Include = [],  # noqa: B006
     setting: options.Settings = [],  # noqa: B006
     full: options.Full = False,
+    engine: options.Engine = None,
     sandbox: options.SandboxName = "auto",
     sandbox_url: options.SandboxUrl = None,
     unsafe_local_code: options.UnsafeLocalCode = False,
@@ -42,6 +43,7 @@ def run(
     from harness.cli.main import command_line
     from harness.cli.progress import TerminalProgress
     from harness.config import load_sweep, places
+    from harness.errors import ConfigError
     from harness.paths import data_folder
     from harness.registry import open_policy
     from harness.runner.execute import default_out, execute
@@ -59,9 +61,12 @@ def run(
         seed=seed,
         limit=limit,
         include=include_path,
+        engine=engine,
         settings=setting,
     )
     sweep = load_sweep(preset, given, full)
+    if sweep.engine != "default":
+        raise ConfigError(f"--engine {sweep.engine} cannot run yet; leave it out")
     truth = RunTruth()
     plan = make_plan(sweep, data_folder(data_dir), open_policy, truth.open_prm, places(preset))
     folder = out or default_out(plan)
