@@ -69,6 +69,24 @@ class SearchConfig(BaseModel):
         return tuple(sorted(set(budgets)))
 
 
+class RayConfig(BaseModel):
+    """How ``engine: ray`` uses a cluster; changes speed only."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    address: str | None = None
+    """Of a cluster that is there. None: $RAY_ADDRESS, or one of our own on this machine."""
+    workers: int | None = Field(default=None, ge=1)
+    """None: as many as there is place for, more when nodes join."""
+    cpus: float = Field(default=1.0, gt=0)
+    """Cores of a worker."""
+    gpus: float = Field(default=0.0, ge=0)
+    """GPUs of a worker; with tensor parallelism as many as a model is cut into."""
+    prm_gpus: float | None = Field(default=None, ge=0)
+    """GPUs of a process of its own, on the same node and with as many cores, for the PRM that
+    steers a worker's searches. None: it shares the worker's."""
+
+
 class Sweep(BaseModel):
     """A sweep: every policy on every task, judged by every PRM, under every method and budget."""
 
@@ -114,6 +132,8 @@ class Sweep(BaseModel):
     """Further folders of tasks."""
     engine: Engine = Field(default="default", exclude=True)
     """Who does the work; no part of what a run is, so that another engine may finish it."""
+    ray: RayConfig = Field(default=RayConfig(), exclude=True)
+    """Of ``engine: ray``."""
 
     @field_validator("budgets")
     @classmethod
@@ -300,7 +320,11 @@ def _explain(
     elif path[:1] in lines:
         where = f"{where}:{lines[path[:1]]}"
     if first["type"] == "extra_forbidden":
-        inner: dict[str, type[BaseModel]] = {"sampling": SamplingConfig, "search": SearchConfig}
+        inner: dict[str, type[BaseModel]] = {
+            "sampling": SamplingConfig,
+            "search": SearchConfig,
+            "ray": RayConfig,
+        }
         model = inner.get(path[0], Sweep) if len(path) > 1 else Sweep
         return ConfigError(
             f"{where}: unknown key {dotted!r}; {nearest(path[-1], model.model_fields)}"

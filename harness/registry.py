@@ -118,7 +118,11 @@ def open_policy(text: str, engine: str = "default") -> Policy:
 
     specs = {name: entry.spec for name, entry in catalog.entries().items()}
     spec = with_engine(parse_spec(text, adapters=POLICIES, catalog=specs, what="policy"), engine)
-    spec = _engine(spec, "policy")
+    return policy_of(_engine(spec, "policy"))
+
+
+def policy_of(spec: Spec) -> Policy:
+    """Open the policy that a spec stands for; raises as `open_policy` does."""
     policy: Policy = adapter_class(spec, POLICIES)(spec)
     return policy
 
@@ -133,7 +137,7 @@ def open_prm(text: str, truth: Truth | None = None, engine: str = "default") -> 
         ConfigError: an unknown name or option.
         DataError: a file that is not there.
     """
-    from harness.prms import catalog, recut
+    from harness.prms import catalog
 
     specs = {name: entry.spec for name, entry in catalog.entries().items()}
     head = _OPTION.split(text)[0]
@@ -142,7 +146,13 @@ def open_prm(text: str, truth: Truth | None = None, engine: str = "default") -> 
 
         specs[head] = of_file(head)
     spec = with_engine(parse_spec(text, adapters=PRMS, catalog=specs, what="PRM"), engine)
-    spec = _engine(spec, "PRM")
+    return prm_of(_engine(spec, "PRM"), truth, engine)
+
+
+def prm_of(spec: Spec, truth: Truth | None = None, engine: str = "default") -> Prm:
+    """Open the PRM that a spec stands for; raises as `open_prm` does."""
+    from harness.prms import recut
+
     opener = adapter_class(spec, PRMS)
     if spec.adapter == "fake":
         prm: Prm = opener(spec, truth)

@@ -58,6 +58,10 @@ Engine = Annotated[
     Optional[str],  # noqa: UP045
     typer.Option("--engine", help="default, vllm or ray (workers on one machine or a cluster)."),
 ]
+RayAddress = Annotated[
+    Optional[str],  # noqa: UP045
+    typer.Option("--ray-address", help="A Ray cluster; default $RAY_ADDRESS, or one of our own."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 SandboxName = Annotated[
     str,
@@ -92,6 +96,7 @@ def overrides(
     limit: int | None = None,
     include: Sequence[str] = (),
     engine: str | None = None,
+    ray_address: str | None = None,
     settings: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return what the command line sets, by key of the configuration; what it leaves out is absent.
@@ -123,4 +128,6 @@ def overrides(
         found["limit"] = limit
     if engine is not None:
         found["engine"] = engine
+    if ray_address is not None:
+        found["ray.address"] = ray_address
     return found

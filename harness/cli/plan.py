@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
@@ -32,6 +33,7 @@ def plan(
     setting: options.Settings = [],  # noqa: B006
     full: options.Full = False,
     engine: options.Engine = None,
+    ray_address: options.RayAddress = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Count drafts, tokens and FLOPs before a run; takes the options of `run`.
@@ -59,13 +61,15 @@ def plan(
         limit=limit,
         include=include_path,
         engine=engine,
+        ray_address=ray_address,
         settings=setting,
     )
+    sweep = load_sweep(preset, given, full)
     made = make_plan(
-        load_sweep(preset, given, full),
+        sweep,
         data_folder(data_dir),
-        open_policy,
-        RunTruth().open_prm,
+        partial(open_policy, engine=sweep.engine),
+        RunTruth(sweep.engine).open_prm,
         places(preset),
     )
     folder = RunFolder(out or default_out(made))

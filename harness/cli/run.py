@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 import typer
 
@@ -24,6 +25,7 @@ def run(
     setting: options.Settings = [],  # noqa: B006
     full: options.Full = False,
     engine: options.Engine = None,
+    ray_address: options.RayAddress = None,
     sandbox: options.SandboxName = "auto",
     sandbox_url: options.SandboxUrl = None,
     unsafe_local_code: options.UnsafeLocalCode = False,
@@ -43,12 +45,12 @@ def run(
     from harness.cli.main import command_line
     from harness.cli.progress import TerminalProgress
     from harness.config import load_sweep, places
-    from harness.errors import ConfigError
     from harness.paths import data_folder
     from harness.registry import open_policy
     from harness.runner.execute import default_out, execute
     from harness.runner.plan import make_plan
     from harness.runner.report import make_report
+    from harness.runner.spread.choice import executor_of
     from harness.runner.truth import RunTruth
     from harness.sandbox.choice import SandboxChoice
 
@@ -62,18 +64,19 @@ def run(
         limit=limit,
         include=include_path,
         engine=engine,
+        ray_address=ray_address,
         settings=setting,
     )
     sweep = load_sweep(preset, given, full)
-    if sweep.engine != "default":
-        raise ConfigError(f"--engine {sweep.engine} cannot run yet; leave it out")
-    truth = RunTruth()
-    plan = make_plan(sweep, data_folder(data_dir), open_policy, truth.open_prm, places(preset))
+    truth = RunTruth(sweep.engine)
+    policies = partial(open_policy, engine=sweep.engine)
+    plan = make_plan(sweep, data_folder(data_dir), policies, truth.open_prm, places(preset))
     folder = out or default_out(plan)
     typer.echo(f"run folder: {folder}", err=True)
+    choice = SandboxChoice(sandbox, sandbox_url, unsafe_local_code)
     with TerminalProgress() as progress:
-        choice = SandboxChoice(sandbox, sandbox_url, unsafe_local_code)
-        finished = execute(plan, folder, truth, progress, command_line(), sandbox=choice)
+        with executor_of(sweep) as hands:
+            finished = execute(plan, folder, truth, progress, command_line(), None, choice, hands)
         made = make_report(finished, progress)
     from harness.cli.report import show_results
 

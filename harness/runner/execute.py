@@ -12,18 +12,18 @@ from pathlib import Path
 from harness.digest import SHORT, digest
 from harness.errors import writing
 from harness.files import exclusive
-from harness.grading import Grader, grader_for
 from harness.policies.policy import Policy
-from harness.policies.pool import PoolPolicy
+from harness.prms.fake import Truth
 from harness.prms.prm import Prm
 from harness.provenance import append_entry, provenance
 from harness.runner.generate import generate
-from harness.runner.grade import grade
+from harness.runner.grade import Grading, grade
 from harness.runner.plan import Plan, PoolPlan, ScorePlan
 from harness.runner.progress import Progress
-from harness.runner.recorded_grades import RecordedGrader
 from harness.runner.score import score
 from harness.runner.search import run_searches
+from harness.runner.spread.local import Local
+from harness.runner.spread.work import Executor
 from harness.runner.truth import RunTruth
 from harness.sandbox.choice import SandboxChoice
 from harness.store.format import PoolFolder, RunFolder
@@ -53,6 +53,7 @@ def execute(
     arguments: Sequence[str],
     workers: int | None = None,
     sandbox: SandboxChoice | None = None,
+    executor: Executor | None = None,
 ) -> RunFolder:
     """Run a sweep in `out`, or what is left of it.
 
@@ -64,6 +65,7 @@ def execute(
         arguments: the command line, for the record.
         workers: grading processes; None is one per core.
         sandbox: where programs run; None is the best that works on this machine.
+        executor: who does the work; None is this process.
 
     Raises:
         InfrastructureError: programs are to be graded and no sandbox works here; nothing has been
@@ -80,7 +82,8 @@ def execute(
             wanted = found.finished(run).with_scores((), wanted.scores)
         write_sweep(run, wanted)
         with logged(run):
-            _work(plan, run, truth, progress, arguments, workers, sandbox)
+            hands = executor or Local()
+            _work(plan, run, truth, progress, arguments, workers, sandbox, hands)
     return run
 
 
@@ -111,6 +114,7 @@ def _work(
     arguments: Sequence[str],
     workers: int | None,
     sandbox: SandboxChoice | None,
+    executor: Executor,
 ) -> None:
     """Do the stages, one engine in memory at a time."""
     logger.info("launch: %s", shlex.join(arguments))
@@ -134,13 +138,13 @@ def _work(
                 pool.samples,
                 pool.task.steps,
                 progress,
+                executor,
             )
-    for closing in {id(p.policy): p.policy for p in plan.pools if p.policy}.values():
-        closing.close()
-    grade_pools(plan.pools, run, progress, workers, sandbox)
+    executor.release()
+    grade_pools(plan.pools, run, progress, workers, sandbox, executor)
     truth.learn(run, [pool.source for pool in plan.pools if not pool.greedy])
-    score_pools(plan.scores, run, progress)
-    run_searches(plan.searches, run, progress, workers, sandbox)
+    score_pools(plan.scores, run, progress, executor, truth.look_up)
+    run_searches(plan.searches, run, progress, workers, sandbox, executor)
 
 
 def check_sandbox(kinds: Iterable[Kind], sandbox: SandboxChoice | None) -> None:
@@ -159,34 +163,34 @@ def grade_pools(
     progress: Progress,
     workers: int | None,
     sandbox: SandboxChoice | None,
+    executor: Executor,
 ) -> None:
-    """Grade every pool that has candidates."""
+    """Grade every pool that has candidates, one kind after the other."""
     asked = [pool for pool in pools if pool.policy is not None]
     for kind in dict.fromkeys(pool.task.kind for pool in asked):
-        with grader_for(kind, workers, sandbox) as grader:
-            for pool in asked:
-                if pool.task.kind == kind:
-                    own = _grader(pool, grader)
-                    grade(_folder(pool, run), pool.header, pool.problems, own, progress)
+        for pool in asked:
+            if pool.task.kind == kind:
+                work = Grading.of(kind, pool.policy, workers, sandbox)
+                grade(_folder(pool, run), pool.header, pool.problems, work, progress, executor)
+        executor.release()
 
 
-def _grader(pool: PoolPlan, grader: Grader) -> Grader:
-    """Return who grades a pool: whoever graded the recording, if that is asked for."""
-    policy = pool.policy
-    if isinstance(policy, PoolPolicy) and policy.graded:
-        return RecordedGrader(policy, grader)
-    return grader
-
-
-def score_pools(scores: Sequence[ScorePlan], run: RunFolder, progress: Progress) -> None:
+def score_pools(
+    scores: Sequence[ScorePlan],
+    run: RunFolder,
+    progress: Progress,
+    executor: Executor,
+    truth: Truth | None = None,
+) -> None:
     """Let every PRM score its pools, one PRM at a time."""
     for prm, own in itertools.groupby(scores, key=lambda entry: entry.prm):
         for entry in own:
             source = entry.source
             folder = run.pool(source.task, source.policy, source.digest)
             path = run.scores(source.task, source.policy, prm.spec.name, entry.header.digest)
-            score(path, entry.header, folder, source.problems, prm, progress)
-        prm.close()
+            problems = source.problems
+            score(path, entry.header, folder, problems, prm, progress, executor, truth)
+        executor.release()
 
 
 def _write_given(pool: PoolPlan, run: RunFolder) -> None:

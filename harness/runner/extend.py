@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from harness.errors import ConfigError
 from harness.files import exclusive
-from harness.grading import grader_for
 from harness.provenance import append_entry, provenance
 from harness.runner.execute import check_sandbox, score_entries, score_pools
-from harness.runner.grade import grade
+from harness.runner.grade import Grading, grade
 from harness.runner.plan import PoolSource, ScorePlan, check_prm, score_plan
 from harness.runner.progress import Progress
+from harness.runner.spread.local import Local
 from harness.runner.truth import RunTruth
 from harness.sandbox.choice import SandboxChoice
 from harness.store.format import PoolFolder, RunFolder
@@ -63,7 +63,7 @@ def add_prms(
         extended = sweep.finished(run).with_scores(tuple(texts), score_entries(plans))
         append_entry(run.provenance, provenance(arguments, [prm.describe() for prm in prms]))
         truth.learn(run, sources)
-        score_pools(plans, run, progress)
+        score_pools(plans, run, progress, Local(), truth.look_up)
         # Named when they are there: a PRM that fails leaves the run as it was.
         write_sweep(run, extended)
 
@@ -73,14 +73,16 @@ def regrade(run: RunFolder, progress: Progress, sandbox: SandboxChoice | None = 
     with exclusive(run.root):
         pools = read_sweep(run).pools
         check_sandbox([entry.kind for entry in pools], sandbox)
+        local = Local()
         for entry in pools:
             if entry.kind in GIVEN_KINDS:
                 continue
             folder = entry.folder(run)
             pool, _ = read_ledger(folder.candidates)
             fresh = folder.root / "grades.new.jsonl"
-            with grader_for(entry.kind, sandbox=sandbox) as grader:
-                grade(folder, pool, folder.read_problems(), grader, progress, path=fresh)
+            work = Grading(entry.kind, sandbox=sandbox)
+            grade(folder, pool, folder.read_problems(), work, progress, local, path=fresh)
+            local.release()
             _replace(folder, fresh_name="grades.new.jsonl")
 
 

@@ -2,23 +2,72 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from harness.policies.policy import Policy
+from harness.runner.fill import fill
 from harness.runner.progress import Progress
+from harness.runner.spread.local import Local
+from harness.runner.spread.station import Model, Station
+from harness.runner.spread.work import Act, Done, Executor, Listed, Said, Tick
 from harness.runner.units import finished, owed, units
 from harness.segment import Segmenter
 from harness.store.format import PoolFolder, candidate_record
 from harness.store.log import Header, LogWriter, Record
-from harness.types import Candidate, Draft, Extend, Extended, Problem, Sampling
-
-logger = logging.getLogger(__name__)
+from harness.types import Candidate, Draft, Extend, Extended, Problem, Question, Sampling
 
 WAVES = 4
 """A unit has so many times the drafts that the policy likes to have at work: while the last of a
 unit end, there is less to do at once. More would lose more work where a run is killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """Samples drafts for questions."""
+
+    policy: Model[Policy]
+    sampling: Sampling
+    samples: int
+    segmenter: Segmenter
+
+    @property
+    def travels(self) -> bool:
+        """Not if they are recorded."""
+        return self.policy.travels
+
+    def at(self, station: Station) -> Act[Sequence[Question]]:
+        """Return what writes for the questions of a unit."""
+        policy = station.model(self.policy)
+
+        def write(questions: Sequence[Question]) -> Iterator[Said]:
+            drafts = (Draft(),) * self.samples
+            requests = [Extend(question, drafts, self.sampling) for question in questions]
+            start = time.perf_counter()
+            replies: dict[int, Extended] = {}
+            for ticket, reply in _replies(policy, requests):
+                replies[ticket] = reply
+                yield Tick(self.samples, reply.tokens.decode)
+            seconds = time.perf_counter() - start
+            pairs = [(question.id, replies[i]) for i, question in enumerate(questions)]
+            records = [record for id_, reply in pairs for record in self._records(id_, reply)]
+            yield Done(records, seconds, {id_: reply.tokens for id_, reply in pairs})
+
+        return write
+
+    def _records(self, problem: str, reply: Extended) -> list[Record]:
+        """Return the lines of one problem's candidates, cut in steps as the task says."""
+        samples = self.samples
+        if len(reply.drafts) != samples:
+            raise ValueError(
+                f"the policy gave {len(reply.drafts)} drafts for problem {problem!r}, not {samples}"
+            )
+        prompt = reply.tokens.prefill_logical // samples if reply.tokens.prefill_logical else None
+        return [
+            candidate_record(Candidate(problem, index, segment(draft, self.segmenter), prompt))
+            for index, draft in enumerate(reply.drafts)
+        ]
 
 
 def generate(
@@ -30,6 +79,7 @@ def generate(
     samples: int,
     segmenter: Segmenter,
     progress: Progress,
+    executor: Executor | None = None,
 ) -> None:
     """Sample what is owed of a pool of `samples` candidates per problem."""
     if not folder.problems.exists():
@@ -38,50 +88,20 @@ def generate(
         done = len(finished(log.finished))
         label = f"generate · {policy.spec.name} · {header.facts['task']}"
         progress.start(label, len(problems) * samples, done * samples, "candidates")
-        drafts = (Draft(),) * samples
-        rows = WAVES * policy.unit_rows
-        for name, unit in owed(units(problems, samples, rows), log.finished):
-            requests = [Extend(problem.question, drafts, sampling) for problem in unit]
-            logger.info("unit %s of %s", name, log.path)
-            start = time.perf_counter()
-            replies = _extend(policy, requests, progress)
-            seconds = time.perf_counter() - start
-            records = [
-                record
-                for problem, reply in zip(unit, replies, strict=True)
-                for record in _records(problem, reply, samples, segmenter)
-            ]
-            usage = {p.id: reply.tokens for p, reply in zip(unit, replies, strict=True)}
-            log.append(name, records, seconds, usage)
+        pending = owed(units(problems, samples, WAVES * policy.unit_rows), log.finished)
+        source = Listed(pending, lambda unit: tuple(problem.question for problem in unit))
+        work = Writing(Model.policy(policy), sampling, samples, segmenter)
+        fill(log, work, source, executor or Local(), progress)
         progress.finish()
 
 
-def _extend(policy: Policy, requests: Sequence[Extend], progress: Progress) -> list[Extended]:
-    """Answer the requests of a unit, and report each as it ends."""
-    stream, replies, decoded = policy.stream(), dict[int, Extended](), 0
-    start = time.perf_counter()
+def _replies(policy: Policy, requests: Sequence[Extend]) -> Iterator[tuple[int, Extended]]:
+    """Answer the requests of a unit; yield each with its place as it ends."""
+    stream = policy.stream()
     for ticket, request in enumerate(requests):
         stream.submit(ticket, request)
     while stream.rows:
-        for ticket, reply in stream.collect():
-            replies[ticket] = reply
-            decoded += reply.tokens.decode
-            rate = decoded / max(time.perf_counter() - start, 1e-9)
-            progress.advance(len(requests[ticket].drafts), f"{rate:,.0f} tokens/s")
-    return [replies[ticket] for ticket in range(len(requests))]
-
-
-def _records(problem: Problem, reply: Extended, samples: int, segmenter: Segmenter) -> list[Record]:
-    """Return the lines of one problem's candidates, cut in steps as the task says."""
-    if len(reply.drafts) != samples:
-        raise ValueError(
-            f"the policy gave {len(reply.drafts)} drafts for problem {problem.id!r}, not {samples}"
-        )
-    prompt = reply.tokens.prefill_logical // samples if reply.tokens.prefill_logical else None
-    return [
-        candidate_record(Candidate(problem.id, index, segment(draft, segmenter), prompt))
-        for index, draft in enumerate(reply.drafts)
-    ]
+        yield from stream.collect()
 
 
 def segment(draft: Draft, segmenter: Segmenter) -> Draft:

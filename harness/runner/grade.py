@@ -2,69 +2,127 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import DataError
-from harness.grading import Grader
+from harness.grading import Grader, grader_for
+from harness.policies.policy import Policy
+from harness.policies.pool import PoolPolicy
+from harness.runner.fill import fill
 from harness.runner.progress import Progress
-from harness.runner.score import drafts_by_problem
-from harness.runner.units import finished, owed, units
+from harness.runner.recorded_grades import RecordedGrader
+from harness.runner.spread.local import Local
+from harness.runner.spread.station import Station
+from harness.runner.spread.work import Act, Cut, Done, Executor, Said, Tick
+from harness.runner.units import finished
+from harness.sandbox.choice import SandboxChoice
+from harness.store.drafts import Drafts
 from harness.store.format import PoolFolder, grade_record
 from harness.store.log import Header, LogWriter, ledger_path, read_ledger
 from harness.store.searches import SearchFolder
-from harness.types import Json, Problem, Tokens
+from harness.types import Json, Kind, Problem, Tokens
 
 _UNIT = 2048
 """Candidates graded together: enough to keep every worker busy, little to lose."""
 
-logger = logging.getLogger(__name__)
+Solved = Sequence[tuple[Problem, Sequence[str]]]
+"""Problems with the texts that solve them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grading:
+    """Grades solutions of one kind of problems. Their grades depend on nothing beside them."""
+
+    kind: Kind
+    workers: int | None = None
+    """Processes, where all is graded here; None is one per core."""
+    sandbox: SandboxChoice | None = None
+    """Where programs run; None is the best that works."""
+    recording: PoolPolicy | None = None
+    """Whose verdicts are taken in the place of ours."""
+
+    @classmethod
+    def of(
+        cls,
+        kind: Kind,
+        policy: Policy | None,
+        workers: int | None = None,
+        sandbox: SandboxChoice | None = None,
+    ) -> Grading:
+        """Return how a pool is graded: by whoever graded the recording, if that is asked for."""
+        graded = isinstance(policy, PoolPolicy) and policy.graded
+        return cls(kind, workers, sandbox, policy if graded else None)  # type: ignore[arg-type]
+
+    @property
+    def travels(self) -> bool:
+        """Not if the grades are recorded."""
+        return self.recording is None
+
+    def identity(self) -> dict[str, Json]:
+        """Everything that decides the grades; no process is started for it."""
+        return self._whose(grader_for(self.kind)).identity()
+
+    def at(self, station: Station) -> Act[Solved]:
+        """Return what grades the solutions of a unit."""
+        grader = self._whose(station.grader(self.kind, self.workers, self.sandbox))
+
+        def grade(solved: Solved) -> Iterator[Said]:
+            start = time.perf_counter()
+            graded = grader.grade_pool(solved)
+            records = [
+                grade_record(problem.id, index, one)
+                for (problem, _), grades in zip(solved, graded, strict=True)
+                for index, one in enumerate(grades)
+            ]
+            seconds = time.perf_counter() - start
+            yield Tick(len(records))
+            yield Done(records, seconds, {problem.id: Tokens() for problem, _ in solved})
+
+        return grade
+
+    def _whose(self, grader: Grader) -> Grader:
+        return grader if self.recording is None else RecordedGrader(self.recording, grader)
 
 
 def grade(
     folder: PoolFolder,
     pool: Header,
     problems: Sequence[Problem],
-    grader: Grader,
+    work: Grading,
     progress: Progress,
+    executor: Executor | None = None,
     path: Path | None = None,
 ) -> None:
     """Grade what is owed of a pool, into its grades or into the log at `path`."""
     samples = int(str(pool.facts["samples"]))
-    header = Header("grades", {"pool": pool.digest, "grader": grader.identity()}, pool.facts)
-    with LogWriter(path or folder.grades, header) as log:
-        done = len(finished(log.finished))
+    header = Header("grades", {"pool": pool.digest, "grader": work.identity()}, pool.facts)
+    with LogWriter(path or folder.grades, header) as log, Drafts(folder) as drafts:
+
+        def texts(problem: Problem) -> tuple[str, ...]:
+            return tuple(draft.text for draft in drafts[problem.id])
+
+        known = finished(log.finished)
         label = f"grade · {pool.facts['task']}"
-        progress.start(label, len(problems) * samples, done * samples, "candidates")
-        candidates = drafts_by_problem(folder)
-        for name, unit in owed(units(problems, samples, _UNIT), log.finished):
-            texts: list[tuple[str, ...]] = []
-            for problem in unit:
-                own = next((drafts for id_, drafts in candidates if id_ == problem.id), None)
-                if own is None:
-                    raise DataError(f"{folder.candidates}: {problem.id!r} has no candidates")
-                texts.append(tuple(draft.text for draft in own))
-            logger.info("unit %s of %s", name, log.path)
-            start = time.perf_counter()
-            grades = grader.grade_pool(list(zip(unit, texts, strict=True)))
-            records = [
-                grade_record(problem.id, index, found)
-                for problem, own_grades in zip(unit, grades, strict=True)
-                for index, found in enumerate(own_grades)
-            ]
-            usage = {problem.id: Tokens() for problem in unit}
-            log.append(name, records, time.perf_counter() - start, usage)
-            progress.advance(len(unit) * samples)
+        progress.start(label, len(problems) * samples, len(known) * samples, "candidates")
+        source = Cut(
+            [problem for problem in problems if problem.id not in known],
+            lambda problem: problem.id,
+            lambda unit: [(problem, texts(problem)) for problem in unit],
+            weight=lambda _: samples,
+            most=_UNIT,
+        )
+        fill(log, work, source, executor or Local(), progress)
         progress.finish()
 
 
 def grade_search(
     folder: SearchFolder,
     problems: Sequence[Problem],
-    grader: Grader,
+    work: Grading,
     progress: Progress,
+    executor: Executor | None = None,
 ) -> None:
     """Grade all that a search found; grades of other attempts than these are made again."""
     header, _ = read_ledger(folder.attempts)
@@ -74,7 +132,7 @@ def grade_search(
     counts = {problem: len(texts) for problem, texts in found.items()}
     identity: dict[str, Json] = {
         "search": header.digest,
-        "grader": grader.identity(),
+        "grader": work.identity(),
         "found": dict(counts),
     }
     fresh = Header("grades", identity, header.facts)
@@ -86,27 +144,12 @@ def grade_search(
         known = finished(log.finished)
         label = f"grade · {header.facts['method']} · {header.facts['task']}"
         progress.start(label, sum(counts.values()), sum(counts[p] for p in known), "candidates")
-        for unit in _units([p for p in problems if p.id not in known], counts):
-            start = time.perf_counter()
-            graded = grader.grade_pool([(problem, found[problem.id]) for problem in unit])
-            records = [
-                grade_record(problem.id, index, one)
-                for problem, grades in zip(unit, graded, strict=True)
-                for index, one in enumerate(grades)
-            ]
-            usage = {problem.id: Tokens() for problem in unit}
-            log.append(unit[0].id, records, time.perf_counter() - start, usage)
-            progress.advance(len(records))
+        source = Cut(
+            [problem for problem in problems if problem.id not in known],
+            lambda problem: problem.id,
+            lambda unit: [(problem, found[problem.id]) for problem in unit],
+            weight=lambda problem: counts[problem.id],
+            most=_UNIT,
+        )
+        fill(log, work, source, executor or Local(), progress)
         progress.finish()
-
-
-def _units(problems: Sequence[Problem], counts: Mapping[str, int]) -> Iterator[list[Problem]]:
-    """Cut the problems in runs of about as many candidates as keep the grader's workers busy."""
-    unit: list[Problem] = []
-    for problem in problems:
-        unit.append(problem)
-        if sum(counts[p.id] for p in unit) >= _UNIT:
-            yield unit
-            unit = []
-    if unit:
-        yield unit

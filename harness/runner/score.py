@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
-import itertools
-import logging
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import DataError
+from harness.prms.fake import Truth
 from harness.prms.prm import Prm, check_fit
+from harness.runner.fill import fill
 from harness.runner.progress import Progress
+from harness.runner.spread.local import Local
+from harness.runner.spread.station import Model, Station
+from harness.runner.spread.work import Act, Done, Executor, Listed, Said, Tick
 from harness.runner.units import finished, owed, units
+from harness.store.drafts import Drafts
 from harness.store.format import PoolFolder, scores_record
 from harness.store.log import Header, LogWriter, Record
-from harness.types import GIVEN_KINDS, Draft, Judge, Judged, Problem
+from harness.types import GIVEN_KINDS, Judge, Judged, Problem
 
-logger = logging.getLogger(__name__)
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """Judges drafts."""
+
+    prm: Model[Prm]
+
+    @property
+    def travels(self) -> bool:
+        """Not if the scores are recorded."""
+        return self.prm.travels
+
+    def at(self, station: Station) -> Act[Sequence[Judge]]:
+        """Return what judges the requests of a unit."""
+        prm = station.model(self.prm)
+
+        def judge(requests: Sequence[Judge]) -> Iterator[Said]:
+            start = time.perf_counter()
+            replies = prm.judge(requests)
+            seconds = time.perf_counter() - start
+            pairs = list(zip(requests, replies, strict=True))
+            records = [record for pair in pairs for record in _records(*pair, prm)]
+            read = sum(r.tokens.prefill_computed + r.tokens.decode for r in replies)
+            yield Tick(sum(len(request.drafts) for request in requests), read)
+            yield Done(records, seconds, {q.question.id: reply.tokens for q, reply in pairs})
+
+        return judge
 
 
 def score(
@@ -26,32 +56,27 @@ def score(
     problems: Sequence[Problem],
     prm: Prm,
     progress: Progress,
+    executor: Executor | None = None,
+    truth: Truth | None = None,
 ) -> None:
     """Score what is owed of a pool, or of the solutions that come with a task."""
     rows = _rows(header)
-    with LogWriter(path, header) as log:
+    with LogWriter(path, header) as log, Drafts(folder) as drafts:
+
+        def load(unit: Sequence[Problem]) -> tuple[Judge, ...]:
+            return tuple(
+                Judge(
+                    problem.question,
+                    problem.given if problem.kind in GIVEN_KINDS else drafts[problem.id],
+                    blind=problem.blind,
+                )
+                for problem in unit
+            )
+
         label = f"score · {prm.spec.name} · {header.facts['task']}"
         progress.start(label, len(problems) * rows, len(finished(log.finished)) * rows, "drafts")
-        pending = owed(units(problems, rows, prm.unit_rows), log.finished)
-        for name, unit, drafts in _with_drafts(pending, folder):
-            requests = [
-                Judge(problem.question, own, blind=problem.blind)
-                for problem, own in zip(unit, drafts, strict=True)
-            ]
-            logger.info("unit %s of %s", name, log.path)
-            start = time.perf_counter()
-            replies = prm.judge(requests)
-            seconds = time.perf_counter() - start
-            records = [
-                record
-                for request, reply in zip(requests, replies, strict=True)
-                for record in _records(request, reply, prm)
-            ]
-            usage = {p.id: reply.tokens for p, reply in zip(unit, replies, strict=True)}
-            log.append(name, records, seconds, usage)
-            read = sum(r.tokens.prefill_computed + r.tokens.decode for r in replies)
-            note = f"{read / max(seconds, 1e-9):,.0f} tokens/s" if read else ""
-            progress.advance(len(unit) * rows, note)
+        source = Listed(owed(units(problems, rows, prm.unit_rows), log.finished), load)
+        fill(log, Scoring(Model.prm(prm, truth)), source, executor or Local(), progress)
         progress.finish()
 
 
@@ -59,33 +84,6 @@ def _rows(header: Header) -> int:
     """Return how many drafts each problem has."""
     samples = header.facts.get("samples")
     return samples if isinstance(samples, int) else 1
-
-
-def _with_drafts(
-    pending: Iterator[tuple[str, Sequence[Problem]]], folder: PoolFolder
-) -> Iterator[tuple[str, Sequence[Problem], list[tuple[Draft, ...]]]]:
-    """Join units with their drafts. Both are in the task's order, so the pool is read once and
-    never held."""
-    pool: Iterator[tuple[str, tuple[Draft, ...]]] | None = None
-    for name, unit in pending:
-        drafts: list[tuple[Draft, ...]] = []
-        for problem in unit:
-            if problem.kind in GIVEN_KINDS:
-                drafts.append(problem.given)
-                continue
-            pool = pool if pool is not None else drafts_by_problem(folder)
-            found = next((own for id_, own in pool if id_ == problem.id), None)
-            if found is None:
-                raise DataError(f"{folder.candidates}: problem {problem.id!r} has no candidates")
-            drafts.append(found)
-        yield name, unit, drafts
-
-
-def drafts_by_problem(folder: PoolFolder) -> Iterator[tuple[str, tuple[Draft, ...]]]:
-    """Yield (problem id, drafts in index order); a problem's candidates stand together."""
-    groups = itertools.groupby(folder.read_candidates(), key=lambda c: c.problem)
-    for problem, candidates in groups:
-        yield problem, tuple(candidate.draft for candidate in candidates)
 
 
 def _records(request: Judge, reply: Judged, prm: Prm) -> list[Record]:

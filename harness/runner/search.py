@@ -1,24 +1,22 @@
-"""Run a search on every problem that is owed, through the driver, and write down what it found."""
+"""Search every problem that is owed, through drivers, and write down what was found."""
 
 from __future__ import annotations
 
 import itertools
-import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 
-from harness.grading import Grader, grader_for
-from harness.runner.grade import grade_search
+from harness.runner.grade import Grading, grade_search
 from harness.runner.progress import Progress
 from harness.runner.search_plan import SearchPlan
+from harness.runner.searching import Owed, Searching
+from harness.runner.spread.local import Local
+from harness.runner.spread.work import Cut, Executor, Found, Replies
 from harness.sandbox.choice import SandboxChoice
-from harness.search.driver import Driver, Job
 from harness.store.format import RunFolder
 from harness.store.log import LogWriter, Record
 from harness.store.searches import SearchFolder, attempt_record, entry_record
-from harness.types import Agree, Agreed, Attempt, Budget, Draft, Entry, Problem
-
-logger = logging.getLogger(__name__)
+from harness.types import Attempt, Entry
 
 _COMMIT = 1.0
 """Seconds between commits of the journal: what a kill can cost, besides requests in flight."""
@@ -30,21 +28,21 @@ def run_searches(
     progress: Progress,
     workers: int | None = None,
     sandbox: SandboxChoice | None = None,
+    executor: Executor | None = None,
 ) -> None:
     """Search and grade what is owed, one pair of policy and PRM in memory at a time."""
+    executor = executor or Local()
     for _, pair in itertools.groupby(plans, key=lambda p: (id(p.policy), id(p.prm))):
-        own = list(pair)
-        for plan in own:
-            _search(plan, plan.entry.folder(run), progress, workers, sandbox)
-        own[0].policy.close()
-        if own[0].prm:
-            own[0].prm.close()
+        for plan in pair:
+            _search(plan, plan.entry.folder(run), progress, workers, sandbox, executor)
+        executor.release()
     graded = [plan for plan in plans if not plan.alone]
     for kind in dict.fromkeys(plan.task.kind for plan in graded):
-        with grader_for(kind, workers, sandbox) as grader:
-            for plan in graded:
-                if plan.task.kind == kind:
-                    grade_search(plan.entry.folder(run), plan.problems, grader, progress)
+        work = Grading(kind, workers, sandbox)
+        for plan in graded:
+            if plan.task.kind == kind:
+                grade_search(plan.entry.folder(run), plan.problems, work, progress, executor)
+        executor.release()
 
 
 def _search(
@@ -53,6 +51,7 @@ def _search(
     progress: Progress,
     workers: int | None,
     sandbox: SandboxChoice | None,
+    executor: Executor,
 ) -> None:
     """Run the attempts that are owed of one search."""
     if not folder.pool.problems.exists():
@@ -65,23 +64,21 @@ def _search(
         progress.start(_label(plan), total, total - len(owed), "searches")
         if owed:
             recorded = folder.read_journal({(p.id, r) for p, r in owed})
-            with (
-                LogWriter(folder.journal, plan.header) as journal,
-                _Agreement(plan, workers, sandbox) as agree,
-            ):
+            with LogWriter(folder.journal, plan.header) as journal:
                 book = _Book(attempts, journal, progress)
-                driver = Driver(
-                    plan.policy,
-                    plan.prm,
-                    agree,
-                    read=_reader(plan),
-                    concurrency=1 if plan.alone else plan.config.concurrency,
-                    journal=book.note,
+                source = Cut(
+                    [Owed(p, r, tuple(recorded.get((p.id, r), ()))) for p, r in owed],
+                    lambda one: f"{one.problem.id}/{one.replica}",
+                    tuple,
+                    whole=plan.alone,
+                    rest=book.rest,
                 )
-                if plan.alone:  # what loads at first use, a sandbox too, is nobody's latency
-                    list(Driver(plan.policy, plan.prm, agree).run(_jobs(plan, owed[:1], {})))
-                for attempt in driver.run(_jobs(plan, owed, recorded)):
-                    book.finish(attempt)
+                work = Searching.of(plan, workers, sandbox)
+                for _, said in executor.do(work, source, str(attempts.path)):
+                    if isinstance(said, Replies):
+                        book.note(said.entries)
+                    elif isinstance(said, Found):
+                        book.finish(said)
                 book.commit()
         folder.drop_journal()
         progress.finish()
@@ -96,38 +93,6 @@ def _owed(attempt: Attempt | None) -> bool:
     return attempt is None or bool(attempt.failure)
 
 
-def _reader(plan: SearchPlan) -> Callable[[Draft], Draft]:
-    """Return how drafts are cut for the PRM: by the task's rule, as everywhere else."""
-
-    def read(draft: Draft) -> Draft:
-        steps = tuple(plan.task.steps.cut(draft.text))
-        return Draft(steps, draft.finish, draft.tokens)
-
-    return read
-
-
-def _jobs(
-    plan: SearchPlan,
-    owed: Sequence[tuple[Problem, int]],
-    recorded: Mapping[tuple[str, int], Sequence[Entry]],
-) -> Iterator[Job]:
-    config = plan.config
-    budget = Budget(config.policy_tokens, config.flops, config.seconds)
-    for problem, replica in owed:
-        yield Job(
-            problem.id,
-            lambda problem=problem, replica=replica: plan.spec.search(  # type: ignore[misc]
-                plan.setting(problem, replica)
-            ),
-            plan.choice,
-            replica,
-            plan.seed,
-            budget,
-            plan.vote_weight,
-            recorded.get((problem.id, replica), ()),
-        )
-
-
 class _Book:
     """Writes replies and attempts down, several at a time: two syncs of the disk for each would
     cost more than a small model's work."""
@@ -136,7 +101,9 @@ class _Book:
         self._attempts, self._journal, self._progress = attempts, journal, progress
         self._entries: list[Record] = []
         self._done: list[Attempt] = []
-        self._last = self._began = self._charged = time.perf_counter()
+        self._finished: set[tuple[str, int]] = set()
+        self._last = self._began = time.perf_counter()
+        self._charged = 0.0
         self._decoded = 0
 
     def note(self, entries: Sequence[Entry]) -> None:
@@ -145,16 +112,24 @@ class _Book:
         if time.perf_counter() - self._last > _COMMIT:
             self.commit()
 
-    def finish(self, attempt: Attempt) -> None:
+    def finish(self, found: Found) -> None:
         """Keep an attempt."""
+        attempt = found.attempt
         self._done.append(attempt)
+        self._finished.add((attempt.problem, attempt.replica))
+        self._charged += found.seconds
         self._decoded += attempt.usage.policy.decode
         rate = self._decoded / max(time.perf_counter() - self._began, 1e-9)
         self._progress.advance(1, f"{rate:,.0f} tokens/s")
 
+    def rest(self, unit: tuple[Owed, ...]) -> tuple[Owed, ...] | None:
+        """Return the searches of a unit that have not ended."""
+        left = [one for one in unit if (one.problem.id, one.replica) not in self._finished]
+        return tuple(left) or None
+
     def commit(self) -> None:
         """Put everything kept on the disk: replies first, so that no attempt lacks its own."""
-        now = self._last = time.perf_counter()
+        self._last = time.perf_counter()
         if self._entries:
             self._journal.append(str(len(self._journal.finished)), self._entries)
             self._entries = []
@@ -164,38 +139,6 @@ class _Book:
                 for one in self._done
             }
             records = list(map(attempt_record, self._done))
-            seconds, self._charged = now - self._charged, now
+            seconds, self._charged = self._charged, 0.0
             self._attempts.append(str(len(self._attempts.finished)), records, seconds, usage)
             self._done = []
-
-
-class _Agreement:
-    """Sorts drafts by answer for methods that ask; the grader is opened with the first question."""
-
-    def __init__(
-        self, plan: SearchPlan, workers: int | None, sandbox: SandboxChoice | None
-    ) -> None:
-        self._kind, self._workers, self._sandbox = plan.task.kind, workers, sandbox
-        self._problems = {problem.id: problem for problem in plan.problems}
-        self._grader: Grader | None = None
-
-    def __enter__(self) -> _Agreement:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._grader is not None:
-            self._grader.close()
-
-    def __call__(self, requests: Sequence[Agree]) -> list[Agreed]:
-        """Answer; programs run once each, on public inputs."""
-        if self._grader is None:
-            self._grader = grader_for(self._kind, self._workers, self._sandbox)
-        pool = [
-            (self._problems[request.question.id], [draft.text for draft in request.drafts])
-            for request in requests
-        ]
-        runs = self._kind.startswith("code")
-        return [
-            Agreed(tuple(classes), len(classes) if runs else 0)
-            for classes in self._grader.agreement(pool)
-        ]

@@ -20,14 +20,16 @@ from harness.types import GIVEN_KINDS, Draft, Problem, Question
 class RunTruth:
     """What is wrong in every draft of a run, by content, as a `Truth`."""
 
-    def __init__(self) -> None:
+    def __init__(self, engine: str = "default") -> None:
+        """Args: the run's engine; see `harness.registry.with_engine`."""
+        self._engine = engine
         self.asked = False
         """Whether any PRM was opened that wants to know; learning is skipped otherwise."""
         self._wrong: dict[str, int | frozenset[int]] = {}
 
     def open_prm(self, text: str) -> Prm:
         """Open a PRM; a fake one is given this truth."""
-        prm = open_prm(text, self._look_up)
+        prm = open_prm(text, self.look_up)
         self.asked = self.asked or prm.spec.adapter == "fake"
         return prm
 
@@ -68,7 +70,8 @@ class RunTruth:
                 key = _key(questions[candidate.problem], candidate.draft.steps)
                 self._wrong[key] = wrong
 
-    def _look_up(self, question: Question, draft: Draft) -> int | frozenset[int] | None:
+    def look_up(self, question: Question, draft: Draft) -> int | frozenset[int] | None:
+        """Return what is wrong in a draft; see `harness.prms.fake.Truth`."""
         return self._wrong.get(_key(question, draft.steps))
 
 

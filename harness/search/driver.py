@@ -146,6 +146,15 @@ class Driver:
         Raises:
             InfrastructureError: an engine that is dead.
         """
+        for event in self.events(jobs):
+            if isinstance(event, Attempt):
+                yield event
+            elif self._journal is not None:
+                self._journal(event)
+
+    def events(self, jobs: Iterable[Job]) -> Iterator[Attempt | list[Entry]]:
+        """Yield attempts as `run` does and, before any search sees them, the replies of each call
+        of an engine."""
         start = self._clock()
         stream = self._policy.stream()
         if self._prm is not None:
@@ -158,7 +167,7 @@ class Driver:
             if self._prm is not None:
                 self._prm.remember(False)
 
-    def _run(self, jobs: Iterator[Job], stream: Stream) -> Iterator[Attempt]:
+    def _run(self, jobs: Iterator[Job], stream: Stream) -> Iterator[Attempt | list[Entry]]:
         writing: dict[int, _Running] = {}
         queues: dict[type, deque[_Running]] = {Judge: deque(), Agree: deque()}
         ticket = 0
@@ -197,7 +206,8 @@ class Driver:
                 answered = self._judge(queues[Judge])
             else:
                 answered = self._write(stream, writing)
-            self._note(answered)
+            if entries := self._note(answered):
+                yield entries
             for running, reply in answered:
                 attempt = self._advance(running, reply)
                 if attempt is None:
@@ -289,20 +299,18 @@ class Driver:
             attempt = self._advance(running, entry.reply)
         return running, attempt
 
-    def _note(self, answered: Sequence[tuple[_Running, Reply | InfrastructureError]]) -> None:
-        """Write replies down before they are used."""
+    def _note(
+        self, answered: Sequence[tuple[_Running, Reply | InfrastructureError]]
+    ) -> list[Entry]:
+        """Return the replies that are good, to be written down before they are used."""
         now = self._clock()
         good = [(r, reply) for r, reply in answered if not isinstance(reply, InfrastructureError)]
         self.timing.requests += len(good)
         if good:
             self._dead = 0
-        if self._journal is not None and good:
-            self._journal(
-                [
-                    Entry(r.job.problem, r.job.replica, r.number, reply, now - r.began)
-                    for r, reply in good
-                ]
-            )
+        return [
+            Entry(r.job.problem, r.job.replica, r.number, reply, now - r.began) for r, reply in good
+        ]
 
     def _advance(self, running: _Running, reply: Reply | InfrastructureError) -> Attempt | None:
         """Give a search its reply; return its attempt if that ends it."""

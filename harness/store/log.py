@@ -114,6 +114,47 @@ def read_records(path: Path, problems: Collection[str] | None = None) -> Iterato
                 yield cast(Record, _object(path, number, line))
 
 
+def places(path: Path) -> dict[str, list[tuple[int, int]]]:
+    """Return where the committed records of each problem stand: (first byte, end) of every run of
+    neighbouring lines. Reads the beginnings of lines alone.
+
+    Raises:
+        DataError: a record that is of no problem.
+    """
+    _, units = read_ledger(path)
+    found: dict[str, list[tuple[int, int]]] = {}
+    if not units:
+        return found
+    position, end, named = 0, units[-1].end, b""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            start, position = position, position + len(line)
+            if position > end:
+                break
+            match = _PROBLEM.match(line)
+            if match is None:
+                raise DataError(f"{path}:{number}: a record that names no problem")
+            own = found.setdefault(json.loads(match[1].decode("utf-8", "surrogatepass")), [])
+            if match[1] == named:
+                own[-1] = own[-1][0], position
+            else:
+                own.append((start, position))
+            named = match[1]
+    return found
+
+
+def parsed(path: Path, line: bytes, near: int) -> Record:
+    """Return the record of a line that was found by its place.
+
+    Raises:
+        DataError: it is none; says near which byte.
+    """
+    try:
+        return cast(Record, _object(path, 0, line + b"\n"))
+    except DataError as error:
+        raise DataError(f"{path}: near byte {near}: no record; the file was edited") from error
+
+
 class LogWriter:
     """Appends units to a log; use as a context manager.
 

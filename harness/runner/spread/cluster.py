@@ -1,0 +1,124 @@
+"""A connection to a Ray cluster: one that is there, or one of our own on this machine.
+
+A cluster of our own listens on the loopback interface alone, asks for a token that nobody else has,
+shows no dashboard, reports nothing to anybody, and ends with this process, however that ends.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import tempfile
+import warnings
+from typing import Any
+
+from harness.errors import ConfigError, InfrastructureError
+
+logger = logging.getLogger(__name__)
+
+_ALWAYS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO_NUM_GPUS": "0",  # what a later version does, and no warning
+}
+_OWN = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on any system: one machine, loopback only
+    "RAY_AUTH_MODE": "token",
+}
+_QUIET: dict[str, Any] = {
+    "log_to_driver": False,
+    "logging_level": logging.ERROR,
+    "configure_logging": False,
+}
+_STARTS = 3
+_STORE = 2**28
+"""Bytes of shared memory: units and their records pass through it."""
+
+
+def connect(address: str | None, cores: int) -> Cluster:
+    """Connect to the cluster at `address`, or start one with `cores`.
+
+    Raises:
+        ConfigError: there is no cluster at that address.
+        InfrastructureError: none can be started.
+    """
+    os.environ.update(_ALWAYS)
+    if address is None:
+        for key, value in _OWN.items():
+            os.environ.setdefault(key, value)
+        if os.environ["RAY_AUTH_MODE"] == "token":
+            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    return Cluster(address, cores)
+
+
+class Cluster:
+    """A connection; ends with `close`."""
+
+    def __init__(self, address: str | None, cores: int) -> None:
+        import ray
+
+        self.own = address is None
+        self._folder: str | None = None
+        if address is None:
+            self._start(cores)
+            return
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                ray.init(address=address, **_QUIET)
+        except Exception as error:
+            raise ConfigError(
+                f"no Ray cluster at {address!r}: {_first(error)}; leave --ray-address and "
+                "RAY_ADDRESS out to start one here"
+            ) from error
+
+    def _start(self, cores: int) -> None:
+        """Start a cluster; on a busy machine this may take longer than Ray waits for itself."""
+        import ray
+
+        for left in reversed(range(_STARTS)):
+            self._folder = tempfile.mkdtemp(prefix="ray-")
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    ray.init(
+                        address="local",
+                        num_cpus=cores,
+                        include_dashboard=False,
+                        object_store_memory=_STORE,
+                        _node_ip_address="127.0.0.1",
+                        _temp_dir=self._folder,
+                        **_QUIET,
+                    )
+                return
+            except Exception as error:
+                self.close()
+                if not left:
+                    raise InfrastructureError(
+                        f"Ray does not start here: {_first(error)}"
+                    ) from error
+                logger.warning("Ray did not start: %s; trying again", _first(error))
+
+    def room(self, need: dict[str, float]) -> int:
+        """Return how many workers of such a need its nodes have place for, others aside."""
+        import ray
+
+        rooms = 0
+        for node in ray.nodes():
+            if node["Alive"]:
+                there = node["Resources"]
+                rooms += int(min(there.get(key, 0.0) / n + 1e-9 for key, n in need.items()))
+        return rooms
+
+    def close(self) -> None:
+        """Disconnect; a cluster of our own ends."""
+        import ray
+
+        ray.shutdown()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _first(error: Exception) -> str:
+    return (str(error).strip() or repr(error)).splitlines()[0]

@@ -1,0 +1,255 @@
+"""``--engine ray``: units are done by workers on a Ray cluster, and written down here.
+
+Every worker is an actor, a process of its own, with the cores and GPUs that ``ray.cpus`` and
+``ray.gpus`` declare; with ``ray.prm_gpus`` it is a pair on one node, of a policy and the PRM that
+steers it. There are ``ray.workers`` of them, or as many as the cluster has place for: nodes that
+join give more, and lost ones are replaced. A model that is larger than a GPU is the engine's
+matter: ``ray.gpus=4`` with ``vllm:MODEL,tensor_parallel_size=4``.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from harness.config import RayConfig
+from harness.errors import ConfigError
+from harness.runner.spread.cluster import Cluster, connect
+from harness.runner.spread.dispatch import Ended, Event, Gone, Heard, Joined, dispatch
+from harness.runner.spread.local import Local
+from harness.runner.spread.work import Said, Source, Unit, Work
+
+if TYPE_CHECKING:
+    from harness.runner.spread.worker import Surroundings
+
+logger = logging.getLogger(__name__)
+
+_LOOK = 2.0
+"""Seconds between looks at what nodes there are."""
+_WAIT = 0.5
+"""Seconds after which a wait ends though nothing happened, so that Ctrl-C is heard."""
+_HANDED_DOWN = ("HARNESS_", "HF_", "OMP_", "GOMP_", "MKL_", "TOKENIZERS_", "VLLM_", "CUBLAS_")
+"""Beginnings of the environment variables that workers take over: folders, threads, keys' names."""
+
+
+class RayExecutor:
+    """Spreads work; see `harness.runner.spread.work.Executor`. The cluster is joined with the first
+    unit; `close` leaves it."""
+
+    def __init__(self, config: RayConfig) -> None:
+        self._config = config
+        self._here = Local()
+        self._crew: RayCrew | None = None
+
+    def do(self, work: Work[Unit], source: Source[Unit], title: str) -> Iterator[tuple[str, Said]]:
+        """Do every unit, wherever there is a worker."""
+        if not work.travels or not source.left:
+            yield from self._here.do(work, source, title)
+            return
+        if self._crew is None:
+            self._crew = RayCrew(self._config)
+        self._crew.take_up(work)
+        try:
+            yield from dispatch(self._crew, source, title)
+        except BaseException:
+            self._crew.close()  # what is under way belongs to nobody
+            self._crew = None
+            raise
+
+    def release(self) -> None:
+        """Let all workers close what they opened."""
+        self._here.release()
+        if self._crew is not None:
+            self._crew.release()
+
+    def close(self) -> None:
+        """End the workers and leave the cluster."""
+        self._here.release()
+        if self._crew is not None:
+            self._crew.close()
+            self._crew = None
+
+
+class RayCrew:
+    """The workers; see `harness.runner.spread.dispatch.Crew`."""
+
+    def __init__(self, config: RayConfig) -> None:
+        self._config = config
+        address = config.address or os.environ.get("RAY_ADDRESS") or None
+        self._need = {"CPU": config.cpus, "GPU": config.gpus}
+        if config.prm_gpus is not None:
+            self._need = {"CPU": 2 * config.cpus, "GPU": config.gpus + config.prm_gpus}
+        self._need = {key: value for key, value in self._need.items() if value}
+        cores = len(os.sched_getaffinity(0))
+        wanted = int((config.workers or 1) * self._need["CPU"] + 0.999)
+        self._cluster: Cluster = connect(address, max(cores, wanted))
+        self._actors: dict[int, _Actor] = {}
+        self._number = 0
+        self._work: Any = None
+        self._looked = 0.0
+        self._target = 0
+        self._hire()
+
+    @property
+    def workers(self) -> Sequence[int]:
+        """Those that are there."""
+        return [number for number, actor in self._actors.items() if actor.there]
+
+    @property
+    def width(self) -> int:
+        """As many as are wanted."""
+        return max(1, self._target, len(self._actors))
+
+    def take_up(self, work: Work[Any]) -> None:
+        """Say what the units that are started from now on are units of."""
+        import ray
+
+        self._work = [ray.put(work)]
+
+    def start(self, worker: int, name: str, unit: object) -> None:
+        """Hand a unit over."""
+        self._actors[worker].start(self._work, name, unit)
+
+    def wait(self) -> list[Event]:
+        """Return what happened next, and look after the crew's size now and then."""
+        import ray
+
+        self._hire()
+        owners: dict[Any, tuple[int, str | None]] = {}
+        for number, actor in self._actors.items():
+            if not actor.there:
+                owners[actor.ready] = number, None
+            elif actor.units:  # those behind the first have not begun
+                name, said = next(iter(actor.units.items()))
+                owners[said] = number, name
+        if not owners:
+            time.sleep(_WAIT)
+            return []
+        found, _ = ray.wait(list(owners), num_returns=1, timeout=_WAIT)
+        return [event for one in found for event in self._events(one, *owners[one])]
+
+    def _events(self, one: Any, number: int, name: str | None) -> list[Event]:
+        import ray
+
+        from harness.errors import InfrastructureError
+        from harness.runner.spread.worker import Failure
+
+        actor = self._actors[number]
+        try:
+            if name is None:
+                logger.info("worker %d is process %d", number, ray.get(one))
+                actor.there = True
+                return [Joined(number)]
+            said = ray.get(next(one))
+        except StopIteration:
+            del actor.units[name]  # type: ignore[arg-type]
+            return [Ended(number, str(name))]
+        except ray.exceptions.RayTaskError as error:
+            raise error.as_instanceof_cause() from None  # a bug, with its traceback over there
+        except ray.exceptions.RayError as error:
+            return self._lose(number, _line(error))
+        if isinstance(said, Failure):
+            failed = said.error()
+            if not isinstance(failed, InfrastructureError):
+                raise failed
+            return self._lose(number, said.text)
+        return [Heard(number, str(name), said)]
+
+    def _lose(self, number: int, why: str) -> list[Event]:
+        self._actors.pop(number).end()
+        self._looked = 0.0
+        return [Gone(number, why)]
+
+    def _hire(self) -> None:
+        """Ask for the workers that are wanted and not there yet."""
+        now = time.monotonic()
+        if now - self._looked < _LOOK:
+            return
+        self._looked = now
+        room = self._cluster.room(self._need)
+        if not room and not self._actors and self._cluster.own:
+            asked = ", ".join(f"{value:g} {key}" for key, value in self._need.items())
+            raise ConfigError(
+                f"this machine has no room for a worker with {asked}; lower ray.cpus or ray.gpus"
+            )
+        if not room and not self._actors:
+            logger.warning("no node of the cluster has room for a worker yet; waiting")
+        self._target = self._config.workers or room
+        while len(self._actors) < self._target:
+            self._actors[self._number] = _Actor(self._config, self._surroundings())
+            self._number += 1
+
+    def _surroundings(self) -> Surroundings:
+        from harness.runner.spread.worker import Surroundings
+
+        handed = {k: v for k, v in os.environ.items() if k.startswith(_HANDED_DOWN)}
+        cores = max(1, int(self._config.cpus))
+        return Surroundings(os.getcwd(), handed, cores, None)
+
+    def release(self) -> None:
+        """Let workers close what they opened; those that cannot are found with their next unit."""
+        import ray
+
+        asked = [actor.handle.release.remote() for actor in self._actors.values() if actor.there]
+        with suppress(ray.exceptions.RayError):
+            ray.get(asked)
+
+    def close(self) -> None:
+        """End all workers and leave."""
+        for actor in self._actors.values():
+            actor.end()
+        self._actors.clear()
+        self._cluster.close()
+
+
+class _Actor:
+    """One worker: its process, its place, and the units that it was given."""
+
+    def __init__(self, config: RayConfig, surroundings: Surroundings) -> None:
+        import ray
+        from ray.util.placement_group import placement_group
+        from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+        from harness.runner.spread.worker import Worker
+
+        needs: dict[str, Any] = {"num_cpus": config.cpus, "num_gpus": config.gpus}
+        self._pair: Any = None
+        if config.prm_gpus is not None:
+            bundles = [{"CPU": config.cpus, "GPU": gpus} for gpus in (config.gpus, config.prm_gpus)]
+            bundles = [{key: n for key, n in bundle.items() if n} for bundle in bundles]
+            self._pair = placement_group(bundles, strategy="STRICT_PACK")
+            first, second = (PlacementGroupSchedulingStrategy(self._pair, i) for i in (0, 1))
+            needs["scheduling_strategy"] = first
+            reader = {**needs, "num_gpus": config.prm_gpus, "scheduling_strategy": second}
+            from dataclasses import replace
+
+            surroundings = replace(surroundings, reader=reader)
+        self.handle: Any = ray.remote(Worker).options(**needs).remote(surroundings)
+        self.ready: Any = self.handle.ready.remote()
+        self.there = False
+        self.units: dict[str, Any] = {}
+        """Name → what is said of it, as it comes."""
+
+    def start(self, work: Any, name: str, unit: object) -> None:
+        """Begin a unit, or queue it."""
+        self.units[name] = self.handle.do.options(num_returns="streaming").remote(work, unit)
+
+    def end(self) -> None:
+        """End the process, if it is there, and give its place back."""
+        import ray
+        from ray.util.placement_group import remove_placement_group
+
+        with suppress(ray.exceptions.RayError):
+            ray.kill(self.handle)
+            if self._pair is not None:
+                remove_placement_group(self._pair)
+
+
+def _line(error: Exception) -> str:
+    """Return what Ray says in one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return next((line for line in reversed(lines) if "dead" in line or "died" in line), lines[0])
