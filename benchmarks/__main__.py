@@ -15,6 +15,7 @@ ALL = (
     "prm",
     "driver",
     "search_engine",
+    "vllm_policy",
     "embedded",
 )
 

@@ -15,9 +15,8 @@
                           ``completions``
 ``logprobs``              ``true`` keeps the log-probability of every token
 ``seeds``                 ``server``: a seed goes along with every request; ``ours``: the server
-                          is a vLLM that draws as ``vllm:MODEL`` does (``vllm serve …
-                          --logits-processors harness.policies.draws:Draws``); ``none``: what is
-                          written cannot be written again
+                          is a vLLM that draws as ``vllm:MODEL`` does (docs/engines.md says how
+                          it is started); ``none``: what is written cannot be written again
 ``max_length``            tokens of prompt and text, where it is less than the model's
 ``key``                   environment variable of the bearer token (``OPENAI_API_KEY``)
 ``connections``, ``rate``  requests at the same time (64), and per second (no limit)

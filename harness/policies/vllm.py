@@ -7,8 +7,8 @@ samples but for the rare token that hangs on the last bits of floating-point ari
 
 ``chat``, ``system``, ``revision``, ``max_length``, ``logprobs``, ``dtype`` and ``batch`` (drafts at
 once) are as for ``transformers``. ``lora=FOLDER`` puts an adapter, as peft saves it, on the model.
-The machine's options (`harness.adapters.vllm`) are ``cache`` (tokens whose keys and values it
-holds), and vLLM's ``gpu_memory_utilization``, ``tensor_parallel_size``, ``quantization``,
+The machine's options (`harness.adapters.vllm_settings`) are ``cache`` (tokens whose keys and values
+it holds), and vLLM's ``gpu_memory_utilization``, ``tensor_parallel_size``, ``quantization``,
 ``enforce_eager``, ``max_num_batched_tokens``.
 
 What is read is remembered in whole blocks of the engine's prefix cache, between the drafts of a
@@ -19,6 +19,7 @@ string spread over several tokens ends a draft, the engine may have written one 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ import transformers
 
 from harness.adapters import checkpoint, lora
 from harness.adapters.options import Options
-from harness.adapters.vllm import Engine, settings
+from harness.adapters.vllm import Engine
+from harness.adapters.vllm_settings import settings
 from harness.policies import causal, engine_weighing
 from harness.policies.ends import Ends
 from harness.policies.engine import EngineWriter
@@ -62,9 +64,7 @@ class VllmPolicy(TransformersPolicy):
         device, self._dtype = checkpoint.place(
             None, options.choice("dtype", "auto", checkpoint.DTYPES)
         )
-        batch = options.integer("batch", None)
-        step = "max_num_batched_tokens"
-        self._settings = settings(options, device, self._dtype, step, batch)
+        self._settings = settings(options, device, self._dtype, "max_num_batched_tokens")
         folder = options.text("lora", None)
         self._lora = None if folder is None else lora.locate(folder)
 
@@ -80,8 +80,9 @@ class VllmPolicy(TransformersPolicy):
             **self._found.describe(),
             **({"lora": str(self._lora.folder)} if self._lora else {}),
             "type": str(self._config.model_type),
-            "batch": self.unit_rows,
             **self._settings.facts(),
+            "batch": self.unit_rows,
+            "max_num_batched_tokens": self._settings.batch,
             "transformers": transformers.__version__,
         }
 
@@ -110,9 +111,8 @@ class VllmPolicy(TransformersPolicy):
     def _running(self) -> Engine:
         """Return the engine, started if it does not run."""
         if self._engine is None or not self._engine.alive:
-            self._engine = Engine(
-                self._found, self._config, self._settings, self._max_length, self._arguments
-            )
+            how = replace(self._settings, rows=self.unit_rows)
+            self._engine = Engine(self._found, self._config, how, self._max_length, self._arguments)
         return self._engine
 
     def _arguments(self) -> dict[str, Any]:

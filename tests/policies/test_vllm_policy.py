@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 
 from harness.errors import ConfigError, DataError, InfrastructureError
@@ -77,11 +80,6 @@ def policy(adapted: VllmPolicy) -> VllmPolicy:
     return found
 
 
-@pytest.fixture(scope="module")
-def expected() -> TransformersPolicy:
-    return TransformersPolicy(Spec("x", "transformers", "embedded:policy"))
-
-
 def ask(
     prompt: str = PROMPTS[0],
     *drafts: Draft,
@@ -119,85 +117,118 @@ def check_same(found: list[Extended], wanted: list[Extended]) -> None:
 
 
 @needs_vllm
-def test_drafts_are_those_of_transformers(
-    policy: VllmPolicy, expected: TransformersPolicy, subtests: pytest.Subtests
+@pytest.mark.timeout(1800)
+def test_on_a_real_engine(
+    adapted: VllmPolicy,
+    policy: VllmPolicy,
+    lora: tuple[Path, Path],
+    cli: Callable[..., Any],
+    tmp_path: Path,
+    subtests: pytest.Subtests,
 ) -> None:
-    requests = mixed()
-    wanted = expected.extend(requests)
-    with subtests.test("of all kinds, together"):
-        check_same(policy.extend(requests), wanted)
-    with subtests.test("in another order, some at a time"):
-        stream, replies = policy.stream(), dict[int, Extended]()
-        for ticket in reversed(range(len(requests))):
-            stream.submit(ticket, requests[ticket])
-            if ticket % 3 == 0:
-                replies.update(stream.collect())
-        while stream.rows:
+    """One test, so that however tests are spread over processes there is one engine."""
+    expected = TransformersPolicy(Spec("x", "transformers", "embedded:policy"))
+    for check in (together, in_any_order, step_by_step, too_many_alternatives, weighed):
+        with subtests.test(check.__name__):
+            check(policy, expected)
+    for name in CONTRACT:
+        with subtests.test(name):
+            getattr(contract, name)(policy)
+    with subtests.test("an adapter is the model that it is merged into"):
+        merged = TransformersPolicy(Spec("x", "transformers", str(lora[1])))
+        requests = [ask(p, *(Draft(),) * 2, temperature=0, logprobs=True) for p in PROMPTS]
+        found = adapted.extend(requests)
+        check_same(found, merged.extend(requests))
+        assert [r.drafts for r in found] != [r.drafts for r in policy.extend(requests)]
+    with subtests.test("a run from the command line"):
+        tables_are_equal(policy, cli, tmp_path)
+    with subtests.test("an engine that is killed"):
+        killed(policy)
+
+
+def together(policy: VllmPolicy, expected: TransformersPolicy) -> None:
+    check_same(policy.extend(mixed()), expected.extend(mixed()))
+
+
+def in_any_order(policy: VllmPolicy, expected: TransformersPolicy) -> None:
+    requests, stream, replies = mixed(), policy.stream(), dict[int, Extended]()
+    for ticket in reversed(range(len(requests))):
+        stream.submit(ticket, requests[ticket])
+        if ticket % 3 == 0:
             replies.update(stream.collect())
-        check_same([replies[i] for i in range(len(requests))], wanted)
-    with subtests.test("step by step, what was read is remembered"):
-        (whole,) = expected.extend([ask(temperature=0, max_tokens=200)])[0].drafts
-        long = Draft(("7+8=15\n" * 30,), None, 10)
-        stream = policy.stream()
-        computed = []
-        for ticket in range(2):
-            stream.submit(ticket, ask(PROMPTS[0], long, cut=Cut(("\n",)), temperature=0))
-            [(_, reply)] = stream.collect()
-            computed.append(reply.tokens.prefill_computed)
-        stream.close()
-        assert computed[1] < computed[0] == reply.tokens.prefill_logical
-        draft = Draft()
-        while draft.finish is None:
-            request = ask(PROMPTS[0], draft, cut=Cut(("\n",)), temperature=0, max_tokens=200)
-            draft = policy.extend([request])[0].drafts[0]
-        assert (draft.text, draft.tokens) == (whole.text, whole.tokens) and len(draft.steps) > 1
-    with subtests.test("more alternatives than tokens"):
-        request = replace(ask(), alternatives=10_000)
-        (found,), (known,) = policy.extend([request]), expected.extend([request])
-        assert len(found.drafts) == len(known.drafts)
-        assert {d.text for d in found.drafts} == {d.text for d in known.drafts}
-    with subtests.test("words are weighed"):
-        questions = [Question("t", prompt, prompt) for prompt in PROMPTS]
-        words = ("7", "8", " 12", "47+", "a")
-        weighs = [Weigh(q, Draft(("4",)), words) for q in questions]
-        weighs.append(Weigh(questions[0], Draft(("1" * 600,)), words))
-        for one, other in zip(policy.weigh(weighs), expected.weigh(weighs), strict=True):
-            assert one.logprobs == pytest.approx(other.logprobs, abs=1e-3)
-            assert one.tokens.prefill_logical == other.tokens.prefill_logical
+    while stream.rows:
+        replies.update(stream.collect())
+    check_same([replies[i] for i in range(len(requests))], expected.extend(requests))
+
+
+def step_by_step(policy: VllmPolicy, expected: TransformersPolicy) -> None:
+    """Steps make the whole text, and what was read is remembered."""
+    (whole,) = expected.extend([ask(temperature=0, max_tokens=200)])[0].drafts
+    draft = Draft()
+    while draft.finish is None:
+        request = ask(PROMPTS[0], draft, cut=Cut(("\n",)), temperature=0, max_tokens=200)
+        draft = policy.extend([request])[0].drafts[0]
+    assert (draft.text, draft.tokens) == (whole.text, whole.tokens) and len(draft.steps) > 1
+    long = Draft(("7+8=15\n" * 30,), None, 10)
+    stream, computed = policy.stream(), []
+    for ticket in range(2):
+        stream.submit(ticket, ask(PROMPTS[0], long, cut=Cut(("\n",)), temperature=0))
+        [(_, reply)] = stream.collect()
+        computed.append(reply.tokens.prefill_computed)
+    stream.close()
+    assert computed[1] < computed[0] == reply.tokens.prefill_logical
+
+
+def too_many_alternatives(policy: VllmPolicy, expected: TransformersPolicy) -> None:
+    request = replace(ask(), alternatives=10_000)
+    (found,), (known,) = policy.extend([request]), expected.extend([request])
+    assert len(found.drafts) == len(known.drafts)
+    assert {d.text for d in found.drafts} == {d.text for d in known.drafts}
+
+
+def weighed(policy: VllmPolicy, expected: TransformersPolicy) -> None:
+    questions = [Question("t", prompt, prompt) for prompt in PROMPTS]
+    words = ("7", "8", " 12", "47+", "a")
+    weighs = [Weigh(q, Draft(("4",)), words) for q in questions]
+    weighs.append(Weigh(questions[0], Draft(("1" * 600,)), words))
+    for one, other in zip(policy.weigh(weighs), expected.weigh(weighs), strict=True):
+        assert one.logprobs == pytest.approx(other.logprobs, abs=1e-3)
+        assert one.tokens.prefill_logical == other.tokens.prefill_logical
 
 
 CONTRACT = [name for name in dir(contract) if name.startswith("test_")]
+"""The tests that every policy passes."""
 
 
-@needs_vllm
-@pytest.mark.parametrize("name", CONTRACT)
-def test_contract(policy: VllmPolicy, name: str) -> None:
-    """The tests that every policy passes."""
-    getattr(contract, name)(policy)
+def tables_are_equal(policy: VllmPolicy, cli: Callable[..., Any], folder: Path) -> None:
+    """Only the engine's start is not the command's own."""
+    tables, engine = [], policy._running()
+    for name in ("vllm", "default"):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(VllmPolicy, "_running", lambda own: engine)
+            done = cli(
+                "run", "--task", "chain_arithmetic", "--limit", "4", "--policy", "embedded",
+                "--method", "greedy,majority,pass_at_n", "--budget", "1,4", "--engine", name,
+                "--out", folder / name,
+            )  # fmt: skip
+        assert done.code == 0, done.err
+        with (folder / name / "results.csv").open(newline="") as file:
+            keys = ("policy", "method", "budget", "metric", "value", "policy_tokens")
+            tables.append([[row[key] for key in keys] for row in csv.DictReader(file)])
+        facts = (folder / name / "provenance.jsonl").read_text()
+        assert ("enforce_eager" in facts) == (name == "vllm")
+    assert tables[0] == tables[1] and len(tables[0]) > 3
 
 
-@needs_vllm
-def test_an_adapter_is_the_model_that_it_is_merged_into(
-    adapted: VllmPolicy, policy: VllmPolicy, lora: tuple[Path, Path]
-) -> None:
-    merged = TransformersPolicy(Spec("x", "transformers", str(lora[1])))
-    requests = [ask(p, *(Draft(),) * 2, temperature=0, logprobs=True) for p in PROMPTS]
-    found = adapted.extend(requests)
-    check_same(found, merged.extend(requests))
-    assert [r.drafts for r in found] != [r.drafts for r in policy.extend(requests)]
-
-
-@needs_vllm
-def test_an_engine_that_dies_is_started_again(policy: VllmPolicy, adapted: VllmPolicy) -> None:
-    """What was under way is dropped and said; the last test of this engine."""
-    import psutil
-
+def killed(policy: VllmPolicy) -> None:
+    """What was under way is dropped, and said."""
     stream = policy.stream()
     stream.submit(0, ask(PROMPTS[0], *(Draft(),) * 4, max_tokens=400, stop=("never",)))
     for process in psutil.Process().children(recursive=True):
         if "VLLM" in " ".join(process.cmdline()):
             process.kill()
-    with pytest.raises(InfrastructureError, match="vLLM failed"):
+    said = "its process was killed, as systems do when memory runs out; lower max_length="
+    with pytest.raises(InfrastructureError, match=said):
         stream.collect()
     assert stream.rows == 0 and policy._engine is not None and not policy._engine.alive
 
@@ -207,7 +238,7 @@ def test_an_engine_that_dies_is_started_again(policy: VllmPolicy, adapted: VllmP
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.adapters.vllm.find_spec", lambda name: True)
+    monkeypatch.setattr("harness.adapters.vllm_settings.find_spec", lambda name: True)
 
 
 @pytest.mark.usefixtures("installed")

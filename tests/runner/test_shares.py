@@ -24,7 +24,7 @@ def plan(monkeypatch: pytest.MonkeyPatch, policy: str, prm: str, *methods: str) 
     """Make a plan as on a machine with a GPU."""
     place = (torch.device("cuda"), torch.bfloat16)
     monkeypatch.setattr("harness.adapters.checkpoint.place", lambda device, dtype: place)
-    monkeypatch.setattr("harness.adapters.vllm.find_spec", lambda name: True)
+    monkeypatch.setattr("harness.adapters.vllm_settings.find_spec", lambda name: True)
     settings = Sweep(
         tasks=("chain_arithmetic",),
         policies=(f"embedded,engine=vllm{policy}",),
