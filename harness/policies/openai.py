@@ -53,7 +53,9 @@ from harness.policies.stops import ending
 from harness.types import Draft, Extend, Extended, Json, Question, Spec, Tokens, Turn
 
 _TOO_LONG = re.compile(
-    r"context.?length|context_length_exceeded|max_model_len|context window", re.I
+    r"context.?length|context_length_exceeded|max_model_len|context window|"
+    r"max_tokens must be at least 1, got 0",
+    re.I,
 )
 """How servers say that prompt and answer do not fit."""
 
@@ -214,7 +216,8 @@ class OpenAIPolicy:
         if answer is None:
             return replace(draft, finish="length"), Tokens(1)
         spent = Tokens(1, answer.prompt, answer.prompt - answer.cached, answer.tokens)
-        return self._continued(request, draft, answer, limit < room), spent
+        cut_short = limit < room and answer.tokens >= limit  # else the context has ended
+        return self._continued(request, draft, answer, cut_short), spent
 
     def _compare_words(self) -> None:
         """Make sure, once, that the server's model has the tokenizer that prompts are made with.

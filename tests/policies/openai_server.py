@@ -32,6 +32,8 @@ class Faulty(ThreadingHTTPServer):
     decode: Callable[[list[int]], str]
     """From the tokens of a prompt to its text."""
     tells_stops = True
+    clamps = False
+    """Whether it writes what there is room for, as vLLM does, where more is asked for."""
     tokenize: Callable[[str], list[int]] | None = None
     """From a text to its tokens, as vLLM tells them; None: it does not."""
     forward: str | None = None
@@ -78,6 +80,8 @@ def answer(body: dict[str, Any], server: Faulty) -> tuple[int, dict[str, Any]]:
     chat = "messages" in body
     before = text_of(body["messages"] if chat else body["prompt"], server)
     limit = body.get("max_tokens", server.context - len(before) if chat else 16)
+    if server.clamps:
+        limit = min(limit, server.context - len(before))
     if len(before) + limit > server.context or limit < 1:
         return 400, {"error": {"message": f"maximum context length is {server.context} tokens"}}
     # The question ends at its mark; what follows was written here.

@@ -236,6 +236,18 @@ def test_a_context_that_overflows_ends_a_draft(server: Faulty) -> None:
         write(at(server), ask(max_tokens=100))
 
 
+def test_a_step_that_the_context_ends_is_the_last(server: Faulty) -> None:
+    server.context, server.clamps = len(QUESTION.prompt) + 20, True
+    draft = Draft()
+    for length, finish in ((15, None), (20, "length")):
+        (draft,) = at(server).extend([_next(draft)])[0].drafts
+        assert (len(draft.text), draft.finish) == (length, finish)
+
+
+def _next(draft: Draft) -> Extend:
+    return Extend(QUESTION, (draft,), Sampling(max_tokens=100, temperature=0), Cut(tokens=15))
+
+
 def test_no_room_is_no_request(server: Faulty) -> None:
     (draft,) = write(at(server), ask("abc", max_tokens=3))
     assert draft.finish == "length" and not server.asked
