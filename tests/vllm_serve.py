@@ -15,8 +15,10 @@ from pathlib import Path
 import httpx
 
 ROOT = Path(__file__).resolve().parent.parent
-START = "import sys; from vllm.entrypoints.cli.main import main; sys.argv[0] = 'vllm'; main()"
-PATIENCE = 400
+SERVER = "vllm.entrypoints.openai.api_server"
+"""What ``vllm serve`` starts. The command itself looks for a package called vllm, which the build
+for CPUs is not."""
+PATIENCE = 1000
 """Seconds for which a start is waited for: on a busy machine the imports alone take a minute."""
 
 
@@ -37,7 +39,7 @@ def vllm_serve(model: Path, log: Path, *options: str) -> Iterator[str]:
     }
     with log.open("wb") as said:
         server = subprocess.Popen(
-            [sys.executable, "-c", START, "serve", str(model), *usual, *options],
+            [sys.executable, "-m", SERVER, "--model", str(model), *usual, *options],
             env={**os.environ, **settings},
             stdout=said,
             stderr=said,

