@@ -28,6 +28,7 @@ SAMPLING = Sampling(max_tokens=256)
 
 def bare(policy: VllmPolicy, questions: Sequence[Question], samples: int) -> float:
     """Return the tokens per second of the engine alone."""
+    engine = policy._running()
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 
@@ -40,7 +41,6 @@ def bare(policy: VllmPolicy, questions: Sequence[Question], samples: int) -> flo
         detokenize=False,
         output_kind=RequestOutputKind.FINAL_ONLY,
     )
-    engine = policy._running()
     engine.forget()
     start = time.perf_counter()
     wanted = [prompt for prompt in prompts for _ in range(samples)]

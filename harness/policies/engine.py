@@ -58,9 +58,11 @@ class _Row:
 class EngineWriter:
     """An engine that is writing; see `harness.policies.decoding.Writer`."""
 
-    def __init__(self, engine: Callable[[], Engine], ends: Ends, adapter: Any) -> None:
-        """Args: returns the engine, which runs from then on; the model's ways; vLLM's request for
-        an adapter, or None."""
+    def __init__(
+        self, engine: Callable[[], Engine], ends: Ends, adapter: Callable[[], Any]
+    ) -> None:
+        """Args: returns the engine, which runs from then on; the model's ways; returns vLLM's
+        request for an adapter, or None."""
         self._engine, self._ends, self._adapter = engine, ends, adapter
         self._rows: dict[str, _Row] = {}
         self._ways: dict[Rules, _Way] = {}
@@ -106,6 +108,7 @@ class EngineWriter:
 
     def _send(self, row: _Row) -> None:
         """Ask the engine for what a draft lacks."""
+        engine = self._engine()  # whose start keeps to itself what vLLM prints when it is imported
         from vllm import SamplingParams
         from vllm.sampling_params import RequestOutputKind
 
@@ -127,7 +130,7 @@ class EngineWriter:
         )
         ids = (*task.prompt, *task.text, *row.tokens)
         row.sent = len(ids)
-        self._rows[self._engine().submit(ids, params, self._adapter)] = row
+        self._rows[engine.submit(ids, params, self._adapter())] = row
 
     def _note(self, row: _Row, output: Any) -> Done | None:
         """Note what was written; return what came of the draft if it has ended."""

@@ -106,7 +106,7 @@ class VllmPolicy(TransformersPolicy):
         if self._engine is not None and self._engine.alive:
             self._engine.drop()
             self._engine.forget()
-        return EngineWriter(self._running, self._ends, self._adapter())
+        return EngineWriter(self._running, self._ends, self._adapter)
 
     def _running(self) -> Engine:
         """Return the engine, started if it does not run."""
