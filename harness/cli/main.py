@@ -96,18 +96,24 @@ def main() -> None:
         sys.exit(2)
     except InfrastructureError as error:
         _say(f"failed: {error}")
+        if sys.argv[1:2] in _RESUMED:
+            _go_on("what is finished is kept")
         _leave(1)
     except LimitReached as error:
-        _go_on(f"stopped: {error}")
+        _go_on(f"stopped: {error}; everything finished is kept")
         _leave(LIMITED)
     except BrokenPipeError:
         # The reader of our output (head, less) has gone; that is no failure.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     if code == INTERRUPTED:
-        _go_on("interrupted")
+        _go_on("interrupted; everything finished is kept")
         _leave(INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+_RESUMED = (["run"], ["score"])
+"""Commands that go on where they stopped."""
 
 
 def _help_for(error: Exception) -> str:
@@ -118,7 +124,7 @@ def _help_for(error: Exception) -> str:
 
 def _go_on(why: str) -> None:
     """Say why a run ended early, and how it goes on."""
-    _say(f"{why}; everything finished is kept. Go on with the same command:")
+    _say(f"{why}. Go on with the same command:")
     _say(f"  {shlex.join(command_line())}")
 
 

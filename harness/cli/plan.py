@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
@@ -74,7 +75,8 @@ def plan(
 
         show(sweep, data, places(preset), device, out, as_json)
         return
-    made = make_plan(sweep, data, open_policy, RunTruth().open_prm, places(preset))
+    policies = partial(open_policy, engine=sweep.engine)
+    made = make_plan(sweep, data, policies, RunTruth(sweep.engine).open_prm, places(preset))
     options.say_notes(made)
     folder = RunFolder(out or default_out(made))
     stages = estimate(made, folder)

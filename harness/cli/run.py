@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 import typer
 
@@ -48,7 +49,7 @@ def run(
     from harness.cli.progress import TerminalProgress
     from harness.cli.stopped import tell
     from harness.config import load_sweep, places
-    from harness.errors import ConfigError, LimitReached
+    from harness.errors import LimitReached
     from harness.paths import data_folder
     from harness.registry import open_policy
     from harness.runner.execute import default_out, execute
@@ -76,10 +77,9 @@ def run(
         settings=setting,
     )
     sweep = load_sweep(preset, given, full)
-    if sweep.engine == "vllm":
-        raise ConfigError("--engine vllm cannot run yet; leave it out")
-    truth = RunTruth()
-    plan = make_plan(sweep, data_folder(data_dir), open_policy, truth.open_prm, places(preset))
+    truth = RunTruth(sweep.engine)
+    policies = partial(open_policy, engine=sweep.engine)
+    plan = make_plan(sweep, data_folder(data_dir), policies, truth.open_prm, places(preset))
     options.say_notes(plan)
     folder = out or default_out(plan)
     typer.echo(f"run folder: {folder}", err=True)

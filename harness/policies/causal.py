@@ -13,9 +13,15 @@ from harness.adapters import kv
 from harness.errors import ConfigError
 
 
-def ends(model: Any, tokenizer: Any) -> tuple[int, ...]:
-    """Return the tokens that end a text, as the model's authors declare them."""
-    for source in (model.generation_config, model.config.get_text_config(), tokenizer):
+def ends(generation: Any, config: Any, tokenizer: Any) -> tuple[int, ...]:
+    """Return the tokens that end a text, as the model's authors declare them.
+
+    Args:
+        generation: Its configuration of generation; None: it has none.
+        config: Its configuration.
+        tokenizer: Its tokenizer.
+    """
+    for source in (generation, config.get_text_config(), tokenizer):
         ids = getattr(source, "eos_token_id", None)
         if ids is not None:
             return tuple(ids) if isinstance(ids, list | tuple) else (int(ids),)

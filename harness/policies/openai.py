@@ -14,6 +14,9 @@
                           and SGLang do (``continue_final_message``); searches need it, or
                           ``completions``
 ``logprobs``              ``true`` keeps the log-probability of every token
+``seeds``                 ``server``: a seed goes along with every request; ``ours``: the server
+                          is a vLLM that draws as ``vllm:MODEL`` does (docs/engines.md says how
+                          it is started); ``none``: what is written cannot be written again
 ``max_length``            tokens of prompt and text, where it is less than the model's
 ``key``                   environment variable of the bearer token (``OPENAI_API_KEY``)
 ``connections``, ``rate``  requests at the same time (64), and per second (no limit)
@@ -29,42 +32,35 @@ sent, and looked for again in the answer. Steps need a server that says at which
 
 from __future__ import annotations
 
-import hashlib
 import re
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from harness.adapters import checkpoint
 from harness.adapters.options import Options
 from harness.adapters.server import Refused, Server
 from harness.cost import Architecture
-from harness.digest import canonical, digest
+from harness.digest import digest
 from harness.errors import ConfigError, DataError
+from harness.policies.completions import Answer, read
 from harness.policies.encoding import Encoding
 from harness.policies.policy import Ability, check_unfinished
+from harness.policies.randomness import key, order
 from harness.policies.requests import RequestStream
 from harness.policies.stops import ending
-from harness.types import Draft, Extend, Extended, Finish, Json, Question, Spec, Tokens, Turn
+from harness.types import Draft, Extend, Extended, Json, Question, Spec, Tokens, Turn
 
 _TOO_LONG = re.compile(
-    r"context.?length|context_length_exceeded|max_model_len|context window", re.I
+    r"context.?length|context_length_exceeded|max_model_len|context window|"
+    r"max_tokens must be at least 1, got 0",
+    re.I,
 )
 """How servers say that prompt and answer do not fit."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """What a server wrote for one draft."""
-
-    text: str
-    finish: Finish | None
-    stopped: str | None
-    """The string at which it stopped, where it says so."""
-    tokens: int
-    prompt: int
-    cached: int
-    logprobs: tuple[float, ...] | None
+_PROBE = "Let x = 12 + 345;\n\n\\boxed{7} – is ½ naïve?"
+"""A text that tokenizers cut differently."""
 
 
 class OpenAIPolicy:
@@ -94,6 +90,7 @@ class OpenAIPolicy:
         self._system = options.text("system", None)
         self._continues = options.flag("continues", False) or not self._chat
         self._logprobs = options.flag("logprobs", False)
+        self._seeds = options.choice("seeds", "server", ("server", "ours", "none"))
         self._max_length = options.integer("max_length", None, low=2)
         connections = options.integer("connections", 64) or 64
         self.unit_rows = options.integer("batch", 4 * connections) or connections
@@ -110,6 +107,7 @@ class OpenAIPolicy:
         if self._system is not None and not (self._chat or tokenizer):
             raise ConfigError(f"policy {spec.name}: system= needs api=chat or tokenizer=")
         self._encoding: Encoding | None = None
+        self._lock, self._compared = threading.Lock(), False
         self._content: dict[str, Json] = {}
         self.architecture: Architecture | None = None
         if tokenizer:
@@ -149,6 +147,7 @@ class OpenAIPolicy:
             "logprobs": self._logprobs,
             "template": digest(used) if used else None,
             **self._content,
+            **({"seeds": self._seeds} if self._seeds != "server" else {}),
         }
 
     def describe(self) -> dict[str, Json]:
@@ -197,16 +196,17 @@ class OpenAIPolicy:
 
     def _write(self, request: Extend, index: int) -> tuple[Draft, Tokens]:
         """Continue one draft."""
+        self._compare_words()
         draft, cut = request.drafts[index], request.cut
         prompt = self._prompt(request.question, draft.text)
         room = request.sampling.max_tokens - (draft.tokens or 0)
-        if self._max_length and isinstance(prompt, list):
+        if self._max_length and self._encoding:
             room = min(room, self._max_length - len(prompt))
         if room <= 0:
             return replace(draft, finish="length"), Tokens(1)
         limit = min(room, cut.tokens) if cut and cut.tokens else room
         body = self._body(request, index, prompt, limit)
-        answer: _Answer | None
+        answer: Answer | None
         try:
             answer = self._ask(body)
         except Refused as error:
@@ -216,7 +216,30 @@ class OpenAIPolicy:
         if answer is None:
             return replace(draft, finish="length"), Tokens(1)
         spent = Tokens(1, answer.prompt, answer.prompt - answer.cached, answer.tokens)
-        return self._continued(request, draft, answer, limit < room), spent
+        cut_short = limit < room and answer.tokens >= limit  # else the context has ended
+        return self._continued(request, draft, answer, cut_short), spent
+
+    def _compare_words(self) -> None:
+        """Make sure, once, that the server's model has the tokenizer that prompts are made with.
+
+        Raises:
+            ConfigError: it has not. vLLM tells; of a server that does not, it has to be believed.
+        """
+        with self._lock:
+            if self._encoding is None or self._compared:
+                return
+            body = {"model": self._model, "prompt": _PROBE, "add_special_tokens": False}
+            try:
+                reply = self._server.post(self._server.url.removesuffix("/v1") + "/tokenize", body)
+                theirs: tuple[int, ...] | None = tuple(reply["tokens"])
+            except (DataError, KeyError, TypeError):
+                theirs = None
+            if theirs not in (None, self._encoding.text(_PROBE)):
+                raise ConfigError(
+                    f"policy {self.spec.name}: the model {self._model} of {self._server.url} has "
+                    "another tokenizer than tokenizer= names; name the one that it has"
+                )
+            self._compared = True
 
     def _prompt(self, asked: Question, before: str) -> str | list[int] | list[dict[str, str]]:
         """Return what stands before the text that is to come."""
@@ -243,8 +266,13 @@ class OpenAIPolicy:
             "temperature": sampling.temperature,
             "n": 1,
         }
-        if sampling.temperature > 0:
-            body |= {"top_p": sampling.top_p, "seed": _seed(request, index)}
+        if sampling.temperature > 0 and self._seeds == "ours":
+            own = order(key(request, index), 0, sampling.temperature, sampling.top_p)
+            body |= {"temperature": 0, "vllm_xargs": own}
+        elif sampling.temperature > 0:
+            body["top_p"] = sampling.top_p
+            if self._seeds == "server":
+                body["seed"] = _seed(request, index)
         if stops := [*sampling.stop, *(cut.delimiters if cut else ())]:
             body["stop"] = stops
         if wanted:
@@ -253,7 +281,7 @@ class OpenAIPolicy:
             body |= {"continue_final_message": True, "add_generation_prompt": False}
         return body
 
-    def _ask_short(self, body: dict[str, Any], refusal: Refused) -> _Answer | None:
+    def _ask_short(self, body: dict[str, Any], refusal: Refused) -> Answer | None:
         """Ask for what the context leaves; None where it leaves nothing.
 
         Raises:
@@ -271,37 +299,16 @@ class OpenAIPolicy:
                 return None
             raise
 
-    def _ask(self, body: dict[str, Any]) -> _Answer:
+    def _ask(self, body: dict[str, Any]) -> Answer:
         """Send one request.
 
         Raises:
             DataError: an answer without text, reason or usage.
         """
         reply = self._server.post("/chat/completions" if self._chat else "/completions", body)
-        try:
-            (choice,) = reply["choices"]
-            usage = reply["usage"]
-            text = choice["message"]["content"] or "" if self._chat else choice["text"]
-            finish, stopped = choice["finish_reason"], choice.get("stop_reason")
-            cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
-            if finish not in ("stop", "length") or not isinstance(text, str):
-                raise ValueError(f"finish_reason {finish!r}")
-            return _Answer(
-                text,
-                finish,
-                stopped if isinstance(stopped, str) else "" if "stop_reason" in choice else None,
-                int(usage["completion_tokens"]),
-                int(usage["prompt_tokens"]),
-                int(cached),
-                _logprobs(choice, self._chat) if "logprobs" in body else None,
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise DataError(
-                f"policy {self._server.url}: an answer that is no completion "
-                f"({type(error).__name__}: {error}): {str(reply)[:120]}"
-            ) from error
+        return read(reply, self._chat, "logprobs" in body, f"policy {self._server.url}")
 
-    def _continued(self, request: Extend, draft: Draft, answer: _Answer, cut_short: bool) -> Draft:
+    def _continued(self, request: Extend, draft: Draft, answer: Answer, cut_short: bool) -> Draft:
         """Return a draft with what was written; `cut_short`: it was to be a step of some tokens."""
         sampling, cut = request.sampling, request.cut
         text, finish = answer.text, answer.finish
@@ -331,13 +338,4 @@ class OpenAIPolicy:
 
 def _seed(request: Extend, index: int) -> int:
     """Return the seed of a draft, in the 31 bits that every server takes."""
-    question = request.question
-    key = [request.sampling.seed, question.task, question.id, index, request.drafts[index].text]
-    return int.from_bytes(hashlib.sha256(canonical(key)).digest()[:4], "little") >> 1
-
-
-def _logprobs(choice: dict[str, Any], chat: bool) -> tuple[float, ...]:
-    """Return the log-probability of each token written."""
-    found = choice["logprobs"]
-    given = [token["logprob"] for token in found["content"]] if chat else found["token_logprobs"]
-    return tuple(map(float, given))
+    return (key(request, index) & 0xFFFFFFFF) >> 1

@@ -20,12 +20,31 @@ BLOCK = 128
 """Numbers drawn at once: most drafts need one or two blocks, and none pays for many."""
 
 
-def generator(request: Extend, index: int) -> np.random.Generator:
-    """Return the generator of draft `index` of a request."""
+def key(request: Extend, index: int) -> int:
+    """Return the key of the generator of draft `index` of a request: 128 bits."""
     question = request.question
     seed = [request.sampling.seed, question.task, question.id, index, request.drafts[index].text]
-    key = hashlib.sha256(canonical(seed)).digest()[:16]
-    return np.random.Generator(np.random.Philox(key=int.from_bytes(key, "little")))
+    return int.from_bytes(hashlib.sha256(canonical(seed)).digest()[:16], "little")
+
+
+def generator(key: int) -> np.random.Generator:
+    """Return the generator of a key."""
+    return np.random.Generator(np.random.Philox(key=key))
+
+
+KEY, FIRST, TEMPERATURE, TOP_P = "key", "first", "temperature", "top_p"
+
+
+def order(key: int, first: int, temperature: float, top_p: float) -> dict[str, str | int | float]:
+    """Return what a vLLM request says of its draws; `harness.policies.draws` reads it there.
+
+    Args:
+        key: See `key`.
+        first: Tokens that were drawn by this key before.
+        temperature: Above 0.
+        top_p: In (0, 1].
+    """
+    return {KEY: f"{key:x}", FIRST: first, TEMPERATURE: temperature, TOP_P: top_p}
 
 
 class Uniforms:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.policies.randomness import Uniforms
+from harness.policies.randomness import Uniforms, generator
 from harness.types import Finish
 
 _COLUMNS = 64
@@ -43,7 +43,8 @@ class Task:
     """The same as text."""
     limit: int
     """Tokens that may be decoded; at least 1."""
-    generator: np.random.Generator
+    random: int
+    """The key of its random numbers."""
     rules: Rules
 
     @property
@@ -119,7 +120,7 @@ class Rows:
         early = 1 if rules.alternatives else rules.tokens
         self.look[row] = min(task.limit, early or task.limit)
         self.pending[row] = (task.prompt + task.text)[-1]
-        self.uniforms.put(row, task.generator)
+        self.uniforms.put(row, generator(task.random))
         return row
 
     def task(self, row: int) -> Task:

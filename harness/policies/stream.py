@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 
 from harness.errors import InfrastructureError
-from harness.policies.decoding import Writer
 from harness.policies.encoding import Encoding
 from harness.policies.policy import check_unfinished
-from harness.policies.randomness import generator
+from harness.policies.randomness import key
 from harness.policies.rows import Done, Rules, Task, Written
 from harness.types import Draft, Extend, Extended, Gauges, Tokens
+
+
+class Writes(Protocol):
+    """What a stream needs of a model that is writing."""
+
+    def submit(self, task: Task) -> None:
+        """Take a draft."""
+        ...
+
+    def work(self) -> list[Done]:
+        """Write for a while; return what has ended."""
+        ...
 
 
 @dataclass(slots=True)
@@ -31,7 +43,7 @@ class TransformersStream:
 
     def __init__(
         self,
-        writer: Callable[[], Writer],
+        writer: Callable[[], Writes],
         encoding: Encoding,
         start: tuple[int, ...],
         max_length: int,
@@ -106,7 +118,7 @@ class TransformersStream:
             room = self._max_length - len(prompt) - len(text)
             limit = min(room, request.sampling.max_tokens - (draft.tokens or 0))
             if limit > 0:
-                random = generator(request, i)
+                random = key(request, i)
                 tasks.append(Task((ticket, i), prompt, text, before, limit, random, rules))
         return tasks
 

@@ -16,7 +16,7 @@ what is remembered is found by these tokens, so it never changes which are read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,12 +35,12 @@ from harness.policies.encoding import Encoding
 from harness.policies.ends import Ends
 from harness.policies.policy import Ability
 from harness.policies.stops import Decoder
-from harness.policies.stream import TransformersStream
+from harness.policies.stream import TransformersStream, Writes
 from harness.policies.weighing import Asked, weigh
 from harness.types import Extend, Extended, Json, Question, Spec, Weigh, Weighed
 
 _SMALL = 100_000_000
-"""Parameters (embeddings aside) up to which 512 drafts at once are no burden; else it is 64."""
+"""Parameters of a small model, embeddings aside; see `TransformersPolicy.usual_rows`."""
 
 _READING = {"cpu": 4_096, "other": 32_768}
 """Most tokens of a pass of reading, padding included; see `harness.prms.transformers`."""
@@ -67,6 +67,9 @@ class TransformersPolicy:
 
     max_samples: int | None = None
 
+    usual_rows = 512, 64
+    """Drafts at once of a small model, to which so many are no burden, and of others."""
+
     def __init__(self, spec: Spec) -> None:
         options = Options(spec, "policy")
         self.spec = spec
@@ -74,29 +77,38 @@ class TransformersPolicy:
         self._system = options.text("system", None)
         revision = options.text("revision", None)
         trusted = options.flag("trust_remote_code", False)
-        device, dtype = checkpoint.place(
-            options.text("device", None), options.choice("dtype", "auto", checkpoint.DTYPES)
-        )
         limit = options.integer("max_length", None, low=2)
         batch = options.integer("batch", None)
         self._logprobs = options.flag("logprobs", False)
-        cache = options.integer("cache", None, low=0)
+        self._place(options)
         options.done()
         found = checkpoint.locate(spec.target, revision, trusted)
         self._content = found.identity
         self._tokenizer = checkpoint.load(transformers.AutoTokenizer, found)
-        self._found, self._device, self._dtype = found, device, dtype
+        self._found = found
         self._config = checkpoint.load(transformers.AutoConfig, found)
         context = getattr(self._config.get_text_config(), "max_position_embeddings", None)
         self._max_length = min(filter(None, (limit, context)), default=2**31)
         self.architecture: Architecture | None = checkpoint.architecture(self._config, found)
         small = self.architecture is not None and self.architecture.matrices <= _SMALL
-        self.unit_rows = batch or (512 if small else 64)
-        self._cache = usual_tokens(self._config, dtype, device) if cache is None else cache
+        self.unit_rows = batch or self.usual_rows[0 if small else 1]
         self._encoding = Encoding(self._tokenizer, chat, self._system, spec.target)
         self._loaded: _Loaded | None = None
 
     abilities: frozenset[Ability] = frozenset({"continue", "logprobs", "chat", "weigh"})
+
+    def _place(self, options: Options) -> None:
+        """Read the options that say where and how the model runs."""
+        self._device, self._dtype = checkpoint.place(
+            options.text("device", None), options.choice("dtype", "auto", checkpoint.DTYPES)
+        )
+        self._room = options.integer("cache", None, low=0)
+
+    @property
+    def _cache(self) -> int:
+        """Tokens that a stream remembers."""
+        usual = usual_tokens(self._config, self._dtype, self._device)
+        return usual if self._room is None else self._room
 
     def identity(self) -> dict[str, Json]:
         """Weights, number format, prompt form and context."""
@@ -138,16 +150,8 @@ class TransformersPolicy:
 
     def weigh(self, requests: Sequence[Weigh]) -> list[Weighed]:
         """Weigh words; see `Weighing.weigh`."""
-        start = (self._open.ends.tokens or (0,))[:1]
-        asked = [
-            Asked(
-                self._encoding.asked(request.question) or start,
-                self._encoding.text(request.draft.text) if request.draft.text else (),
-                tuple(self._encoding.text(word) for word in request.words),
-            )
-            for request in requests
-        ]
         loaded, reading = self._open, self._reading
+        asked = self._asked(requests, loaded.ends.tokens)
         try:
             room = max(self._cache, reading)
             return weigh(loaded.model, loaded.windows, asked, self._max_length, reading, room)
@@ -156,11 +160,25 @@ class TransformersPolicy:
                 f"{self.spec.name}: out of memory while weighing words of {len(asked)} drafts"
             ) from error
 
+    def _asked(self, requests: Sequence[Weigh], ends: tuple[int, ...]) -> list[Asked]:
+        """Return requests in tokens."""
+        start = (ends or (0,))[:1]
+        return [
+            Asked(
+                self._encoding.asked(request.question) or start,
+                self._encoding.text(request.draft.text) if request.draft.text else (),
+                tuple(self._encoding.text(word) for word in request.words),
+            )
+            for request in requests
+        ]
+
     def stream(self) -> TransformersStream:
         """Open a stream; see `Policy.stream`."""
-        ends = self._open.ends.tokens
+        return self._stream(self._writer, self._open.ends.tokens)
+
+    def _stream(self, writer: Callable[[], Writes], ends: tuple[int, ...]) -> TransformersStream:
         return TransformersStream(
-            self._writer,
+            writer,
             self._encoding,
             (ends or (0,))[:1],
             self._max_length,
@@ -185,11 +203,11 @@ class TransformersPolicy:
             seen = causal.windows(model.config.get_text_config(), self._max_length)
             causal.check_batching(model, seen, self.spec.target)
             size = model.get_output_embeddings().weight.shape[0]
-            tokens = causal.ends(model, self._tokenizer)
+            tokens = causal.ends(model.generation_config, model.config, self._tokenizer)
             self._loaded = _Loaded(model, Ends(Decoder(self._tokenizer), tokens, size), seen)
         return self._loaded
 
-    def _writer(self) -> Writer:
+    def _writer(self) -> Writes:
         """Return a writer that has nothing to do and remembers nothing."""
         loaded, memory = self._open, Memory(self._cache)
         rows, reading = self.unit_rows, self._reading

@@ -112,7 +112,7 @@ class _Reader:
         return [
             Weighed(
                 tuple(_chance(columns[one.read(word)], word) for word in one.words),
-                Tokens(1, _logical(one), self._spent[i], 0),
+                Tokens(1, logical(one), self._spent[i], 0),
             )
             for i, one in numbered
         ]
@@ -159,6 +159,6 @@ def _chance(columns: torch.Tensor, word: Ids) -> float:
     return float(own.gather(1, torch.tensor(word)[:, None]).sum())
 
 
-def _logical(one: Asked) -> int:
+def logical(one: Asked) -> int:
     """Return the tokens of a request: the text once, and what is read of its words."""
     return len(one.body) + sum(len(word) - 1 for word in one.words)

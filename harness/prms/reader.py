@@ -42,13 +42,13 @@ class Opened:
     config: Any
 
     @staticmethod
-    def of(target: str, revision: str | None, trusted: bool) -> Opened:
-        """Open a checkpoint.
+    def of(target: str, revision: str | None, trusted: bool, weights: bool = True) -> Opened:
+        """Open a checkpoint; without `weights` they need not be there.
 
         Raises:
             UserError: there is none, or its files do not load.
         """
-        found = checkpoint.locate(target, revision, trusted)
+        found = checkpoint.locate(target, revision, trusted, weights=weights)
         tokenizer = checkpoint.load(transformers.AutoTokenizer, found)
         tokenizer.model_max_length = 2**31  # what is too long is said by us, with its problem
         return Opened(found, tokenizer, checkpoint.load(transformers.AutoConfig, found))

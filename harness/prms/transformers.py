@@ -53,18 +53,20 @@ class TransformersPrm:
 
     live = True
     unit_rows = 2048
+    has_weights = True
+    """Whether it reads the model's weights itself."""
 
     def __init__(self, spec: Spec) -> None:
         options = Options(with_recipe(spec), "PRM")
         self.spec = spec
         self._recipe = from_options(options)
-        targets = [(spec.target, options.text("revision", None))]
+        targets = [(self._model(options), options.text("revision", None))]
         trusted = options.flag("trust_remote_code", False)
         if self._recipe.head in RATIOS:
             targets.append(_reference(options, self._recipe.head))
         self._place(options)
         options.done()
-        models = [Opened.of(target, revision, trusted) for target, revision in targets]
+        models = [Opened.of(*target, trusted, self.has_weights) for target in targets]
         _check_vocabularies(models)
         self._encoder = Encoder(self._recipe, models[0].tokenizer)
         limits = [self._recipe.max_length, *(own.context for own in models)]
@@ -75,6 +77,10 @@ class TransformersPrm:
         self.architecture: Architecture | None = (
             reduce(Architecture.beside, known) if len(known) == len(shapes) else None
         )
+
+    def _model(self, options: Options) -> str:
+        """Return whose tokenizer and configuration are read."""
+        return self.spec.target
 
     def _place(self, options: Options) -> None:
         """Read the options that say where and how models run."""

@@ -3,9 +3,9 @@
 Recipes, their options and what they mean are the same (`harness.prms.recipe`): our own encoder
 makes token ids and places, the engine runs the transformer, and our own head in 32-bit floats reads
 its hidden states inside the engine's workers (`harness.prms.places`), for every family alike. The
-machine's options (`harness.adapters.vllm`) are ``dtype``, ``revision``, ``batch`` (tokens of a
-step), ``cache`` (tokens whose keys and values it holds), and vLLM's ``gpu_memory_utilization``,
-``tensor_parallel_size``, ``quantization``, ``enforce_eager``.
+machine's options (`harness.adapters.vllm_settings`) are ``dtype``, ``revision``, ``batch`` (tokens
+of a step), ``cache`` (tokens whose keys and values it holds), and vLLM's
+``gpu_memory_utilization``, ``tensor_parallel_size``, ``quantization``, ``enforce_eager``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ import numpy as np
 from harness.adapters import checkpoint
 from harness.adapters.checkpoint import Checkpoint
 from harness.adapters.options import Options
-from harness.adapters.vllm import Engine, Settings, settings
+from harness.adapters.vllm import Engine
+from harness.adapters.vllm_settings import Settings, settings
 from harness.errors import ConfigError
 from harness.prms import layers
 from harness.prms.heads import Head, Layers

@@ -20,6 +20,7 @@ from harness.prms.aggregate import threshold as threshold_of
 from harness.problems import Task, load
 from harness.runner.first_error import labels_every_step
 from harness.runner.search_plan import SearchPlan, search_plans
+from harness.runner.shares import check_shares
 from harness.search.methods import MethodSpec, parse_method
 from harness.store.format import GIVEN
 from harness.store.log import Header
@@ -144,6 +145,7 @@ def make_plan(
         check_prm(prm, sources, sweep.aggregations or ())
     scores = [score_plan(source, prm) for prm in prms for source in sources]
     searches = search_plans(sweep, methods, tasks, policies, prms)
+    check_shares((plan.policy, plan.prm) for plan in searches)
     return Plan(sweep, groups, tuple(pools), tuple(scores), tuple(searches))
 
 

@@ -20,7 +20,9 @@ from harness.types import GIVEN_KINDS, Draft, Problem, Question
 class RunTruth:
     """What is wrong in every draft of a run, by content, as a `Truth`."""
 
-    def __init__(self) -> None:
+    def __init__(self, engine: str = "default") -> None:
+        """Args: the run's engine; see `harness.registry.with_engine`."""
+        self._engine = engine
         self.asked = False
         """Whether any PRM was opened that wants to know; learning is skipped otherwise."""
         self._wrong: dict[str, int | frozenset[int]] = {}

@@ -85,7 +85,7 @@ class Work:
 
     def take(self) -> Tokens:
         """Return the tokens counted, and count from nothing."""
-        found = Tokens(self.logical, self.computed, self.decoded)
+        found = Tokens(0, self.logical, self.computed, self.decoded)
         self.logical = self.computed = self.decoded = 0
         return found
 

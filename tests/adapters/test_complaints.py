@@ -23,6 +23,11 @@ from harness.errors import ConfigError, HarnessError, InfrastructureError
             r"m: out of memory \(10.5 GiB are free\); lower max_length=.*quantization=",
         ),
         ("No available memory for the cache blocks. Try", InfrastructureError, "out of memory;"),
+        (
+            "EngineGone: the engine's process ended with code [-9]",
+            InfrastructureError,
+            "m: its process was killed, as systems do when memory runs out; lower max_length=",
+        ),
         ("torch.OutOfMemoryError: CUDA out of memory.", InfrastructureError, "out of memory;"),
         (
             "Model architectures ['FooForCausalLM'] are not supported for now. Supported",

@@ -1,4 +1,5 @@
-"""An OpenAI-compatible server on loopback that writes by rule, and can be made to fail.
+"""An OpenAI-compatible server on loopback that writes by rule, and can be made to fail; or a proxy
+of a real one, which fails in the same ways.
 
 A token is a character. What it writes follows from the text before and the seed alone, so a draft
 continued is the draft written at once. `Faulty.trouble` answers in its place while it returns
@@ -16,6 +17,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import httpx
+
 LENGTH = 60
 """Characters of every whole answer."""
 Trouble = Callable[[int, dict[str, Any]], tuple[int, dict[str, str], bytes] | str | None]
@@ -29,6 +32,12 @@ class Faulty(ThreadingHTTPServer):
     decode: Callable[[list[int]], str]
     """From the tokens of a prompt to its text."""
     tells_stops = True
+    clamps = False
+    """Whether it writes what there is room for, as vLLM does, where more is asked for."""
+    tokenize: Callable[[str], list[int]] | None = None
+    """From a text to its tokens, as vLLM tells them; None: it does not."""
+    forward: str | None = None
+    """A server that answers in its place, where there is no trouble: this one is a proxy."""
 
     def __init__(self, port: int) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
@@ -71,6 +80,8 @@ def answer(body: dict[str, Any], server: Faulty) -> tuple[int, dict[str, Any]]:
     chat = "messages" in body
     before = text_of(body["messages"] if chat else body["prompt"], server)
     limit = body.get("max_tokens", server.context - len(before) if chat else 16)
+    if server.clamps:
+        limit = min(limit, server.context - len(before))
     if len(before) + limit > server.context or limit < 1:
         return 400, {"error": {"message": f"maximum context length is {server.context} tokens"}}
     # The question ends at its mark; what follows was written here.
@@ -106,13 +117,21 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path == "/tokenize" and not self.server.forward:
+            tokens = self.server.tokenize and self.server.tokenize(body["prompt"])
+            self._say(200 if tokens else 404, {}, json.dumps({"tokens": tokens}).encode())
+            return
         with self.server.lock:
             self.server.asked.append(body)
             self.server.headers.append(self.headers)
             self.server.paths.append(self.path)
             number = len(self.server.asked)
         trouble = self.server.trouble(number, body) if self.server.trouble else None
-        if trouble is None:
+        if trouble is None and self.server.forward:
+            url = self.server.forward.removesuffix("/v1") + self.path
+            said = httpx.post(url, json=body, trust_env=False, timeout=60)
+            self._say(said.status_code, {}, said.content)
+        elif trouble is None:
             status, said = answer(body, self.server)
             self._say(status, {}, json.dumps(said).encode())
         elif isinstance(trouble, str):

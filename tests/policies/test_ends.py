@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 pytest.importorskip("transformers")
@@ -27,7 +26,7 @@ def _bytes() -> Ends:
 
 
 def _task(rules: Rules, limit: int = 99) -> Task:
-    return Task((0, 0), (1,), (), "", limit, np.random.default_rng(), rules)
+    return Task((0, 0), (1,), (), "", limit, 0, rules)
 
 
 def test_a_step_waits_until_its_last_character_is_whole() -> None:

@@ -147,6 +147,30 @@ def test_with_a_tokenizer_token_ids_are_sent(server: Faulty, tiny: Path) -> None
     assert server.asked[-1]["max_tokens"] == 256 - len(asked) and short.text == whole.text
 
 
+def test_a_tokenizer_that_the_server_does_not_have_is_refused(server: Faulty, tiny: Path) -> None:
+    words = letters()
+    server.decode, server.context = words.decode, 256
+    server.tokenize = lambda text: [id + 1 for id in words(text).input_ids]
+    policy = at(server, tokenizer=tiny)
+    with pytest.raises(ConfigError, match="has another tokenizer than tokenizer= names"):
+        write(policy, ask())
+    assert not server.asked
+    server.tokenize = lambda text: words(text).input_ids
+    assert write(policy, ask())[0].finish == "stop"
+
+
+def test_seeds_are_the_server_s_ours_or_none(server: Faulty) -> None:
+    write(at(server, seeds="none"), ask())
+    assert "seed" not in server.asked[-1] and server.asked[-1]["temperature"] == 1.0
+    write(at(server, seeds="ours"), ask("", "", top_p=0.5))
+    one, other = server.asked[-2:]
+    assert one["temperature"] == 0 and "seed" not in one and "top_p" not in one
+    assert one["vllm_xargs"] == {**one["vllm_xargs"], "temperature": 1.0, "top_p": 0.5, "first": 0}
+    assert one["vllm_xargs"]["key"] != other["vllm_xargs"]["key"]
+    names = [json.dumps(at(server, seeds=way).identity()) for way in ("none", "ours", "server")]
+    assert len(set(names)) == 3 and names[2] == json.dumps(at(server).identity())
+
+
 # --- where drafts end ----------------------------------------------------------------------------
 
 
@@ -210,6 +234,18 @@ def test_a_context_that_overflows_ends_a_draft(server: Faulty) -> None:
     assert full.finish == "length" and full.text == draft.text
     with pytest.raises(DataError, match="tell how long the context is with tokenizer=MODEL"):
         write(at(server), ask(max_tokens=100))
+
+
+def test_a_step_that_the_context_ends_is_the_last(server: Faulty) -> None:
+    server.context, server.clamps = len(QUESTION.prompt) + 20, True
+    draft = Draft()
+    for length, finish in ((15, None), (20, "length")):
+        (draft,) = at(server).extend([_next(draft)])[0].drafts
+        assert (len(draft.text), draft.finish) == (length, finish)
+
+
+def _next(draft: Draft) -> Extend:
+    return Extend(QUESTION, (draft,), Sampling(max_tokens=100, temperature=0), Cut(tokens=15))
 
 
 def test_no_room_is_no_request(server: Faulty) -> None:

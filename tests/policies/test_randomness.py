@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.policies.randomness import BLOCK, Uniforms, generator
+from harness.policies.randomness import BLOCK, Uniforms, generator, key
 from harness.types import Draft, Extend, Question, Sampling
 
 PINNED = [0.07212094478927644, 0.7829637914995116, 0.6024409639731421, 0.6279167979963307]
@@ -20,7 +20,7 @@ def stream(index: int = 0, text: str = "", **change: object) -> list[float]:
         (Draft(steps),) * 3,
         Sampling(seed=parts["seed"]),
     )
-    return generator(request, index).random(4).tolist()
+    return generator(key(request, index)).random(4).tolist()
 
 
 def test_the_stream_is_pinned() -> None:

@@ -313,7 +313,7 @@ def test_a_language_model_is_no_classifier(tmp_path: Path) -> None:
 
 
 def test_a_missing_engine_is_named(monkeypatch: pytest.MonkeyPatch, tiny: Path) -> None:
-    monkeypatch.setattr("harness.adapters.vllm.find_spec", lambda name: None)
+    monkeypatch.setattr("harness.adapters.vllm_settings.find_spec", lambda name: None)
     with pytest.raises(MissingDependency, match=r"needs: pip install 'prm-harness\[vllm"):
         VllmPrm(spec(tiny))
 
@@ -333,13 +333,13 @@ def test_a_missing_engine_is_named(monkeypatch: pytest.MonkeyPatch, tiny: Path) 
 def test_mistakes(
     tiny: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Json], message: str
 ) -> None:
-    monkeypatch.setattr("harness.adapters.vllm.find_spec", lambda name: True)
+    monkeypatch.setattr("harness.adapters.vllm_settings.find_spec", lambda name: True)
     with pytest.raises(ConfigError, match=message):
         VllmPrm(spec(tiny, **options))
 
 
 def test_identity_is_what_decides_scores(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.adapters.vllm.find_spec", lambda name: True)
+    monkeypatch.setattr("harness.adapters.vllm_settings.find_spec", lambda name: True)
     usual = VllmPrm(spec(tiny)).identity()
     speeds: list[dict[str, Json]] = [{"batch": 64}, {"cache": 900}, {"tensor_parallel_size": 2}]
     for speed in speeds:
@@ -350,7 +350,7 @@ def test_identity_is_what_decides_scores(tiny: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_the_engine_of_a_catalogue_entry_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.adapters.vllm.find_spec", lambda name: True)
+    monkeypatch.setattr("harness.adapters.vllm_settings.find_spec", lambda name: True)
     assert isinstance(open_prm("prm-math-small,engine=vllm,name=x"), VllmPrm)
     assert not isinstance(open_prm("prm-math-small,engine=transformers"), VllmPrm)
     with pytest.raises(ConfigError, match="did you mean 'vllm'"):

