@@ -229,7 +229,7 @@ class Gauges:
 
     running: int
     """Drafts that it works on."""
-    waiting: int
+    waiting: int | None
     """Drafts that were handed in and are not begun."""
     decoded: int | None = None
     """Tokens decoded since the stream was opened, those of unfinished drafts included."""

@@ -24,6 +24,7 @@ from harness.adapters.prefixes import Ids
 from harness.policies.ends import Ends
 from harness.policies.rows import Done, Ints, Rows, Rules, Task
 from harness.policies.sampling import choose, logprobs, most_probable
+from harness.types import Gauges
 
 _SHARE = 8
 """One part in so many of the rows at work is worth a pass of reading."""
@@ -61,24 +62,14 @@ class Writer:
         self._known: deque[Task] = deque()
         self._unread: deque[Task] = deque()
         self._held_up = 0
-        self.decoded = 0
+        self._decoded = 0
         """Tokens chosen so far."""
 
-    @property
-    def running(self) -> int:
-        """Drafts that have a row."""
-        return self._rows.open
-
-    @property
-    def waiting(self) -> int:
-        """Drafts that wait for one."""
-        return len(self._known) + len(self._unread)
-
-    @property
-    def remembered(self) -> float | None:
-        """The share of the memory that is in use; None if it has no room."""
-        budget = self._memory.budget
-        return min(1.0, self._memory.held / budget) if budget else None
+    def gauges(self) -> Gauges:
+        """Say what it is doing: rows, drafts that wait for one, tokens, memory in use."""
+        waiting, budget = len(self._known) + len(self._unread), self._memory.budget
+        used = min(1.0, self._memory.held / budget) if budget else None
+        return Gauges(self._rows.open, waiting, self._decoded, used)
 
     def submit(self, task: Task) -> None:
         """Let a draft wait for a row."""
@@ -172,7 +163,7 @@ class Writer:
         chances = logprobs(logits, chosen).cpu().numpy() if any(wanted) else None
         tokens = chosen.cpu().numpy()
         state.note(rows, tokens, chances)
-        self.decoded += len(rows)
+        self._decoded += len(rows)
         count = state.count[rows]
         refused = np.zeros(len(rows), bool)
         if chances is not None:

@@ -20,6 +20,7 @@ from harness.adapters.vllm import Engine
 from harness.policies.ends import Ends
 from harness.policies.randomness import order
 from harness.policies.rows import Done, Rules, Task, Written
+from harness.types import Gauges
 
 _KNOWN_ENDS = 256
 """Tokens that end a request by themselves, besides those that end a text: the engine looks every
@@ -66,6 +67,12 @@ class EngineWriter:
         self._engine, self._ends, self._adapter = engine, ends, adapter
         self._rows: dict[str, _Row] = {}
         self._ways: dict[Rules, _Way] = {}
+        self._decoded = 0
+
+    def gauges(self) -> Gauges:
+        """Say what it is doing. Which of its requests wait is the engine's own business; tokens
+        come in where it tells them, one by one or with the end of a draft."""
+        return Gauges(len(self._rows), None, self._decoded)
 
     def submit(self, task: Task) -> None:
         """Send a draft to the engine."""
@@ -141,6 +148,7 @@ class EngineWriter:
         if row.task.rules.alternatives:
             return self._alternatives(row, written.logprobs)
         tokens = list(written.token_ids)
+        self._decoded += len(tokens)
         chances = [0.0] * len(tokens)
         if written.logprobs is not None:
             known = written.logprobs

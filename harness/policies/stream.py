@@ -27,6 +27,10 @@ class Writes(Protocol):
         """Write for a while; return what has ended."""
         ...
 
+    def gauges(self) -> Gauges:
+        """Say what it is doing; called from another thread, so it neither waits nor raises."""
+        ...
+
 
 @dataclass(slots=True)
 class _Open:
@@ -71,8 +75,7 @@ class TransformersStream:
 
     def gauges(self) -> Gauges:
         """Say what the writer is doing; see `harness.telemetry.telemetry.Gauged`."""
-        writer = self._writer
-        return Gauges(writer.running, writer.waiting, writer.decoded, writer.remembered)
+        return self._writer.gauges()
 
     def submit(self, ticket: int, request: Extend) -> None:
         """Hand in a request; see `Stream.submit`."""
