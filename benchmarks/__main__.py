@@ -15,6 +15,8 @@ ALL = (
     "prm",
     "driver",
     "search_engine",
+    "ray",
+    "scaling",
     "embedded",
 )
 

@@ -130,6 +130,11 @@ class Sweep(BaseModel):
     """A seeded random subset of each task's problems, for trying things out."""
     include: tuple[str, ...] = ()
     """Further folders of tasks."""
+    unit: int | None = Field(default=None, ge=1, exclude=True)
+    """Drafts of a unit of work, which is done and recorded as a whole; a problem's stay together.
+    Smaller ones spread over more workers, larger ones keep an engine fuller. Texts and scores
+    depend on it in last bits, as on an engine's batch. None: four batches of the policy, one of a
+    PRM."""
     engine: Engine = Field(default="default", exclude=True)
     """Who does the work; no part of what a run is, so that another engine may finish it."""
     ray: RayConfig = Field(default=RayConfig(), exclude=True)

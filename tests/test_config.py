@@ -99,10 +99,10 @@ def test_every_setting_is_part_of_the_identity_but_who_does_the_work() -> None:
         "limit": 5,
         "include": ("x",),
     }
-    assert set(Sweep.model_fields) == {*others, "engine", "ray"}
+    assert set(Sweep.model_fields) == {*others, "engine", "ray", "unit"}
     digests = {Sweep(**{"tasks": ("a",), key: value}).digest for key, value in others.items()}
     assert len({base.digest, *digests}) == 1 + len(others)
-    assert Sweep(tasks=("a",), engine="ray", ray={"workers": 2}).digest == base.digest
+    assert Sweep(tasks=("a",), engine="ray", ray={"workers": 2}, unit=8).digest == base.digest
 
 
 def test_an_engine_that_does_not_exist(tmp_path: Path) -> None:

@@ -139,11 +139,12 @@ def _work(
                 pool.task.steps,
                 progress,
                 executor,
+                plan.sweep.unit,
             )
     executor.release()
     grade_pools(plan.pools, run, progress, workers, sandbox, executor)
     truth.learn(run, [pool.source for pool in plan.pools if not pool.greedy])
-    score_pools(plan.scores, run, progress, executor, truth.look_up)
+    score_pools(plan.scores, run, progress, executor, truth.look_up, plan.sweep.unit)
     run_searches(plan.searches, run, progress, workers, sandbox, executor)
 
 
@@ -181,6 +182,7 @@ def score_pools(
     progress: Progress,
     executor: Executor,
     truth: Truth | None = None,
+    unit_rows: int | None = None,
 ) -> None:
     """Let every PRM score its pools, one PRM at a time."""
     for prm, own in itertools.groupby(scores, key=lambda entry: entry.prm):
@@ -189,7 +191,7 @@ def score_pools(
             folder = run.pool(source.task, source.policy, source.digest)
             path = run.scores(source.task, source.policy, prm.spec.name, entry.header.digest)
             problems = source.problems
-            score(path, entry.header, folder, problems, prm, progress, executor, truth)
+            score(path, entry.header, folder, problems, prm, progress, executor, truth, unit_rows)
         executor.release()
 
 

@@ -80,15 +80,18 @@ def generate(
     segmenter: Segmenter,
     progress: Progress,
     executor: Executor | None = None,
+    unit_rows: int | None = None,
 ) -> None:
-    """Sample what is owed of a pool of `samples` candidates per problem."""
+    """Sample what is owed of a pool of `samples` candidates per problem, in units of about
+    `unit_rows` of them."""
     if not folder.problems.exists():
         folder.write_problems(problems)
     with LogWriter(folder.candidates, header) as log:
         done = len(finished(log.finished))
         label = f"generate · {policy.spec.name} · {header.facts['task']}"
         progress.start(label, len(problems) * samples, done * samples, "candidates")
-        pending = owed(units(problems, samples, WAVES * policy.unit_rows), log.finished)
+        rows = unit_rows or WAVES * policy.unit_rows
+        pending = owed(units(problems, samples, rows), log.finished)
         source = Listed(pending, lambda unit: tuple(problem.question for problem in unit))
         work = Writing(Model.policy(policy), sampling, samples, segmenter)
         fill(log, work, source, executor or Local(), progress)

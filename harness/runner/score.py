@@ -58,8 +58,10 @@ def score(
     progress: Progress,
     executor: Executor | None = None,
     truth: Truth | None = None,
+    unit_rows: int | None = None,
 ) -> None:
-    """Score what is owed of a pool, or of the solutions that come with a task."""
+    """Score what is owed of a pool, or of the solutions that come with a task, in units of about
+    `unit_rows` of them."""
     rows = _rows(header)
     with LogWriter(path, header) as log, Drafts(folder) as drafts:
 
@@ -75,7 +77,7 @@ def score(
 
         label = f"score · {prm.spec.name} · {header.facts['task']}"
         progress.start(label, len(problems) * rows, len(finished(log.finished)) * rows, "drafts")
-        source = Listed(owed(units(problems, rows, prm.unit_rows), log.finished), load)
+        source = Listed(owed(units(problems, rows, unit_rows or prm.unit_rows), log.finished), load)
         fill(log, Scoring(Model.prm(prm, truth)), source, executor or Local(), progress)
         progress.finish()
 

@@ -10,6 +10,7 @@ import logging
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 import warnings
 from typing import Any
@@ -25,6 +26,7 @@ _ALWAYS = {
 _OWN = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on any system: one machine, loopback only
     "RAY_AUTH_MODE": "token",
+    "RAY_worker_niceness": "0",  # the workers are the run, not its background
 }
 _QUIET: dict[str, Any] = {
     "log_to_driver": False,
@@ -44,11 +46,9 @@ def connect(address: str | None, cores: int) -> Cluster:
         InfrastructureError: none can be started.
     """
     os.environ.update(_ALWAYS)
-    if address is None:
-        for key, value in _OWN.items():
+    if address is None and "ray" not in sys.modules:  # which reads them when it is imported
+        for key, value in {**_OWN, "RAY_AUTH_TOKEN": secrets.token_hex(32)}.items():
             os.environ.setdefault(key, value)
-        if os.environ["RAY_AUTH_MODE"] == "token":
-            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     return Cluster(address, cores)
 
 
