@@ -9,8 +9,8 @@ charged comes from `benchmarks/measured/service.json`, measured by this program:
     python -m benchmarks.scaling figure     # the table and docs/scaling.png
 
 A problem's service time is that of its drafts: tokens drawn from the measured ones of a random
-problem, times the measured seconds per token. The driver is charged for every unit: what Ray takes
-to hand it over and back, and the log's append.
+problem, times the measured seconds per token. Long questions go first, as in a run. The driver is
+charged for every unit: what Ray takes to hand it over and back, and the log's append.
 """
 
 from __future__ import annotations
@@ -37,16 +37,17 @@ MEASURED = Path(__file__).parent / "measured" / "service.json"
 FIGURE = Path(__file__).parent.parent / "docs" / "scaling.png"
 WORKERS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 PROBLEMS, SAMPLES, SEEDS = 500, 64, 5
-LIKE_7B = 100
-"""A model of 7 B parameters takes about so many times as long as the embedded one for a problem."""
+LARGE = 20
+"""Times as long as the embedded model: about 18 s a problem, as 64 drafts of 700 tokens take at
+2,500 tokens/s: a model of 7 B parameters on one GPU, say."""
 
 
 @dataclass(frozen=True)
 class Service:
     """What was measured."""
 
-    tokens: Sequence[Sequence[int]]
-    """Problems down, drafts across."""
+    problems: Sequence[tuple[int, Sequence[int]]]
+    """Length of the question in characters, tokens of each draft."""
     token_seconds: float
     unit_seconds: float
     """Of the driver for a unit, whatever it holds: hand-over, two syncs of the disk."""
@@ -77,18 +78,22 @@ class Simulated:
         return [Heard(worker, name, Done((), 0.0)), Ended(worker, name)]
 
 
-def makespan(width: int, rows: int, slower: float, seed: int, service: Service) -> float:
+def makespan(
+    width: int, rows: int, slower: float, telling: bool, seed: int, service: Service
+) -> float:
     """Return the seconds of a pool of 500 problems with 64 drafts each, in units of `rows`."""
     chance = random.Random(seed)
-    problems = [Problem(f"p{i}", "t", "1", "math", "q") for i in range(PROBLEMS)]
-    seconds = {}
-    for problem in problems:
-        drafts = chance.choice(service.tokens)
+    problems, seconds = [], {}
+    for number in range(PROBLEMS):
+        length, drafts = chance.choice(service.problems)
+        length = length if telling else 1
+        problems.append(Problem(f"p{number}", "t", "1", "math", "q" * length))
         tokens = sum(chance.choices(drafts, k=SAMPLES))
-        seconds[problem.id] = slower * tokens * service.token_seconds
-    parts = units(problems, SAMPLES, rows)
+        seconds[f"p{number}"] = slower * tokens * service.token_seconds
     source = Listed(
-        ((unit[0].id, unit) for unit in parts), lambda unit: sum(seconds[p.id] for p in unit)
+        ((unit[0].id, unit) for unit in units(problems, SAMPLES, rows)),
+        lambda unit: sum(seconds[problem.id] for problem in unit),
+        lambda unit: sum(len(problem.prompt) for problem in unit),  # as harness.runner.generate
     )
     per_unit = service.unit_seconds + min(rows, PROBLEMS * SAMPLES) * service.draft_seconds
     crew = Simulated(width, per_unit)
@@ -96,13 +101,13 @@ def makespan(width: int, rows: int, slower: float, seed: int, service: Service) 
     return crew.clock
 
 
-def efficiencies(rows: int, slower: float, service: Service) -> list[float]:
+def efficiencies(rows: int, slower: float, telling: bool, service: Service) -> list[float]:
     """Return the efficiency at each number of workers: the mean over seeds."""
     found = []
     for width in WORKERS:
         ratios = [
-            makespan(1, rows, slower, seed, service)
-            / (width * makespan(width, rows, slower, seed, service))
+            makespan(1, rows, slower, telling, seed, service)
+            / (width * makespan(width, rows, slower, telling, seed, service))
             for seed in range(SEEDS)
         ]
         found.append(statistics.mean(ratios))
@@ -110,30 +115,31 @@ def efficiencies(rows: int, slower: float, service: Service) -> list[float]:
 
 
 CASES = (
-    ("7 B model, units of one problem", 64, LIKE_7B),
-    ("7 B model, units of four", 256, LIKE_7B),
-    ("7 B model, units of 32 (the default for small models)", 2048, LIKE_7B),
-    ("embedded model, units of one problem", 64, 1.0),
-    ("embedded model, units of four", 256, 1.0),
+    ("18 s a problem, units of one", 64, LARGE, True),
+    ("18 s a problem, units of one, questions say nothing", 64, LARGE, False),
+    ("18 s a problem, units of four", 256, LARGE, True),
+    ("18 s a problem, units of 32", 2048, LARGE, True),
+    ("0.9 s a problem, units of one", 64, 1.0, True),
 )
+"""Name, drafts of a unit, times as long, whether long questions have long solutions."""
 
 
 def read() -> Service:
     """Read what was measured."""
     data = json.loads(MEASURED.read_text())
     return Service(
-        data["tokens"], data["token_seconds"], data["unit_seconds"], data["draft_seconds"]
+        data["problems"], data["token_seconds"], data["unit_seconds"], data["draft_seconds"]
     )
 
 
 def table() -> dict[str, list[float]]:
     """Print the efficiencies and return them by case."""
     service, found = read(), {}
-    one = statistics.mean(makespan(1, 64, LIKE_7B, seed, service) for seed in range(SEEDS))
-    print(f"{PROBLEMS} problems × {SAMPLES} samples; one worker, 7 B model: {one / 3600:.1f} h")
+    one = statistics.mean(makespan(1, 64, LARGE, True, seed, service) for seed in range(SEEDS))
+    print(f"{PROBLEMS} problems × {SAMPLES} samples, {one / PROBLEMS:.1f} s a problem")
     print(f"{'workers':<55}" + "".join(f"{width:>7}" for width in WORKERS))
-    for name, rows, slower in CASES:
-        found[name] = efficiencies(rows, slower, service)
+    for name, rows, slower, telling in CASES:
+        found[name] = efficiencies(rows, slower, telling, service)
         print(f"{name:<55}" + "".join(f"{100 * value:>6.1f}%" for value in found[name]))
     return found
 
@@ -150,7 +156,7 @@ def draw(found: dict[str, list[float]]) -> None:
     with pyplot.rc_context(RC):
         figure, axes = pyplot.subplots(figsize=(6.4, 3.6), layout="constrained")
         for (name, values), colour, marker in zip(found.items(), COLOURS, "osD^v", strict=False):
-            dashes = "--" if name.startswith("embedded") else "-"
+            dashes = "--" if name.startswith("0.9") else "-"
             axes.plot(WORKERS, [100 * v for v in values], dashes, color=colour, marker=marker,
                       markersize=4, label=name)  # fmt: skip
         axes.axhline(90, color=GREY, linewidth=0.8, linestyle=":")
@@ -172,7 +178,7 @@ def measure() -> None:
     """Measure, and file what was found."""
     import platform
 
-    tokens, token_seconds = _policy()
+    problems, token_seconds = _policy()
     handing = _handing()
     unit, draft = _writing()
     value = {
@@ -184,16 +190,16 @@ def measure() -> None:
         "unit_seconds": round(handing + unit, 6),
         "hand_over_seconds": round(handing, 6),
         "draft_seconds": draft,
-        "tokens": tokens,
+        "problems": problems,
     }
     MEASURED.parent.mkdir(exist_ok=True)
-    rows = ",\n    ".join(json.dumps(row) for row in tokens)
-    text = json.dumps({**value, "tokens": []}, indent=2)
-    MEASURED.write_text(text.replace('"tokens": []', f'"tokens": [\n    {rows}\n  ]') + "\n")
-    print({key: shown for key, shown in value.items() if key != "tokens"})
+    rows = ",\n    ".join(json.dumps(row) for row in problems)
+    text = json.dumps({**value, "problems": []}, indent=2)
+    MEASURED.write_text(text.replace('"problems": []', f'"problems": [\n    {rows}\n  ]') + "\n")
+    print({key: shown for key, shown in value.items() if key != "problems"})
 
 
-def _policy() -> tuple[list[list[int]], float]:
+def _policy() -> tuple[list[tuple[int, list[int]]], float]:
     import torch
 
     from harness.problems import load
@@ -202,14 +208,16 @@ def _policy() -> tuple[list[list[int]], float]:
 
     torch.set_num_threads(1)
     policy = open_policy("embedded")
-    (task,) = load("chain_arithmetic", limit=50, seed=0)
+    (task,) = load("chain_arithmetic", limit=40, seed=0)
     requests = [Extend(p.question, (Draft(),) * 16, task.sampling) for p in task.problems]
     policy.extend(requests[:4])
     start = time.process_time()
     replies = policy.extend(requests)
     seconds = time.process_time() - start
     tokens = [[draft.tokens or 0 for draft in reply.drafts] for reply in replies]
-    return tokens, round(seconds / sum(map(sum, tokens)), 9)
+    lengths = [len(problem.prompt) for problem in task.problems]
+    each = round(seconds / sum(map(sum, tokens)), 9)
+    return list(zip(lengths, tokens, strict=True)), each
 
 
 def _handing() -> float:

@@ -92,7 +92,12 @@ def generate(
         progress.start(label, len(problems) * samples, done * samples, "candidates")
         rows = unit_rows or WAVES * policy.unit_rows
         pending = owed(units(problems, samples, rows), log.finished)
-        source = Listed(pending, lambda unit: tuple(problem.question for problem in unit))
+        source = Listed(
+            pending,
+            lambda unit: tuple(problem.question for problem in unit),
+            # Long questions have long solutions, more often than not.
+            lambda unit: sum(len(problem.prompt) for problem in unit),
+        )
         work = Writing(Model.policy(policy), sampling, samples, segmenter)
         fill(log, work, source, executor or Local(), progress)
         progress.finish()

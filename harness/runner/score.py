@@ -75,9 +75,14 @@ def score(
                 for problem in unit
             )
 
+        def weight(problem: Problem) -> int:
+            given = problem.kind in GIVEN_KINDS
+            return sum(map(len, problem.steps)) if given else drafts.size(problem.id)
+
         label = f"score · {prm.spec.name} · {header.facts['task']}"
         progress.start(label, len(problems) * rows, len(finished(log.finished)) * rows, "drafts")
-        source = Listed(owed(units(problems, rows, unit_rows or prm.unit_rows), log.finished), load)
+        parts = units(problems, rows, unit_rows or prm.unit_rows)
+        source = Listed(owed(parts, log.finished), load, lambda unit: sum(map(weight, unit)))
         fill(log, Scoring(Model.prm(prm, truth)), source, executor or Local(), progress)
         progress.finish()
 

@@ -10,6 +10,7 @@ import logging
 import os
 import secrets
 import shutil
+import socket
 import sys
 import tempfile
 import warnings
@@ -34,6 +35,8 @@ _QUIET: dict[str, Any] = {
     "configure_logging": False,
 }
 _STARTS = 3
+_KNOCK = 10.0
+"""Seconds that a head may take to accept a connection."""
 _STORE = 2**28
 """Bytes of shared memory: units and their records pass through it."""
 
@@ -64,6 +67,7 @@ class Cluster:
             self._start(cores)
             return
         try:
+            _knock(address)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 ray.init(address=address, **_QUIET)
@@ -118,6 +122,13 @@ class Cluster:
         ray.shutdown()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _knock(address: str) -> None:
+    """Raise OSError, at once, where nobody listens: Ray would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if port.isdecimal() and "/" not in host:
+        socket.create_connection((host, int(port)), timeout=_KNOCK).close()
 
 
 def _first(error: Exception) -> str:
