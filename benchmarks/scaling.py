@@ -23,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -183,7 +183,7 @@ def measure() -> None:
     unit, draft = _writing()
     value = {
         "source": "python -m benchmarks.scaling measure: the embedded policy on chain_arithmetic, "
-        "one thread, seconds of the processor; Ray's hand-over and the log's append, medians",
+        "one thread, seconds of the processor; Ray's hand-over and the log's append",
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
         "date": time.strftime("%Y-%m-%d"),
         "token_seconds": token_seconds,
@@ -252,28 +252,26 @@ def _numbered(count: int) -> Listed[int, int]:
 
 
 def _writing() -> tuple[float, float]:
-    """Return the seconds of an append, and of each draft in it."""
+    """Return the seconds of an append, by the clock, and of the processor for each draft in it."""
     from harness.store.format import candidate_record
     from harness.store.log import Header, LogWriter
     from harness.types import Candidate, Draft
 
-    def spent(log: LogWriter, rows: int, times: Iterable[int]) -> float:
-        found = []
-        for i in times:
-            drafts = [Candidate(f"p{i}", j, Draft(("x" * 40,) * 8), 20) for j in range(rows)]
-            records = [candidate_record(one) for one in drafts]
-            start = time.perf_counter()
-            log.append(f"{rows}/{i}", records)
-            found.append(time.perf_counter() - start)
-        return statistics.median(found)
-
+    drafts = [Candidate("p", i, Draft(("x" * 40,) * 8), 20) for i in range(1024)]
+    records = [candidate_record(one) for one in drafts]
+    waits, work = [], []
     with (
         tempfile.TemporaryDirectory() as folder,
         LogWriter(Path(folder) / "candidates.jsonl", Header("candidates", {})) as log,
     ):
-        few, many = spent(log, 1, range(50)), spent(log, 1024, range(20))
-    each = max(0.0, (many - few) / 1023)
-    return round(few, 6), round(each, 9)
+        for i in range(40):
+            start = time.perf_counter()
+            log.append(f"one/{i}", records[:1])
+            waits.append(time.perf_counter() - start)
+            before = time.process_time()
+            log.append(f"many/{i}", records)
+            work.append(time.process_time() - before)
+    return round(statistics.median(waits), 6), round(statistics.median(work) / len(records), 9)
 
 
 def main() -> None:
