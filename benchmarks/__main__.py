@@ -17,6 +17,8 @@ ALL = (
     "search_engine",
     "telemetry",
     "vllm_policy",
+    "ray",
+    "scaling",
     "embedded",
 )
 

@@ -134,6 +134,11 @@ class Sweep(BaseModel):
     """Further folders of tasks."""
     published: tuple[PublishedResult, ...] = Field(default=(), exclude=True)
     """Figures of others to set beside ours; they change no result."""
+    unit: int | None = Field(default=None, ge=1, exclude=True)
+    """Drafts of a unit of work, which is done and recorded as a whole; a problem's stay together.
+    Smaller ones spread over more workers, larger ones keep an engine fuller. Texts and scores
+    depend on it in last bits, as on an engine's batch. None: four batches of the policy, one of a
+    PRM."""
     engine: Engine = Field(default="default", exclude=True)
     """Who does the work; no part of what a run is, so that another engine may finish it."""
     ray: RayConfig = Field(default=RayConfig(), exclude=True)

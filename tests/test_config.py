@@ -100,10 +100,10 @@ def test_every_setting_is_part_of_the_identity_but_who_does_the_work() -> None:
         "include": ("x",),
     }
     # Figures of others change no result (tests/test_presets.py), nor does who does the work.
-    assert set(Sweep.model_fields) - {"published", "engine", "ray"} == set(others)
+    assert set(Sweep.model_fields) == {*others, "published", "engine", "ray", "unit"}
     digests = {Sweep(**{"tasks": ("a",), key: value}).digest for key, value in others.items()}
     assert len({base.digest, *digests}) == 1 + len(others)
-    assert Sweep(tasks=("a",), engine="ray", ray={"workers": 2}).digest == base.digest
+    assert Sweep(tasks=("a",), engine="ray", ray={"workers": 2}, unit=8).digest == base.digest
 
 
 def test_an_engine_that_does_not_exist(tmp_path: Path) -> None:

@@ -99,6 +99,7 @@ def execute(
                 workers,
                 sandbox,
                 plan.sweep.include,
+                plan.sweep.unit,
             )
             _work(plan, run, truth, launch, arguments)
     return run

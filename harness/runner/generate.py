@@ -81,10 +81,8 @@ def generate(
     samples: int,
     segmenter: Segmenter,
     launch: Launch,
-    unit_rows: int | None = None,
 ) -> None:
-    """Sample what is owed of a pool of `samples` candidates per problem, in units of about
-    `unit_rows` of them.
+    """Sample what is owed of a pool of `samples` candidates per problem.
 
     Raises:
         LimitReached: between units.
@@ -95,9 +93,14 @@ def generate(
         done = len(finished(log.finished))
         label = f"generate · {policy.spec.name} · {header.facts['task']}"
         launch.progress.start(label, len(problems) * samples, done * samples, "candidates")
-        rows = unit_rows or WAVES * policy.unit_rows
+        rows = launch.unit or WAVES * policy.unit_rows
         pending = owed(units(problems, samples, rows), log.finished)
-        source = Listed(pending, lambda unit: tuple(problem.question for problem in unit))
+        source = Listed(
+            pending,
+            lambda unit: tuple(problem.question for problem in unit),
+            # Long questions have long solutions, more often than not.
+            lambda unit: sum(len(problem.prompt) for problem in unit),
+        )
         work = Writing(Model.policy(policy), sampling, samples, segmenter)
         fill(log, work, source, launch)
         launch.progress.finish()

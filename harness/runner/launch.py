@@ -25,3 +25,5 @@ class Launch:
     """Where programs run; None: the best that works."""
     include: Sequence[str] = ()
     """Folders in which tasks of lm-eval may stand, besides its own."""
+    unit: int | None = None
+    """Drafts of a unit of pools and scores; None: as the policy or the PRM likes it."""

@@ -60,10 +60,8 @@ def score(
     prm: Prm,
     launch: Launch,
     truth: Truth | None = None,
-    unit_rows: int | None = None,
 ) -> None:
-    """Score what is owed of a pool, or of the solutions that come with a task, in units of about
-    `unit_rows` of them.
+    """Score what is owed of a pool, or of the solutions that come with a task.
 
     Raises:
         LimitReached: between units.
@@ -81,11 +79,16 @@ def score(
                 for problem in unit
             )
 
+        def weight(problem: Problem) -> int:
+            given = problem.kind in GIVEN_KINDS
+            return sum(map(len, problem.steps)) if given else drafts.size(problem.id)
+
         label = f"score · {prm.spec.name} · {header.facts['task']}"
         done = len(finished(log.finished)) * rows
         launch.progress.start(label, len(problems) * rows, done, "drafts")
-        pending = owed(units(problems, rows, unit_rows or prm.unit_rows), log.finished)
-        fill(log, Scoring(Model.prm(prm, truth)), Listed(pending, load), launch)
+        pending = owed(units(problems, rows, launch.unit or prm.unit_rows), log.finished)
+        source = Listed(pending, load, lambda unit: sum(map(weight, unit)))
+        fill(log, Scoring(Model.prm(prm, truth)), source, launch)
         launch.progress.finish()
 
 

@@ -28,17 +28,25 @@ class Drafts:
         Raises:
             DataError: there are none.
         """
+        found: list[Candidate] = []
+        file, spans = self._find(problem)
+        for start, end in spans:
+            file.seek(start)
+            lines = file.read(end - start).split(b"\n")[:-1]
+            found.extend(candidate_from(parsed(self._path, line, start)) for line in lines)
+        return tuple(one.draft for one in sorted(found, key=lambda one: one.index))
+
+    def size(self, problem: str) -> int:
+        """Return the bytes of a problem's drafts; raises as looking them up does."""
+        return sum(end - start for start, end in self._find(problem)[1])
+
+    def _find(self, problem: str) -> tuple[BinaryIO, list[tuple[int, int]]]:
         if self._file is None:
             self._places = places(self._path)
             self._file = self._path.open("rb")
         if problem not in self._places:
             raise DataError(f"{self._path}: problem {problem!r} has no candidates")
-        found: list[Candidate] = []
-        for start, end in self._places[problem]:
-            self._file.seek(start)
-            lines = self._file.read(end - start).split(b"\n")[:-1]
-            found.extend(candidate_from(parsed(self._path, line, start)) for line in lines)
-        return tuple(one.draft for one in sorted(found, key=lambda one: one.index))
+        return self._file, self._places[problem]
 
     def __enter__(self) -> Self:
         return self

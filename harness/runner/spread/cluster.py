@@ -10,6 +10,8 @@ import logging
 import os
 import secrets
 import shutil
+import socket
+import sys
 import tempfile
 import warnings
 from typing import Any
@@ -25,6 +27,7 @@ _ALWAYS = {
 _OWN = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # on any system: one machine, loopback only
     "RAY_AUTH_MODE": "token",
+    "RAY_worker_niceness": "0",  # the workers are the run, not its background
 }
 _QUIET: dict[str, Any] = {
     "log_to_driver": False,
@@ -32,6 +35,8 @@ _QUIET: dict[str, Any] = {
     "configure_logging": False,
 }
 _STARTS = 3
+_KNOCK = 10.0
+"""Seconds that a head may take to accept a connection."""
 _STORE = 2**28
 """Bytes of shared memory: units and their records pass through it."""
 
@@ -44,11 +49,9 @@ def connect(address: str | None, cores: int) -> Cluster:
         InfrastructureError: none can be started.
     """
     os.environ.update(_ALWAYS)
-    if address is None:
-        for key, value in _OWN.items():
+    if address is None and "ray" not in sys.modules:  # which reads them when it is imported
+        for key, value in {**_OWN, "RAY_AUTH_TOKEN": secrets.token_hex(32)}.items():
             os.environ.setdefault(key, value)
-        if os.environ["RAY_AUTH_MODE"] == "token":
-            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     return Cluster(address, cores)
 
 
@@ -64,6 +67,7 @@ class Cluster:
             self._start(cores)
             return
         try:
+            _knock(address)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 ray.init(address=address, **_QUIET)
@@ -118,6 +122,13 @@ class Cluster:
         ray.shutdown()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _knock(address: str) -> None:
+    """Raise OSError, at once, where nobody listens: Ray would try for minutes."""
+    host, _, port = address.rpartition(":")
+    if port.isdecimal() and "/" not in host:
+        socket.create_connection((host, int(port)), timeout=_KNOCK).close()
 
 
 def _first(error: Exception) -> str:

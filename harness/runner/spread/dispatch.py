@@ -153,6 +153,14 @@ class _Hands(Generic[Unit]):
 def dispatch(crew: Crew, source: Source[Unit], title: str) -> Iterator[tuple[str, Said]]:
     """Do every unit of `source`; see `harness.runner.spread.work.Executor.do`."""
     hands = _Hands(crew, source, title)
+    if source.left < crew.width:
+        logger.warning(
+            "%s has %d units for %d workers; smaller ones (--set unit=DRAFTS) would keep more of "
+            "them busy",
+            title,
+            source.left,
+            crew.width,
+        )
     while hands.busy:
         hands.fill()
         for event in crew.wait():

@@ -14,10 +14,11 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from harness.config import RayConfig
-from harness.errors import ConfigError
+from harness.errors import ConfigError, InfrastructureError
 from harness.runner.spread.cluster import Cluster, connect
 from harness.runner.spread.dispatch import Ended, Event, Gone, Heard, Joined, dispatch
 from harness.runner.spread.local import Local
@@ -102,6 +103,11 @@ class RayCrew:
         return [number for number, actor in self._actors.items() if actor.there]
 
     @property
+    def pids(self) -> Sequence[int]:
+        """Processes of those that are there."""
+        return [actor.pid for actor in self._actors.values() if actor.there]
+
+    @property
     def width(self) -> int:
         """As many as are wanted."""
         return max(1, self._target, len(self._actors))
@@ -137,14 +143,13 @@ class RayCrew:
     def _events(self, one: Any, number: int, name: str | None) -> list[Event]:
         import ray
 
-        from harness.errors import InfrastructureError
         from harness.runner.spread.worker import Failure
 
         actor = self._actors[number]
         try:
             if name is None:
-                logger.info("worker %d is process %d", number, ray.get(one))
-                actor.there = True
+                actor.pid = ray.get(one)
+                logger.info("worker %d is process %d", number, actor.pid)
                 return [Joined(number)]
             said = ray.get(next(one))
         except StopIteration:
@@ -230,14 +235,17 @@ class _Actor:
             first, second = (PlacementGroupSchedulingStrategy(self._pair, i) for i in (0, 1))
             needs["scheduling_strategy"] = first
             reader = {**needs, "num_gpus": config.prm_gpus, "scheduling_strategy": second}
-            from dataclasses import replace
-
             surroundings = replace(surroundings, reader=reader)
         self.handle: Any = ray.remote(Worker).options(**needs).remote(surroundings)
         self.ready: Any = self.handle.ready.remote()
-        self.there = False
+        self.pid = 0
         self.units: dict[str, Any] = {}
         """Name → what is said of it, as it comes."""
+
+    @property
+    def there(self) -> bool:
+        """Whether it has said that it is ready."""
+        return self.pid > 0
 
     def start(self, work: Any, name: str, unit: object) -> None:
         """Begin a unit, or queue it."""

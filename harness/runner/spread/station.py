@@ -69,8 +69,9 @@ class Model(Generic[M]):
             own = self._open(*arguments)
             if digest(own.identity()) != self._digest:
                 raise DataError(
-                    f"{self.spec.adapter}:{self.spec.target} has other content on a worker than "
-                    "where the run was started; bring both to the same version"
+                    f"{self.spec.adapter}:{self.spec.target} is another one on a worker than where "
+                    "the run was started: other content, or another number format for want of a "
+                    "GPU (say dtype=, ray.gpus=)"
                 )
             self._own = own
         return self._own

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
@@ -153,12 +153,22 @@ class Limited(Generic[Unit]):
 
 
 class Listed(Generic[Item, Unit]):
-    """Units whose borders are fixed beforehand."""
+    """Units whose borders are fixed beforehand.
 
-    def __init__(self, units: Iterator[tuple[str, Item]], load: Callable[[Item], Unit]) -> None:
-        """Args: name and content of each; what makes a unit of a content, when it is given out."""
+    Many workers get the heaviest first, so that none has a long one left when the others have ended
+    (Graham 1969); here, where the order gains nothing, they are done as they come.
+    """
+
+    def __init__(
+        self,
+        units: Iterable[tuple[str, Item]],
+        load: Callable[[Item], Unit],
+        weight: Callable[[Item], float] | None = None,
+    ) -> None:
+        """Args: name and content of each; what makes a unit of a content, when it is given out;
+        about how much work a content is."""
         self._units = list(units)[::-1]
-        self._load = load
+        self._load, self._weight = load, weight
 
     @property
     def left(self) -> int:
@@ -169,6 +179,9 @@ class Listed(Generic[Item, Unit]):
         """Return the next unit."""
         if not self._units:
             return None
+        if workers is not None and self._weight is not None:
+            weight, self._weight = self._weight, None
+            self._units.sort(key=lambda unit: weight(unit[1]))
         name, content = self._units.pop()
         return name, self._load(content)
 

@@ -1,0 +1,311 @@
+"""`--engine ray` on a real cluster of processes: the same results, whoever is lost or joins."""
+
+from __future__ import annotations
+
+import csv
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+if find_spec("ray") is None:
+    pytest.skip("Ray is not installed", allow_module_level=True)
+
+# Ray reads these when it is imported.
+os.environ.update(
+    RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER="0",
+    RAY_USAGE_STATS_ENABLED="0",
+    RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO_NUM_GPUS="0",
+    RAY_AUTH_MODE="token",
+    RAY_worker_niceness="0",
+    RAY_AUTH_TOKEN=secrets.token_hex(32),
+)
+
+from harness.config import RayConfig, Sweep
+from harness.errors import ConfigError, DataError, InfrastructureError
+from harness.registry import open_policy
+from harness.reporting.frames import write_results
+from harness.runner.evaluate import evaluate
+from harness.runner.execute import execute
+from harness.runner.plan import make_plan
+from harness.runner.progress import Silent
+from harness.runner.spread.ray import RayExecutor
+from harness.runner.spread.work import Executor
+from harness.runner.truth import RunTruth
+from harness.store.format import RunFolder
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+NODE: dict[str, Any] = {"num_cpus": 2, "include_dashboard": False, "object_store_memory": 2**27}
+SECONDS = "seconds_per_problem"
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A head with two cores, on loopback; a test adds a node."""
+    from ray.cluster_utils import Cluster
+
+    for left in (2, 1, 0):  # a busy machine may need longer than Ray waits
+        made = Cluster()
+        try:
+            made.add_node(**NODE)
+            break
+        except Exception:
+            made.shutdown()
+            if not left:
+                raise
+    yield made
+    made.shutdown()
+
+
+@pytest.fixture
+def ray_on(cluster: Any) -> Iterator[Callable[..., RayExecutor]]:
+    """Executors on the cluster."""
+    made = []
+
+    def start(**config: Any) -> RayExecutor:
+        made.append(RayExecutor(RayConfig(address=cluster.address, **config)))
+        return made[-1]
+
+    yield start
+    for executor in made:
+        executor.close()
+
+
+def sweep(tasks: Path, script: Path, **more: Any) -> Sweep:
+    settings = {
+        "tasks": ("sums",),
+        "policies": (f"fake:{script},batch=1,seconds=0.1",),
+        "prms": ("fake:oracle", "fake:constant"),
+        "methods": ("greedy", "majority", "best_of_n", "adaptive_best_of_n"),
+        "budgets": (1, 2, 4),
+        "include": (str(tasks),),
+        "search": {"prms": ("constant",), "budgets": (4,)},
+    }
+    return Sweep(**{**settings, **more})
+
+
+def run(
+    settings: Sweep, out: Path, executor: Executor | None = None, progress: Silent | None = None
+) -> RunFolder:
+    truth = RunTruth()
+    plan = make_plan(settings, None, open_policy, truth.open_prm)
+    return execute(plan, out, truth, progress or Silent(), [], executor=executor)
+
+
+def rows(folder: RunFolder, *measured: str) -> list[dict[str, str]]:
+    """The rows of results.csv, without what was measured."""
+    write_results(evaluate(folder).rows, folder.root)
+    with folder.results.open(newline="") as file:
+        return [
+            {k: v for k, v in row.items() if k not in (SECONDS, *measured)}
+            for row in csv.DictReader(file)
+        ]
+
+
+class Once(Silent):
+    """Does something when the first thing is done."""
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        self._act: Callable[[], None] | None = act
+
+    def advance(self, things: int, note: str = "") -> None:
+        act, self._act = self._act, None
+        if act is not None:
+            act()
+
+
+def test_real_models_on_a_cluster_of_our_own_give_the_same_numbers(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    settings = Sweep(
+        tasks=("chain_arithmetic",),
+        policies=("embedded,batch=2",),
+        prms=("prm-math-small",),
+        methods=("greedy", "majority", "best_of_n", "beam,width=2"),
+        budgets=(1, 2),
+        limit=6,
+        search={"budgets": (2,)},
+    )
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as many as a worker with one core has: last bits depend on it
+    try:
+        alone = run(settings, tmp_path / "alone")
+    finally:
+        torch.set_num_threads(threads)
+    executor = RayExecutor(RayConfig(workers=2))
+    try:
+        spread = run(settings, tmp_path / "spread", executor)
+        assert executor._crew is not None
+        pids = executor._crew.pids
+        assert len(pids) == 2
+        family = psutil.Process().children(recursive=True)
+        heard = {c.laddr.ip for p in family for c in p.net_connections() if c.status == "LISTEN"}
+        assert heard and all(ip.removeprefix("::ffff:") in ("127.0.0.1", "::1") for ip in heard)
+    finally:
+        executor.close()
+    assert not any(map(psutil.pid_exists, pids))
+    # What searches beside each other share of a prompt is another matter.
+    shared = ("policy_prompt_computed", "prm_tokens_computed")
+    assert rows(spread, *shared) == rows(alone, *shared)
+
+
+def test_a_killed_worker_loses_nothing(
+    ray_on: Callable[..., RayExecutor], quick_tasks: Path, script: Path, tmp_path: Path
+) -> None:
+    settings = sweep(quick_tasks, script)
+    alone = run(settings, tmp_path / "alone")
+    executor, killed = ray_on(workers=2), []
+
+    def kill() -> None:
+        assert executor._crew is not None
+        killed.append(executor._crew.pids[0])
+        os.kill(killed[0], signal.SIGKILL)
+
+    spread = run(settings, tmp_path / "spread", executor, Once(kill))
+    assert killed
+    assert "owed again: s" in spread.log.read_text()
+    assert rows(spread) == rows(alone)
+
+
+def test_a_unit_that_kills_its_workers_is_named(
+    ray_on: Callable[..., RayExecutor],
+    quick_tasks: Path,
+    script: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "deadly.py").write_text(
+        "import os\n"
+        "def judge(prompt, solutions):\n"
+        "    if prompt == '7+7=?':\n"
+        "        os.kill(os.getpid(), 9)\n"
+        "    return [[0.5] * len(steps) for steps in solutions]\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    settings = sweep(quick_tasks, script, prms=("python:deadly:judge",), search={})
+    settings = settings.model_copy(update={"methods": ("best_of_n",)})
+    with pytest.raises(InfrastructureError, match=r"unit s\d of .*deadly.* has lost 3 workers"):
+        run(settings, tmp_path / "out", ray_on(workers=1))
+
+
+def test_users_mistakes_on_a_worker_are_theirs(
+    ray_on: Callable[..., RayExecutor], quick_tasks: Path, script: Path, tmp_path: Path
+) -> None:
+    settings = sweep(quick_tasks, script)
+    truth = RunTruth()
+    plan = make_plan(settings, None, open_policy, truth.open_prm)
+    script.write_text(script.read_text().replace("step one", "step 1"))
+    with pytest.raises(DataError, match="is another one on a worker"):
+        execute(plan, tmp_path / "out", truth, Silent(), [], executor=ray_on(workers=1))
+
+
+def test_a_killed_driver_is_resumed(
+    cluster: Any, quick_tasks: Path, script: Path, tmp_path: Path
+) -> None:
+    settings = sweep(quick_tasks, script)
+    alone, out = run(settings, tmp_path / "alone"), tmp_path / "out"
+    text = settings.model_dump_json()
+    (tmp_path / "sweep.yaml").write_text(text)
+    command = [
+        sys.executable, "-c", "from harness.cli.main import main; main()", "run",
+        str(tmp_path / "sweep.yaml"), "--engine", "ray", "--ray-address", cluster.address,
+        "--out", str(out),
+    ]  # fmt: skip
+    driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    while driver.poll() is None and not any(
+        path.read_bytes().count(b"\n") > 3 for path in out.rglob("candidates.ledger.jsonl")
+    ):
+        time.sleep(0.02)
+    driver.kill()
+    assert driver.wait() == -signal.SIGKILL, driver.stderr.read() if driver.stderr else ""
+    before = {p: p.read_bytes() for p in out.rglob("*.ledger.jsonl")}
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    kept = {p: text[: text.rfind(b"\n") + 1] for p, text in before.items()}
+    assert all(p.read_bytes().startswith(text) for p, text in kept.items())
+    assert rows(RunFolder(out)) == rows(alone)
+
+
+def test_a_node_that_joins_gets_work(
+    cluster: Any,
+    ray_on: Callable[..., RayExecutor],
+    quick_tasks: Path,
+    script: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The first worker waits until another one has a unit too.
+    (tmp_path / "meeting.py").write_text(
+        "import os, pathlib, time\n"
+        "def judge(prompt, solutions):\n"
+        "    pids = pathlib.Path('pids')\n"
+        "    (pids / str(os.getpid())).touch()\n"
+        "    until = time.monotonic() + 300\n"
+        "    while len(list(pids.iterdir())) < 2 and time.monotonic() < until:\n"
+        "        time.sleep(0.05)\n"
+        "    return [[0.5] * len(steps) for steps in solutions]\n"
+    )
+    (tmp_path / "pids").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    settings = sweep(quick_tasks, script, prms=("python:meeting:judge",), search={}, unit=4)
+    settings = settings.model_copy(update={"methods": ("best_of_n",)})
+    executor = ray_on(cpus=2)
+
+    def join() -> None:
+        for left in (2, 1, 0):
+            try:
+                cluster.add_node(**NODE)
+                return
+            except Exception:
+                if not left:
+                    raise
+
+    joining = threading.Thread(target=join)
+    folder = run(settings, tmp_path / "out", executor, Once(joining.start))
+    joining.join()
+    assert len(list((tmp_path / "pids").iterdir())) == 2
+    assert "worker 1 is process" in folder.log.read_text()
+
+
+def test_a_pair_has_a_process_for_each_model(
+    ray_on: Callable[..., RayExecutor],
+    quick_tasks: Path,
+    script: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "apart.py").write_text(
+        "import os, pathlib\n"
+        "def judge(prompt, solutions):\n"
+        "    pathlib.Path('pids', str(os.getpid())).touch()\n"
+        "    return [[0.5] * len(steps) for steps in solutions]\n"
+    )
+    (tmp_path / "pids").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    settings = sweep(quick_tasks, script, prms=("python:apart:judge,name=p",), search={})
+    settings = settings.model_copy(update={"methods": ("adaptive_best_of_n",)})
+    executor = ray_on(workers=1, prm_gpus=0)
+    spread = run(settings, tmp_path / "spread", executor)
+    assert executor._crew is not None
+    (judge,) = (int(path.name) for path in (tmp_path / "pids").iterdir())
+    assert judge not in executor._crew.pids
+    assert rows(spread) == rows(run(settings, tmp_path / "alone"))
+
+
+def test_nothing_at_an_address() -> None:
+    source: Any = type("Source", (), {"left": 1})()
+    work: Any = type("Work", (), {"travels": True})()
+    with pytest.raises(ConfigError, match=r"no Ray cluster at '127\.0\.0\.1:1'"):
+        next(RayExecutor(RayConfig(address="127.0.0.1:1")).do(work, source, "x"))
