@@ -5,6 +5,7 @@ panel       curves on one axis and the same problems, read at equal cost
 frontier    bands, Pareto frontier, tests at equal cost, who wins where, areas, gains
 claims      published claims: supported, contradicted or not separable
 power       what so many problems could have seen
+ranking     ranks with intervals, and tie groups, of many entries on the same problems
 """
 
 from harness.analysis.claims import CLAIMS, Claim, check
@@ -12,6 +13,7 @@ from harness.analysis.curve import AXES, Axis, Curve, Group, groups
 from harness.analysis.finding import Finding
 from harness.analysis.frontier import Frontier, Gain, Line, Win, frontier, pareto
 from harness.analysis.power import Power
+from harness.analysis.ranking import Ranking, rank
 
 __all__ = [
     "AXES",
@@ -25,9 +27,11 @@ __all__ = [
     "Group",
     "Line",
     "Power",
+    "Ranking",
     "Win",
     "check",
     "frontier",
     "groups",
     "pareto",
+    "rank",
 ]

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from harness.stats.best_of_n import Floats
-from harness.stats.intervals import t_quantile
+from harness.stats.best_of_n import Floats, Ints
 from harness.types import Estimate
 
 
@@ -23,7 +22,8 @@ from harness.types import Estimate
 class Paired:
     """Mean differences, each (T,), with 95 % intervals and two-sided p."""
 
-    n: int
+    n: Ints
+    """(T,) problems behind each."""
     mean: Floats
     low: Floats
     high: Floats
@@ -32,28 +32,69 @@ class Paired:
     def estimate(self, place: int) -> Estimate:
         """One of them, with the interval for itself alone."""
         value, low, high = (float(one[place]) for one in (self.mean, self.low, self.high))
-        return Estimate(value, low, high, self.n, self.n, "bonett-price-t")
+        n = int(self.n[place])
+        return Estimate(value, low, high, n, n, "bonett-price-t")
 
 
-def paired(gaps: Floats) -> Paired:
-    """Test every column of (P, T) per-problem differences; all NaN without a problem."""
-    from scipy.special import stdtr
+def paired(gaps: Floats, strata: ArrayLike | None = None) -> Paired:
+    """Test every column of per-problem differences.
 
-    n, width = gaps.shape
-    if n == 0:
-        return Paired(0, *np.full((4, width), np.nan))
-    mean = gaps.mean(axis=0)
-    scale = np.abs(gaps).max(axis=0)
-    scale = np.where(scale == 0, 1.0, scale)
-    centre = gaps.sum(axis=0) / (n + 2)
-    squares = (gaps**2).sum(axis=0) + 2 * scale**2 - (n + 2) * centre**2
-    error = np.sqrt(squares / (n + 1) / (n + 2))
-    freedom = max(1, n - 1)
-    half = t_quantile(freedom) * error
-    p = 2 * stdtr(freedom, -np.abs(centre) / error)
+    Args:
+        gaps: (P, T) in [-1, 1]; NaN where either side lacks the problem: left out.
+        strata: (P,) labels of any kind, the task of each problem, say; None is one stratum.
+
+    Returns:
+        With strata, the difference is the plain mean over them of their mean differences: a task
+        of 30 problems counts as much as one of 500. Their squared errors add up, degrees of freedom
+        are those of Welch and Satterthwaite. NaN in a column without a problem in some stratum.
+    """
+    from scipy.special import stdtr, stdtrit
+
+    tasks = np.zeros(len(gaps), np.int64)
+    if strata is not None:
+        tasks = np.unique(np.asarray(strata), return_inverse=True)[1]
+    parts = [_moments(gaps[tasks == task]) for task in range(int(tasks.max(initial=0)) + 1)]
+    n = np.sum([part.n for part in parts], axis=0)
+    mean, centre = (
+        np.mean([getattr(part, name) for part in parts], axis=0) for name in ("mean", "centre")
+    )
+    squares = np.stack([part.square for part in parts]) / len(parts) ** 2
+    total = squares.sum(axis=0)
+    freedom = total**2 / (squares**2 / np.stack([part.freedom for part in parts])).sum(axis=0)
+    error = np.sqrt(total)
+    half = stdtrit(freedom, 0.975) * error
+    p = np.asarray(2 * stdtr(freedom, -np.abs(centre) / error), np.float64)
     low = np.maximum(-1.0, np.minimum(mean, centre - half))
     high = np.minimum(1.0, np.maximum(mean, centre + half))
-    return Paired(n, mean, low, high, np.asarray(p, np.float64))
+    return Paired(n, mean, low, high, p)
+
+
+@dataclass(frozen=True, slots=True)
+class _Moments:
+    """Of one stratum, each (T,)."""
+
+    n: Ints
+    mean: Floats
+    centre: Floats
+    """The mean with the two added problems."""
+    square: Floats
+    """Squared error of `centre`."""
+    freedom: Floats
+
+
+def _moments(gaps: Floats) -> _Moments:
+    known = ~np.isnan(gaps)
+    n = np.count_nonzero(known, axis=0)
+    held = gaps if known.all() else np.where(known, gaps, 0.0)
+    total = held.sum(axis=0)
+    mean = np.full(n.shape, np.nan)
+    np.divide(total, n, out=mean, where=n > 0)
+    scale = np.abs(held).max(axis=0, initial=0.0)
+    scale = np.where(scale == 0, 1.0, scale)
+    centre = np.where(n > 0, total / (n + 2), np.nan)
+    squares = (held**2).sum(axis=0) + 2 * scale**2 - (n + 2) * centre**2
+    freedom = np.maximum(1, n - 1).astype(np.float64)
+    return _Moments(n, mean, centre, squares / (n + 1) / (n + 2), freedom)
 
 
 def holm(p: ArrayLike) -> Floats:

@@ -40,6 +40,27 @@ class Power:
         """The smallest difference found with 80 % power; NaN without problems."""
         return self.smallest_for(self.n)
 
+    @classmethod
+    def planned(cls, n: int, a: float, b: float, correlation: float) -> Power:
+        """Power of `n` problems for accuracies not yet measured.
+
+        Args:
+            n: problems.
+            a, b: the accuracies expected.
+            correlation: of the two results over problems (`pairing`); 0 is no pairing at all.
+
+        Raises:
+            ValueError: an accuracy outside [0, 1], or a correlation that two such accuracies cannot
+                have.
+        """
+        if not (0 <= a <= 1 and 0 <= b <= 1):
+            raise ValueError(f"accuracies lie in [0, 1], not {a}, {b}")
+        spread = math.sqrt(a * (1 - a) * b * (1 - b))
+        both = a * b + correlation * spread
+        if not max(0.0, a + b - 1) - 1e-12 <= both <= min(a, b) + 1e-12:
+            raise ValueError(f"accuracies {a:g} and {b:g} cannot have correlation {correlation:g}")
+        return cls(n, max(0.0, a + b - 2 * both))
+
     def smallest_for(self, n: int) -> float:
         """The same with `n` problems of this kind; 1 where no difference would be found."""
         if n < 1 or math.isnan(self.discordance):
@@ -73,6 +94,19 @@ class Power:
             f"(80 % power, two-sided 5 %, one comparison, "
             f"{100 * self.discordance:.1f} % discordant)."
         )
+
+
+def pairing(a: Floats, b: Floats) -> float:
+    """Correlation of two (P,) results over problems, those that either lacks left out.
+
+    How much pairing helps: for equal variances, n problems compared in pairs tell as much as
+    n / (1 - correlation) compared apart. NaN where one of the two does not vary.
+    """
+    known = ~(np.isnan(a) | np.isnan(b))
+    left, right = a[known], b[known]
+    if len(left) < 2 or np.ptp(left) == 0 or np.ptp(right) == 0:
+        return math.nan
+    return float(np.corrcoef(left, right)[0, 1])
 
 
 def power_of(gaps: Floats) -> Power:

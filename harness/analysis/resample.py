@@ -24,12 +24,14 @@ interval and its mean width in points:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from harness.stats.best_of_n import Floats
+from harness.stats.intervals import t_quantile
 
 DRAWS = 2000
 """Resamples for an interval: the ends of a 95 % interval rest on 50 of them each."""
@@ -92,6 +94,32 @@ def _counts(size: int, draws: int, rng: np.random.Generator) -> Floats:
     drawn = rng.integers(0, size, (draws, size))
     drawn += np.arange(draws)[:, None] * size
     return np.bincount(drawn.ravel(), minlength=draws * size).reshape(draws, size).astype(float)
+
+
+def bootstrap(
+    gaps: Floats, *, crossed: bool = False, draws: int = DRAWS, seed: int = 0
+) -> tuple[Floats, Floats]:
+    """Return the ends of 95 % intervals of means by the paired bootstrap over problems.
+
+    Args:
+        gaps: (P, T) per-problem differences, or (R, P, T) with replicas; none NaN, P at least 2.
+        crossed: draw replicas as well; see above.
+        draws: resamples, the same ones for all columns.
+        seed: of the resamples.
+
+    Returns:
+        (T,) each. Expanded percentiles (Hesterberg 2015, arXiv 1411.5279): plain ones are too
+        narrow by sqrt((P - 1) / P) and by the normal quantile in place of Student's, 4 % to 7 % at
+        P = 30. Where all problems agree no resample differs, and the width is 0.
+    """
+    from scipy.special import ndtr
+
+    spread = gaps if gaps.ndim == 3 else gaps[None]
+    problems = spread.shape[1]
+    drawn = resamples(problems, replicas=[len(spread)] if crossed else [], draws=draws, seed=seed)
+    tail = float(ndtr(-math.sqrt(problems / (problems - 1)) * t_quantile(problems - 1)))
+    low, high = np.quantile(drawn.replicated_means(spread), (tail, 1 - tail), axis=0)
+    return low, high
 
 
 def percentiles(sampled: Floats) -> tuple[Floats, Floats]:

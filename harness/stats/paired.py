@@ -72,12 +72,25 @@ def compare(
     return Comparison(a, b, _difference(gap, label), p, test, only_a, only_b)
 
 
-def mcnemar(only_a: int, only_b: int) -> float:
-    """Two-sided exact p of McNemar's test from the discordant counts; 1 when both are 0."""
+def mcnemar(only_a: int, only_b: int, *, mid: bool = False) -> float:
+    """Two-sided p of McNemar's test from the discordant counts; 1 when both are 0.
+
+    Exact, which on few discordant problems errs in far fewer than 5 % of cases; `mid` counts what
+    was seen by half: close to 5 % on average, and above it by a little at the worst (Fagerland,
+    Lydersen and Laake 2013, "The McNemar test for binary matched-pairs data", BMC Medical Research
+    Methodology 13:91).
+    """
     from scipy.special import bdtr
 
-    total = only_a + only_b
-    return min(1.0, 2 * float(bdtr(min(only_a, only_b), total, 0.5))) if total else 1.0
+    total, least = only_a + only_b, min(only_a, only_b)
+    if not total:
+        return 1.0
+    p = min(1.0, 2 * float(bdtr(least, total, 0.5)))
+    if not mid:
+        return p
+    # What was seen is two outcomes, one the mirror of the other, unless it is its own mirror.
+    seen: float = math.comb(total, least) / 2**total
+    return p - (seen / 2 if only_a == only_b else seen)
 
 
 def sign_flip(gaps: Floats, seed: int) -> float:

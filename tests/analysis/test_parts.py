@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.interpolate import PchipInterpolator
 from scipy.stats import binomtest
+from scipy.stats import t as student
 from statsmodels.stats.multitest import multipletests
 
 from harness.analysis.contrast import holm, paired
 from harness.analysis.pchip import Pchip
-from harness.analysis.power import Power, power_of
-from harness.analysis.resample import percentiles, resamples
+from harness.analysis.power import Power, pairing, power_of
+from harness.analysis.resample import bootstrap, percentiles, resamples
 from harness.stats import compare
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -145,6 +146,27 @@ def test_replicas_are_kept_together_unless_they_share_something() -> None:
     assert _coverage(0.05, crossed=False) < _coverage(0.05, crossed=True) - 0.05
 
 
+@pytest.mark.parametrize("n", [2, 30, 500])
+def test_bootstrap_follows_students_interval(n: int) -> None:
+    gaps = np.random.default_rng(n).normal(0.1, 0.2, (n, 1)) if n > 2 else np.array([[0.1], [0.3]])
+    low, high = bootstrap(gaps, draws=20_000)
+    half = student.ppf(0.975, n - 1) * gaps.std(ddof=1) / math.sqrt(n)
+    if n == 2:
+        assert (low[0], high[0]) == (0.1, 0.3)  # no resample reaches further
+    else:
+        assert (low[0], high[0]) == pytest.approx(
+            (gaps.mean() - half, gaps.mean() + half), abs=0.12 * half
+        )
+
+
+def test_bootstrap_of_replicas_keeps_them_or_draws_them() -> None:
+    spread = np.random.default_rng(1).normal(0, 0.3, (4, 60, 2))
+    kept, plain = bootstrap(spread), bootstrap(spread.mean(axis=0))
+    np.testing.assert_allclose(plain, kept)
+    low, high = bootstrap(spread, crossed=True)
+    assert (high - low > kept[1] - kept[0]).all()
+
+
 # --- power ---------------------------------------------------------------------------------------
 
 
@@ -180,3 +202,31 @@ def test_discordance_is_that_of_the_gaps_and_never_nothing() -> None:
     assert math.isnan(power_of(np.empty((5, 0))).smallest)
     assert Power(2, 0.5).smallest == 1.0
     assert "nothing can be separated" in power_of(np.empty((0, 1))).sentence()
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.3, 0.7])
+def test_planned_power_knows_the_pairing(correlation: float) -> None:
+    """Answers drawn with the planned accuracies and correlation have the planned discordance."""
+    a, b = 0.62, 0.55
+    both = a * b + correlation * math.sqrt(a * (1 - a) * b * (1 - b))
+    shares = [both, a - both, b - both, 1 - a - b + both]
+    drawn = np.random.default_rng(3).choice(4, p=shares, size=200_000)
+    left, right = np.isin(drawn, (0, 1)) * 1.0, np.isin(drawn, (0, 2)) * 1.0
+    planned = Power.planned(500, a, b, correlation)
+    assert planned.discordance == pytest.approx(((left - right) ** 2).mean(), abs=0.004)
+    assert pairing(left, right) == pytest.approx(correlation, abs=0.01)
+    assert planned.needed(a - b) == pytest.approx(power_of(left - right).needed(a - b), rel=0.03)
+
+
+def test_the_more_alike_the_fewer_problems() -> None:
+    needed = [Power.planned(500, 0.6, 0.57, r).needed(0.03) for r in (0.0, 0.5, 0.9)]
+    assert needed[0] > 1.8 * needed[1] > 6 * needed[2]
+
+
+def test_impossible_plans_are_refused() -> None:
+    with pytest.raises(ValueError, match="cannot have correlation 1"):
+        Power.planned(500, 0.9, 0.5, 1.0)
+    with pytest.raises(ValueError, match="lie in"):
+        Power.planned(500, 1.2, 0.5, 0.0)
+    assert math.isnan(pairing(np.ones(5), np.arange(5.0)))
+    assert pairing(np.array([1, 0, 1, np.nan]), np.array([1, 0, 1, 0.0])) == pytest.approx(1)

@@ -20,6 +20,17 @@ def test_mcnemar_is_statsmodels(only_a, only_b):
     assert mcnemar(only_a, only_b) == pytest.approx(min(1.0, expected), abs=1e-12)
 
 
+@settings(deadline=None, derandomize=True)
+@given(st.integers(0, 12), st.integers(0, 12))
+def test_mid_p_counts_what_was_seen_by_half(only_a, only_b):
+    """Against a sum over all outcomes: those less likely than the seen one, and half of that."""
+    total = only_a + only_b
+    chance = [math.comb(total, k) / 2**total for k in range(total + 1)]
+    seen = chance[only_a]
+    expected = sum(one if one < seen else 0.5 * one for one in chance if one <= seen)
+    assert mcnemar(only_a, only_b, mid=True) == pytest.approx(expected if total else 1.0)
+
+
 def test_binary_results_use_mcnemar():
     a = np.array([1.0] * 12 + [0.0] * 3 + [1.0] * 20 + [0.0] * 15)
     b = np.array([0.0] * 12 + [1.0] * 3 + [1.0] * 20 + [0.0] * 15)
