@@ -13,7 +13,11 @@ import sys
 import typer
 
 from harness.cli import (
+<<<<<<< HEAD
     board,
+=======
+    compare,
+>>>>>>> c63cc04d51fb9ae6994d4a991ea68433cf26be1e
     doctor,
     grade,
     ls,
@@ -24,7 +28,10 @@ from harness.cli import (
     score,
     serve_prm,
     show,
+<<<<<<< HEAD
     submit,
+=======
+>>>>>>> c63cc04d51fb9ae6994d4a991ea68433cf26be1e
     validate,
 )
 from harness.errors import InfrastructureError, UserError
@@ -51,6 +58,7 @@ app.command("plan")(plan.plan)
 app.command("score")(score.score)
 app.command("grade")(grade.grade)
 app.command("report")(report.report)
+app.command("compare")(compare.compare)
 app.command("ls")(ls.ls)
 app.command("show")(show.show)
 app.command("validate")(validate.validate)
