@@ -18,7 +18,7 @@ def test_everything_ships(tmp_path: Path) -> None:
         for file in (ROOT / "tasks").rglob("*")
         if file.is_file() and "__pycache__" not in file.parts
     }
-    for folder in ("presets", "embedded/weights", "embedded/rows", "reporting"):
+    for folder in ("presets", "embedded/weights", "embedded/rows", "reporting", "boards"):
         found = (ROOT / "harness" / folder).rglob("*")
         expected |= {
             str(file.relative_to(ROOT))

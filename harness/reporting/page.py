@@ -96,7 +96,9 @@ def page_html(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    css, js, library = _own("page.css"), _own("page.js"), _tablesort()
+    css = f"{_own('page.css')}\n{_own('steps.css')}"
+    js = f"{_own('steps.js')}\n{_own('page.js')}"
+    library = _tablesort()
     return environment.get_template("page.html.j2").render(
         about=about,
         tables=tables,
