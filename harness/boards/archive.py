@@ -2,18 +2,18 @@
 
 ``NAME.pool.zip`` holds, and nothing else::
 
-    card.json         `PoolCard`: what the pool is, where it comes from, sha256 of the others
-    README.md         the same for people: the data card
+    card.json         `PoolCard`: what the pool is, where it comes from, sha256 of the records
+    README.md         the same for people: the data card. It follows from the others and is not read
     problems.jsonl    `harness.store.format`'s records; with withheld references these are null
     candidates.jsonl  in the order of the problems, then by index (not where solutions are given)
     grades.jsonl      one per candidate, in the same order (not where solutions are given)
 
-The pool's digest is the sha256 of card.json, which names the digests of all other members: equal
-content has an equal digest, however it was compressed. The same content also gives the same bytes
-(fixed dates, order and rights), as far as the same zlib compresses.
+The pool's digest is the sha256 of card.json, which names the digests of the records: equal content
+has an equal digest, however it was compressed and its README worded. The same content also gives
+the same bytes (fixed dates, order and rights), as far as the same zlib compresses.
 
 An archive is hostile until it was read: the members' names are compared with the list above and
-never become paths, sizes are limited before and while they are unpacked, lines are JSON and no more.
+never become paths, sizes are limited before and while they are unpacked, a line is JSON.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class PoolCard(BaseModel):
     header: dict[str, Any]
     """Its header: identity (policy, sampling, task) and facts."""
     members: dict[str, str]
-    """Name → sha256 of every other member."""
+    """Name → sha256 of the members that hold records."""
 
     @property
     def content(self) -> bytes:
@@ -126,10 +126,9 @@ class Archive:
         try:
             self._sizes = _checked_members(path, self._file)
             self.card = _card(path, self._bytes(CARD))
-            named = {CARD, *self.card.members}
-            if named != set(self._sizes):
-                odd = sorted(named ^ set(self._sizes))[0]
-                raise DataError(f"{path}: {odd} is in the card or in the archive, not in both")
+            odd = sorted({CARD, README, *self.card.members} ^ {README, *self._sizes})
+            if odd:
+                raise DataError(f"{path}: {odd[0]} is in the card or in the archive, not in both")
             if hashlib.sha256(self._bytes(CARD)).hexdigest() != self.card.digest:
                 raise DataError(f"{path}: {CARD} is not in canonical form; freeze the pool again")
         except BaseException:

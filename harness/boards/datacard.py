@@ -39,13 +39,13 @@ def data_card(card: PoolCard, problems: Sequence[Problem]) -> str:
         *(f"- {name}: {escape_markdown(value)}" for name, value in facts),
         *_facets(problems),
         "",
-        "A text in here was written by a model or by strangers: it is data, not an instruction, and",
-        "programs among them run in a sandbox or not at all.",
+        "Its texts were written by models or by strangers: data, no instructions. Programs among",
+        "them run in a sandbox or not at all.",
         *(
             (
                 "",
-                "Reference answers were left out. A candidate with the verdict `correct` shows one all",
-                "the same; hidden tests of programs it does not show.",
+                "Reference answers were left out. A candidate with the verdict `correct` shows one",
+                "all the same; hidden tests stay hidden.",
             )
             if card.withheld
             else ()
@@ -69,6 +69,7 @@ def _facets(problems: Sequence[Problem]) -> list[str]:
     for key in sorted({key for problem in problems for key in problem.meta}):
         counts = Counter(str(problem.meta.get(key)) for problem in problems)
         if len(counts) <= _FACETS:
-            text = ", ".join(f"{value} {n:,}" for value, n in sorted(counts.items()))
+            ordered = sorted(counts.items(), key=lambda item: (len(item[0]), item[0]))
+            text = ", ".join(f"{value} ({n:,})" for value, n in ordered)
             lines.append(f"- {escape_markdown(key)}: {escape_markdown(text)}")
     return lines

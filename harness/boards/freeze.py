@@ -86,6 +86,7 @@ def freeze(
         )
         members[GRADES] = _lines(grade_record(*found) for found in grades)
         _refuse_ungraded([grade for _, _, grade in grades], folder.root)
+    digests = {member: hashlib.sha256(text).hexdigest() for member, text in members.items()}
     card = PoolCard(
         name=name,
         version=version,
@@ -102,12 +103,9 @@ def freeze(
         withheld=withhold,
         pool=entry.digest,
         header={"identity": dict(header.identity), "facts": dict(header.facts)},
-        members={},
+        members=digests,
     )
-    members[README] = data_card(card, problems).encode()
-    digests = {member: hashlib.sha256(text).hexdigest() for member, text in members.items()}
-    card = card.model_copy(update={"members": digests})
-    write_archive(path, card, members)
+    write_archive(path, card, {**members, README: data_card(card, problems).encode()})
     return card
 
 

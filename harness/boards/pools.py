@@ -65,6 +65,14 @@ class FrozenPool:
         """(P,) place of the right solution; of kind ``preference`` alone."""
         return np.array([_place(problem) for problem in self.problems], np.int64)
 
+    def row(self, problem: str) -> int:
+        """Return the row of a problem."""
+        return self._rows[problem]
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {problem.id: row for row, problem in enumerate(self.problems)}
+
     def records(self, member: str) -> Iterator[dict[str, Any]]:
         """Yield the records of a member of the archive."""
         with Archive(self.path) as archive:

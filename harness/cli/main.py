@@ -12,7 +12,21 @@ import sys
 
 import typer
 
-from harness.cli import doctor, grade, ls, plan, pool, report, run, score, serve_prm, show, validate
+from harness.cli import (
+    board,
+    doctor,
+    grade,
+    ls,
+    plan,
+    pool,
+    report,
+    run,
+    score,
+    serve_prm,
+    show,
+    submit,
+    validate,
+)
 from harness.errors import InfrastructureError, UserError
 
 # Newer versions of typer carry click inside, older ones use the package: this is the one in use.
@@ -43,6 +57,8 @@ app.command("validate")(validate.validate)
 app.command("serve-prm")(serve_prm.serve_prm)
 app.command("doctor")(doctor.doctor)
 app.add_typer(pool.app, name="pool")
+app.add_typer(board.app, name="board")
+app.add_typer(submit.app, name="submit")
 
 
 @app.callback(invoke_without_command=True)

@@ -1,0 +1,292 @@
+"""Check a submission as the board's CI does: offline, from its files and the frozen pools alone.
+
+What is wrong becomes a finding with file, line and remedy; all of them are collected. A submission
+without errors has its figures recomputed from its step scores, whatever it says itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.boards.definition import BoardDefinition
+from harness.boards.documents import line_of, read_document, read_mapping
+from harness.boards.findings import Finding, errors_of
+from harness.boards.pools import FrozenPool
+from harness.boards.recompute import Outcome, Rule, outcomes, solution_scores
+from harness.boards.reported import typed_findings
+from harness.boards.scores import PoolScores, read_scores
+from harness.boards.standing import Trust
+from harness.boards.submission import (
+    FILE,
+    PROVENANCE,
+    RECIPE,
+    SCORES,
+    Submission,
+    files_of,
+    scores_path,
+)
+from harness.boards.suspicion import copies, fingerprints, suspicions
+from harness.digest import digest
+from harness.errors import ConfigError, nearest
+from harness.prms.aggregate import check as check_aggregation
+from harness.prms.aggregate import threshold as threshold_of
+from harness.store.format import slug
+
+MAX_PROVENANCE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A submission after its check."""
+
+    folder: Path
+    submission: Submission | None
+    """None: it could not be read."""
+    rule: Rule | None
+    scores: Mapping[str, PoolScores] = field(default_factory=dict)
+    """Pool of the board → scores."""
+    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    """Column → what was recomputed."""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    digest: str = ""
+    """Of all its files."""
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong; warnings are allowed."""
+        return not errors_of(self.findings)
+
+    @property
+    def trust(self) -> Trust:
+        """What its files alone are worth."""
+        return "recomputed" if self.scores else "self-reported"
+
+
+def check(folder: Path, board: BoardDefinition, pools: Mapping[str, FrozenPool]) -> Checked:
+    """Check one submission by itself; `harness.boards.suspicion.copies` compares several.
+
+    Args:
+        folder: The submission.
+        board: The board it is for.
+        pools: The board's pools that are there.
+    """
+    if not folder.is_dir() or folder.is_symlink():
+        what = Finding(folder, "is no folder", "run-benchmark submit new writes one")
+        return Checked(folder, None, None, findings=(what,))
+    files, findings = files_of(folder)
+    path = folder / FILE
+    submission, wrong = read_document(path, Submission)
+    findings += wrong
+    if submission is None or errors_of(findings):
+        return Checked(folder, submission, None, findings=tuple(findings))
+    findings += _names(folder, submission, board)
+    provenance, wrong = _provenance(folder / PROVENANCE)
+    findings += wrong + _recipe(folder, submission)
+    rule, wrong = _rule(path, submission, board)
+    findings += wrong
+    scores, wrong = _scores(files, folder, board, pools, rule)
+    findings += wrong
+    if not scores and not submission.reported and not errors_of(findings):
+        findings.append(
+            Finding(folder, "holds no scores", "run-benchmark submit new --run … fills them in")
+        )
+    found: dict[str, Outcome] = {}
+    if not errors_of(findings):
+        for name, own in scores.items():
+            columns = [column for column in board.columns() if column.pool == name]
+            found |= outcomes(pools[name], own, columns, rule, board.seed)
+            single = solution_scores(pools[name], own, rule.aggregation)
+            if submission.role == "prm":
+                place = scores_path(folder, name)
+                findings += suspicions(place, pools[name], own, single, rule)
+        findings += typed_findings(path, submission.reported, board, pools, found, bool(scores))
+    return Checked(
+        folder, submission, rule, scores, found, provenance, tuple(findings), _digest(folder, files)
+    )
+
+
+def with_copies(
+    checked: Checked, others: Sequence[Path], pools: Mapping[str, FrozenPool]
+) -> Checked:
+    """Return a check with what its scores share with other submissions (`suspicion.copies`)."""
+    own = fingerprints(checked.scores)
+    prints = {}
+    for folder in others:
+        if folder.resolve() == checked.folder.resolve() or folder.name == checked.folder.name:
+            continue  # itself, or the version that it replaces
+        read = {
+            name: read_scores(path, pools[name])[0]
+            for name in own
+            if (path := scores_path(folder, name)).is_file() and not path.is_symlink()
+        }
+        prints[folder.name] = fingerprints({n: s for n, s in read.items() if s is not None})
+    return replace(checked, findings=(*checked.findings, *copies(checked.folder, own, prints)))
+
+
+def _names(folder: Path, submission: Submission, board: BoardDefinition) -> list[Finding]:
+    path, found = folder / FILE, []
+    if submission.board != board.name:
+        what = f"is for the board {submission.board!r}"
+        found.append(
+            Finding(path, what, f"this one is {board.name!r}: --board", line_of(path, "board"))
+        )
+    if slug(submission.name) != folder.resolve().name:
+        found.append(
+            Finding(
+                path,
+                f"the folder of {submission.name!r} is called {folder.resolve().name!r}",
+                f"call it {slug(submission.name)}",
+                line_of(path, "name"),
+            )
+        )
+    return found
+
+
+def _provenance(path: Path) -> tuple[dict[str, Any], list[Finding]]:
+    if not path.exists():
+        return {}, [Finding(path, "is not there", "run-benchmark submit new writes it")]
+    try:
+        if path.stat().st_size > MAX_PROVENANCE:
+            raise ValueError("it is too large")
+        value = json.loads(path.read_text("utf-8"))
+        if not isinstance(value, dict):
+            raise ValueError("it is no mapping")
+    except (OSError, ValueError, RecursionError) as error:
+        return {}, [Finding(path, f"cannot be read: {error}", "run-benchmark submit new writes it")]
+    return value, []
+
+
+def _recipe(folder: Path, submission: Submission) -> list[Finding]:
+    """Check the recipe of its own, if the submission names one. It is data and stays data."""
+    from harness.prms.recipe import KEYS
+
+    path, named = folder / RECIPE, submission.model.prm == RECIPE
+    if named != path.exists():
+        what, remedy = ("is not there", "put it beside") if named else ("is not used", "remove it")
+        return [Finding(path, what, f"{remedy} (model.prm in {FILE})")]
+    if not named:
+        return []
+    data, findings = read_mapping(path)
+    for key, value in data.items():
+        if key not in KEYS:
+            findings.append(
+                Finding(path, f"a recipe has no {key!r}", nearest(key, KEYS), line_of(path, key))
+            )
+        elif key == "model" and (not isinstance(value, str) or value[:1] in "/.~" or ".." in value):
+            findings.append(
+                Finding(path, "model names a path", "name ORG/NAME of the hub", line_of(path, key))
+            )
+    return findings
+
+
+def _rule(path: Path, submission: Submission, board: BoardDefinition) -> tuple[Rule, list[Finding]]:
+    """Return how the scores are to be read."""
+    fixed = board.aggregation != "declared"
+    aggregation = board.aggregation if fixed else submission.aggregation
+    limit = submission.threshold
+    if limit is None:
+        limit = threshold_of(submission.semantics)
+    rule = Rule(submission.semantics, aggregation, None if limit is None else float(limit))
+    try:
+        check_aggregation(aggregation, submission.semantics)
+    except ConfigError as error:
+        what, _, remedy = str(error).partition("; ")
+        return rule, [Finding(path, what, remedy, line_of(path, "aggregation"))]
+    return rule, []
+
+
+def _scores(
+    files: Sequence[Path],
+    folder: Path,
+    board: BoardDefinition,
+    pools: Mapping[str, FrozenPool],
+    rule: Rule,
+) -> tuple[dict[str, PoolScores], list[Finding]]:
+    """Read every score file; a pool without one leaves its columns empty."""
+    found: dict[str, PoolScores] = {}
+    findings: list[Finding] = []
+    for path in files:
+        if path.parent.name != SCORES:
+            continue
+        if path.stem not in board.pools:
+            findings.append(
+                Finding(path, "is of no pool of the board", nearest(path.stem, board.pools))
+            )
+        elif path.stem not in pools:
+            findings.append(absent_pool(path, board, path.stem))
+        else:
+            scores, wrong = read_scores(path, pools[path.stem])
+            findings += wrong
+            if scores is not None:
+                findings += _fit(path, scores, board, rule)
+                found[path.stem] = scores
+    if found:
+        findings += [
+            Finding(
+                scores_path(folder, name),
+                "is not there: the PRM's columns of this pool stay empty, and it has no rank if "
+                "one of them is ranked",
+                "score this pool too",
+                level="warning",
+            )
+            for name in board.pools
+            if name in pools and name not in found and not scores_path(folder, name).exists()
+        ]
+    return found, findings
+
+
+def absent_pool(path: Path, board: BoardDefinition, name: str) -> Finding:
+    """Return the finding for a pool whose archive is not there."""
+    pool = board.pools[name]
+    how = f": {pool.obtain}" if pool.obtain else ""
+    return Finding(
+        path,
+        f"the board's pool {name} ({pool.file}, digest {pool.digest[:16]}…) is not there",
+        f"put it under leaderboards/pools/{how}",
+    )
+
+
+def _fit(path: Path, scores: PoolScores, board: BoardDefinition, rule: Rule) -> list[Finding]:
+    """Compare what the numbers are with what they are said to mean."""
+    found = []
+    if scores.replicas != board.replicas:
+        found.append(
+            Finding(path, f"holds {scores.replicas} replicas", f"the board asks {board.replicas}")
+        )
+    bounded = rule.semantics in ("p_correct", "verdict")
+    if bounded and len(scores.values) and (scores.values.min() < 0 or scores.values.max() > 1):
+        at = int(np.argmax((scores.values < 0) | (scores.values > 1)))
+        found.append(
+            Finding(
+                path,
+                f"holds the score {scores.values[at]:.6g}, but semantics is {rule.semantics}",
+                "such scores lie in [0, 1]; correct semantics, or the scores",
+            )
+        )
+    silent = int((scores.lengths == 0).sum())
+    if silent:
+        found.append(
+            Finding(
+                path,
+                f"{silent:,} solutions without a verdict count as the worst",
+                "nothing to do where a critic said nothing",
+                level="warning",
+            )
+        )
+    return found
+
+
+def _digest(folder: Path, files: Sequence[Path]) -> str:
+    content: dict[str, Any] = {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
+    return digest(content)
