@@ -8,6 +8,7 @@ const Scatter = (() => {
   const pickY = document.getElementById("pick-y");
   const pickX = document.getElementById("pick-x");
   const tip = make("div", "tip");
+  const MARGIN = 46; // for the labels of the upright axis
   tip.hidden = true;
 
   const costs = Site.COSTS.filter((cost) => data.entries.some((e) => costOf(e, cost.key) !== null));
@@ -88,14 +89,23 @@ const Scatter = (() => {
       });
     });
   };
-  // Of names that would lie on each other or on a point, the first one stays.
-  const thin = (figure) => {
-    const kept = [...figure.querySelectorAll("circle")].map((circle) => circle.getBoundingClientRect());
+  // A name stands right of its point, or left of it where something is in the way on the right, or
+  // nowhere: the points keep their names for those who ask.
+  const spread = (figure) => {
+    const taken = [...figure.querySelectorAll("circle, .flat-name text")].map((e) => e.getBoundingClientRect());
+    const frame = figure.getBoundingClientRect();
+    const free = (box) =>
+      box.left > frame.left + MARGIN && box.right < frame.right &&
+      !taken.some((b) => box.left < b.right && b.left < box.right && box.top < b.bottom && b.top < box.bottom);
     for (const text of figure.querySelectorAll(".names text")) {
-      const box = text.getBoundingClientRect();
-      const hit = (b) => box.left < b.right && b.left < box.right && box.top < b.bottom && b.top < box.bottom;
-      if (kept.some(hit)) text.remove();
-      else kept.push(box);
+      let box = text.getBoundingClientRect();
+      if (!free(box)) {
+        text.setAttribute("text-anchor", "end");
+        text.setAttribute("dx", "-18");
+        box = text.getBoundingClientRect();
+      }
+      if (free(box)) taken.push(box);
+      else text.remove();
     }
   };
 
@@ -112,13 +122,19 @@ const Scatter = (() => {
     const cost = Site.COSTS.find((one) => one.key === key);
     const column = columnOf(state);
     const title = column === undefined ? "score" : data.columns[column].title;
+    // The best get their names first, and where there are many points, only those of the line.
+    const falling = (a, b) => b.y - a.y;
+    const others = points.length > 60 ? [] : points.filter((point) => !edge.includes(point));
+    const named = [...edge.toSorted(falling), ...others.sort(falling)];
+    const decades = points.length ? Math.log10(points.at(-1).x / points[0].x) : 1;
+    const labelled = narrow || decades > 3 ? (decades > 0.6 ? /^1/ : /^[1-9]/) : /^[125]/;
     const figure = Site.plot({
-      width, height: narrow ? 340 : 460, marginLeft: 46, marginRight: narrow ? 14 : 24, marginTop: 28,
+      width, height: narrow ? 340 : 460, marginLeft: MARGIN, marginRight: narrow ? 14 : 24, marginTop: 28,
       marginBottom: 44,
       ariaLabel: `${title} against ${cost.title}`,
       x: { type: "log", label: `${cost.title} (logarithmic) →`, grid: true, insetLeft: 16,
-        insetRight: narrow ? 10 : 120, ticks: narrow ? 4 : 8,
-        tickFormat: (value) => (/^[125]/.test(value.toExponential()) ? amount(value, key) : "") },
+        insetRight: narrow ? 16 : 110, ticks: narrow ? 4 : 8,
+        tickFormat: (value) => (labelled.test(value.toExponential()) ? amount(value, key) : "") },
       y: { label: `↑ ${title}, %`, grid: true, insetTop: 10, insetBottom: 10 },
       marks: [
         Plot.ruleY(flat, { y: "y", className: "flat" }),
@@ -128,7 +144,7 @@ const Scatter = (() => {
         Plot.ruleX(points.filter((p) => p.low !== null), { x: "x", y1: "low", y2: "high", className: "intervals" }),
         Plot.dot(chosen, { x: "x", y: "y", r: 9, className: "ring" }),
         Plot.dot(points, { x: "x", y: "y", r: points.length > 120 ? 3.5 : 5, className: "points" }),
-        Plot.text(points.length > 60 ? edge : [...edge, ...points.filter((p) => !edge.includes(p))], {
+        Plot.text(named, {
           x: "x", y: "y", text: (d) => short(d.entry.name), textAnchor: "start", dx: 9, dy: -7, className: "names" }),
       ],
     }); // prettier-ignore
@@ -138,13 +154,19 @@ const Scatter = (() => {
     const circles = [...figure.querySelectorAll(".points circle")];
     circles.forEach((circle, i) => circle.classList.add(points[i].entry.section, points[i].entry.trust));
     bind(circles, points, key);
-    thin(figure);
+    spread(figure);
     tip.hidden = true;
     const absent = Standings.visible(state).filter((e) => e.role !== "reference").length - points.length;
-    document.getElementById("scatter-note").textContent =
-      "Lines are 95 % intervals. The stepped line joins the PRMs than which none is both cheaper and better. " +
-      "Hollow points are cited figures." +
+    const note = document.getElementById("scatter-note");
+    note.textContent =
+      "Lines are 95 % intervals. The stepped line joins the PRMs than which none is both cheaper and better." +
       (absent ? ` ${absent} of the entries shown have no such figure or cost.` : "");
+    for (const trust of data.levels) {
+      if (!points.some((point) => point.entry.trust === trust)) continue;
+      const item = make("span", `key ${trust}`);
+      item.append(make("i"), make("span", "", trust));
+      note.append(item);
+    }
   };
 
   Site.fill(pickY, [["", "score (mean of the ranked columns)"], ...data.columns.map((c) => [c.id, c.title])], "");
