@@ -7,8 +7,16 @@
 
   // --- tables --------------------------------------------------------------------------------
 
-  Tablesort.extend("number", () => false, (a, b) => Number(b) - Number(a));
-  Tablesort.extend("text", () => false, (a, b) => b.localeCompare(a, "en", { numeric: true }));
+  Tablesort.extend(
+    "number",
+    () => false,
+    (a, b) => Number(b) - Number(a),
+  );
+  Tablesort.extend(
+    "text",
+    () => false,
+    (a, b) => b.localeCompare(a, "en", { numeric: true }),
+  );
 
   for (const table of document.querySelectorAll("table")) {
     const sorter = new Tablesort(table);
@@ -89,9 +97,15 @@
     const view = views[index];
     const pool = pools[view.pool];
     const tasks = [...new Set(pools.map(taskOf))];
-    const own = pools.flatMap((p, i) => (taskOf(p) === taskOf(pool) ? [[String(i), p.problem]] : []));
+    const own = pools.flatMap((p, i) =>
+      taskOf(p) === taskOf(pool) ? [[String(i), p.problem]] : [],
+    );
     const prms = views.flatMap((v, i) => (v.pool === view.pool ? [[String(i), prmOf(v)]] : []));
-    fill(pickTask, tasks.map((name) => [name, name]), taskOf(pool));
+    fill(
+      pickTask,
+      tasks.map((name) => [name, name]),
+      taskOf(pool),
+    );
     fill(pickProblem, own, String(view.pool));
     fill(pickPrm, prms, String(index));
     previous.disabled = view.pool === 0;

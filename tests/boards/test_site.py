@@ -189,6 +189,20 @@ def test_columns_are_chosen(opened: Opened) -> None:
     assert not opened.page.locator("#column-list").is_visible()
 
 
+def test_columns_of_one_title_name_their_tasks(browser: Any, tmp_path: Path) -> None:
+    made = board(2)
+    more = tuple(replace(c, id=f"{c.id}/{i}", ranked=False) for i in "ab" for c in made.columns)
+    path = write(replace(made, columns=(*more, *made.columns)), tmp_path)
+    one = Opened(browser, path)
+    shown = one.page.locator("#table thead .task button").all_inner_texts()
+    assert [text.split() for text in shown][:2] == [["math500", "MATH-500"], ["gsm8k", "GSM8K"]]
+    assert len(shown) == 5  # of many columns, those that count
+    one.page.locator("#columns summary").click()
+    assert one.page.locator("#columns").get_by_label("gsm8k, GSM8K").count() == 3
+    assert one.complaints == []
+    one.context.close()
+
+
 def test_a_row_opens_its_details(opened: Opened, artefacts: Path) -> None:
     entry = board().ranked[5]
     opened.page.locator(f"tr[data-id={entry.id}] .trust").click()

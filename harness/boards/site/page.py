@@ -26,8 +26,10 @@ LIBRARIES = ("table-core", "d3", "plot")
 SCRIPTS = (
     "site",
     "address",
+    "columns",
     "table",
     "scatter",
+    "charts",
     "solutions",
     "details",
     "compare",

@@ -2,11 +2,28 @@
 // the board that the link was made for.
 
 const Address = (() => {
-  const HIDDEN = "prm_tokens,policy_tokens,seconds"; // columns that few ask for
+  // Columns that few ask for, and those that do not count for the score where there are many.
+  const HIDDEN = [
+    ...(Site.data.columns.length > 8
+      ? Site.data.columns.flatMap((column, place) => (column.ranked ? [] : [`c${place}`]))
+      : []),
+    "prm_tokens",
+    "policy_tokens",
+    "seconds",
+  ].join(",");
   const FRESH = {
-    sort: "rank", q: "", trust: "", domain: "", hide: HIDDEN, y: "", x: "", prm: "", sample: "",
-    choose: [], compare: "",
-  }; // prettier-ignore
+    sort: "rank",
+    q: "",
+    trust: "",
+    domain: "",
+    hide: HIDDEN,
+    y: "",
+    x: "",
+    prm: "",
+    sample: "",
+    choose: [],
+    compare: "",
+  };
   const state = { ...FRESH };
   const listeners = [];
 

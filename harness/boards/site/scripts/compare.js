@@ -22,12 +22,18 @@ const Compare = (() => {
       item.append(make("span", "", entry.name), drop);
       list.append(item);
     }
-    const open = Site.button(all.length < 2 ? "Choose one more" : `Compare ${all.length}`, null, () =>
-      Address.set({ compare: all[0].id }),
+    const open = Site.button(
+      all.length < 2 ? "Choose one more" : `Compare ${all.length}`,
+      null,
+      () => Address.set({ compare: all[0].id }),
     );
     open.className = "primary";
     open.disabled = all.length < 2;
-    tray.replaceChildren(list, open, Site.button("Clear", null, () => Address.set({ choose: [] })));
+    tray.replaceChildren(
+      list,
+      open,
+      Site.button("Clear", null, () => Address.set({ choose: [] })),
+    );
   };
 
   // In words: what may be said of a against b.
@@ -46,35 +52,6 @@ const Compare = (() => {
     const size = `${points(difference)} points ${pointsRange(low, high)}, ${chance(p)} after Holm`;
     if (p >= 0.05) return `${a.name} and ${b.name} are not told apart: ${size}.`;
     return `${a.name} scores ${difference > 0 ? "higher" : "lower"} than ${b.name}: ${size}.`;
-  };
-
-  const forest = (base, others) => {
-    const rows = others.flatMap((entry) => {
-      const pair = Site.pairOf(entry, base);
-      return pair ? [{ entry, x: 100 * pair.difference, low: 100 * pair.low, high: 100 * pair.high,
-        clear: pair.p < 0.05 }] : []; // prettier-ignore
-    });
-    if (!rows.length) return null;
-    const width = Math.min(820, Math.max(300, dialog.clientWidth - 48));
-    const names = new Map(rows.map(({ entry }) => [entry.id, entry.name]));
-    const longest = Math.max(...[...names.values()].map((name) => name.length));
-    const figure = Site.plot({
-      width, height: 64 + 36 * rows.length, marginTop: 10, marginBottom: 40,
-      marginLeft: Math.min(width * 0.42, 16 + 7 * Math.min(longest, 30)), marginRight: 16,
-      ariaLabel: `Differences from ${base.name} in points`,
-      x: { label: `points against ${base.name.slice(0, 40)} →`, grid: true, nice: true },
-      y: { label: null, domain: rows.map((row) => row.entry.id),
-        tickFormat: (id) => (names.get(id).length > 30 ? `${names.get(id).slice(0, 29)}…` : names.get(id)) },
-      marks: [
-        Plot.ruleX([0], { className: "zero" }),
-        Plot.ruleY(rows, { y: (r) => r.entry.id, x1: "low", x2: "high", className: "intervals" }),
-        Plot.dot(rows, { x: "x", y: (r) => r.entry.id, r: 6, fill: (r) => (r.clear ? "var(--accent)" : "var(--page)"),
-          className: "own" }),
-      ],
-    }); // prettier-ignore
-    const box = make("div", "chart");
-    box.append(figure);
-    return box;
   };
 
   const cell = (found, against) => {
@@ -120,13 +97,15 @@ const Compare = (() => {
       title.scope = "row";
       row.append(title, ...all.map(draw));
     };
+    const rankOf = (e) =>
+      [e.rank ? e.rank[0] : "–", Site.rankText(e) && `(${Site.rankText(e)})`].join(" ");
     const plain = (text) => make("td", "right", text);
-    line("Rank", (e) => plain(e.rank ? `${e.rank[0]} (${Site.rankText(e)})` : "–"));
+    line("Rank", (e) => plain(rankOf(e)));
     line("Tie group", (e) => plain(e.group ? String(e.group) : "–"));
     line("Score", (e) => cell(Site.figureOf(e), e === base ? null : paired(e, base)));
     data.columns.forEach((column, place) => {
       const cited = base.section === "published";
-      line(column.title, (e) => {
+      line(column.label, (e) => {
         const free = e === base || cited || e.section === "published";
         return cell(e.values[place], free ? null : apart(e.values[place], base.values[place]));
       });
@@ -155,7 +134,11 @@ const Compare = (() => {
     const bar = make("div", "bar");
     const label = make("label", "", "Against ");
     const pick = make("select");
-    Site.fill(pick, all.map((entry) => [entry.id, entry.name]), base.id); // prettier-ignore
+    Site.fill(
+      pick,
+      all.map((entry) => [entry.id, entry.name]),
+      base.id,
+    );
     pick.addEventListener("change", () => {
       Address.set({ compare: pick.value });
       dialog.querySelector("select").focus();
@@ -171,13 +154,25 @@ const Compare = (() => {
     said.append(...others.map((entry) => make("li", "", verdict(entry, base))));
     body.append(title, said);
     dialog.replaceChildren(bar, body);
-    const plot = forest(base, others);
+    const plot = Charts.differences(base, others);
     if (plot) {
       body.append(plot);
-      body.append(make("p", "note", "Paired differences of the score with 95 % intervals; filled points are told apart after Holm's correction over the board."));
+      body.append(
+        make(
+          "p",
+          "note",
+          "Paired differences of the score with 95 % intervals; filled points are told apart after Holm's correction over the board.",
+        ),
+      );
     }
     body.append(sheet(all, base));
-    body.append(make("p", "note", "Differences in single tasks are those of the two figures above; only the score's are paired, with an interval."));
+    body.append(
+      make(
+        "p",
+        "note",
+        "Differences in single tasks are those of the two figures above; only the score's are paired, with an interval.",
+      ),
+    );
     title.focus();
   };
 

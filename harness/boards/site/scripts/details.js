@@ -48,42 +48,6 @@ const Details = (() => {
     return `Score ${percent(value)} ${range(low, high)}, rank ${rank}${span} of ${Site.ranked.size}.${ties}`;
   };
 
-  // Every column: this entry's figure and interval, with all others behind it in grey.
-  const chart = (entry) => {
-    const rows = data.columns
-      .map((column, place) => ({ column, place, found: entry.values[place] }))
-      .filter(({ found }) => found);
-    if (!rows.length) return null;
-    const others = rows.flatMap(({ column, place }) =>
-      data.entries.flatMap((e) =>
-        e !== entry && e.section === "ranked" && e.values[place]
-          ? [{ name: column.title, x: 100 * e.values[place][0] }]
-          : [],
-      ),
-    );
-    const own = rows.map(({ column, found: [x, low, high] }) => ({
-      name: column.title, x: 100 * x, low: low === null ? null : 100 * low,
-      high: high === null ? null : 100 * high })); // prettier-ignore
-    const longest = Math.max(...own.map((row) => row.name.length));
-    const width = Math.min(760, Math.max(300, dialog.clientWidth - 48));
-    const figure = Site.plot({
-      width, height: 58 + 34 * own.length, marginTop: 8, marginBottom: 38,
-      marginLeft: Math.min(width * 0.4, 16 + 7 * Math.min(longest, 24)), marginRight: 16,
-      ariaLabel: `Figures of ${entry.name}: ${own.map((r) => `${r.name} ${r.x.toFixed(1)}`).join(", ")}`,
-      x: { label: "% →", grid: true, nice: true },
-      y: { label: null, domain: own.map((row) => row.name),
-        tickFormat: (name) => (name.length > 24 ? `${name.slice(0, 23)}…` : name) },
-      marks: [
-        Plot.tickX(others, { x: "x", y: "name", className: "others", insetTop: 8, insetBottom: 8 }),
-        Plot.ruleY(own.filter((r) => r.low !== null), { y: "name", x1: "low", x2: "high", className: "intervals" }),
-        Plot.dot(own, { x: "x", y: "name", r: 5.5, className: "own" }),
-      ],
-    }); // prettier-ignore
-    const box = make("div", "chart");
-    box.append(figure);
-    return box;
-  };
-
   const grid = (heads, lines, label) => {
     const table = make("table", "plain");
     const head = table.createTHead().insertRow();
@@ -111,53 +75,72 @@ const Details = (() => {
       const found = entry.values[place];
       if (!found) return [];
       const [value, low, high, n, cost, rest] = found;
-      const how = [rest.aggregation, rest.threshold !== undefined && `threshold ${rest.threshold}`,
-        rest.replicas && `${rest.replicas} replicas`, rest.ungraded && `${rest.ungraded} ungraded`,
-        rest.source && `source: ${rest.source}`].filter(Boolean).join("; "); // prettier-ignore
-      const spent = cost ? Site.COSTS.slice(0, 4).map((c, i) => amount(cost[i], c.key)) : ["–", "–", "–", "–"];
-      return [[column.title, percent(value), range(low, high), n === null ? "–" : String(n), how, ...spent]];
+      const how = [
+        rest.aggregation,
+        rest.threshold !== undefined && `threshold ${rest.threshold}`,
+        rest.replicas && `${rest.replicas} replicas`,
+        rest.ungraded && `${rest.ungraded} ungraded`,
+        rest.source && `source: ${rest.source}`,
+      ]
+        .filter(Boolean)
+        .join("; ");
+      const spent = cost
+        ? Site.COSTS.slice(0, 4).map((c, i) => amount(cost[i], c.key))
+        : ["–", "–", "–", "–"];
+      return [
+        [
+          column.label,
+          percent(value),
+          range(low, high),
+          n === null ? "–" : String(n),
+          how,
+          ...spent,
+        ],
+      ];
     });
     const costs = Site.COSTS.slice(0, 4).map((cost) => [cost.short, "right"]);
     return grid(
-      [["task", ""], ["%", "right"], ["95 % interval", "right"], ["items", "right"], ["read by", ""], ...costs],
+      [
+        ["task", ""],
+        ["%", "right"],
+        ["95 % interval", "right"],
+        ["items", "right"],
+        ["read by", ""],
+        ...costs,
+      ],
       lines,
       "Figures, task by task",
-    ); // prettier-ignore
+    );
   };
   const slices = (entry) => {
     const found = new Map();
     for (const [column, facet, ...rest] of entry.slices) {
-      const key = `${data.columns[column].title}, by ${facet}`;
+      const key = `${data.columns[column].label}, by ${facet}`;
       found.set(key, [...(found.get(key) ?? []), rest]);
     }
     return [...found].map(([title, parts]) => {
       const box = make("details", "slices");
       box.append(make("summary", "", title));
-      const lines = parts.map(([name, value, low, high, n]) => [name, percent(value), range(low, high), String(n)]);
-      box.append(grid([["part", ""], ["%", "right"], ["95 % interval", "right"], ["items", "right"]], lines, title));
+      const lines = parts.map(([name, value, low, high, n]) => [
+        name,
+        percent(value),
+        range(low, high),
+        String(n),
+      ]);
+      box.append(
+        grid(
+          [
+            ["part", ""],
+            ["%", "right"],
+            ["95 % interval", "right"],
+            ["items", "right"],
+          ],
+          lines,
+          title,
+        ),
+      );
       return box;
     });
-  };
-
-  const diagram = ({ task, bins }) => {
-    const points = bins.map(([score, right, low, high, n]) => ({ score, right, low, high, n }));
-    const most = Math.max(...points.map((point) => point.n));
-    const figure = Site.plot({
-      width: 320, height: 300, marginLeft: 44, marginBottom: 40, marginTop: 20,
-      ariaLabel: `Reliability on ${task}: ` +
-        points.map((b) => `score ${b.score.toFixed(2)}, right ${percent(b.right)} %`).join("; "),
-      x: { domain: [0, 1], label: "mean score of the steps →", ticks: 5 },
-      y: { domain: [0, 1], label: "↑ share that is right", grid: true, ticks: 5 },
-      marks: [
-        Plot.line([[0, 0], [1, 1]], { className: "diagonal" }),
-        Plot.line(points, { x: "score", y: "right", className: "curve" }),
-        Plot.ruleX(points, { x: "score", y1: "low", y2: "high", className: "intervals" }),
-        Plot.dot(points, { x: "score", y: "right", r: (b) => 3 + 5 * Math.sqrt(b.n / most), className: "own" }),
-      ],
-    }); // prettier-ignore
-    const box = make("figure", "chart");
-    box.append(figure, make("figcaption", "note", `${task}; larger points hold more steps.`));
-    return box;
   };
 
   const command = (entry) => {
@@ -165,22 +148,34 @@ const Details = (() => {
     const box = make("div", "command");
     const text = make("pre", "", entry.card.command);
     Object.assign(text, { tabIndex: 0, role: "region", ariaLabel: "Command" });
-    box.append(text, Site.copyButton("Copy command", () => entry.card.command));
+    box.append(
+      text,
+      Site.copyButton("Copy command", () => entry.card.command),
+    );
     return [make("h3", "", "Command that made the scores"), box];
   };
   const provenance = (entry) => {
     const { card } = entry;
     const revision = card.revision && `${card.model ?? ""} ${card.revision}`.trim();
     return facts([
-      ["Authors", card.authors], ["Links", links(card.links)], ["Licence", card.licence],
-      ["Model", code(revision || card.model)], ["Trained from", card.base],
+      ["Authors", card.authors],
+      ["Links", links(card.links)],
+      ["Licence", card.licence],
+      ["Model", code(revision || card.model)],
+      ["Trained from", card.base],
       ["Parameters", card.parameters && amount(card.parameters, "parameters")],
       ["Recipe", code([card.recipe, card.recipe_digest?.slice(0, 12)].filter(Boolean).join(" "))],
-      ["Scores mean", card.semantics], ["Trained on", card.training_domains], ["Training data", card.training_data],
-      ["Contamination", [card.contamination?.replace("-", " "), card.contamination_note].filter(Boolean).join(". ")],
-      ["Note", card.note], ["Remarks", entry.remarks],
+      ["Scores mean", card.semantics],
+      ["Trained on", card.training_domains],
+      ["Training data", card.training_data],
+      [
+        "Contamination",
+        [card.contamination?.replace("-", " "), card.contamination_note].filter(Boolean).join(". "),
+      ],
+      ["Note", card.note],
+      ["Remarks", entry.remarks],
       ...(card.provenance ?? []),
-    ]); // prettier-ignore
+    ]);
   };
 
   const order = () => Standings.visible(Address.state);
@@ -202,7 +197,10 @@ const Details = (() => {
     choose.setAttribute("aria-pressed", String(chosen));
     const copy = Site.copyButton("Copy link", Address.link);
     const close = Site.button("✕", "Close", () => dialog.close());
-    element.append(Site.button("←", "Previous entry", step(entry, -1)), Site.button("→", "Next entry", step(entry, 1)));
+    element.append(
+      Site.button("←", "Previous entry", step(entry, -1)),
+      Site.button("→", "Next entry", step(entry, 1)),
+    );
     element.append(make("span", "grow"), choose, copy, close);
     return element;
   };
@@ -221,16 +219,20 @@ const Details = (() => {
       dialog.showModal();
     }
     dialog.replaceChildren(bar(entry), body);
-    const plot = chart(entry);
+    const plot = Charts.tasks(entry);
     if (plot) body.append(make("h3", "", "Task by task"), plot);
-    if (plot && entry.section !== "ranked") body.append(make("p", "note", "Grey ticks are the ranked entries."));
-    else if (plot) body.append(make("p", "note", "Grey ticks are the other ranked entries; lines are 95 % intervals."));
+    if (plot && entry.section !== "ranked")
+      body.append(make("p", "note", "Grey ticks are the ranked entries."));
+    else if (plot)
+      body.append(
+        make("p", "note", "Grey ticks are the other ranked entries; lines are 95 % intervals."),
+      );
     if (plot) body.append(figures(entry));
     const parts = slices(entry);
     if (parts.length) body.append(make("h3", "", "Parts of the tasks"), ...parts);
     if (entry.calibration.length) {
       const diagrams = make("div", "diagrams");
-      diagrams.append(...entry.calibration.map(diagram));
+      diagrams.append(...entry.calibration.map(Charts.reliability));
       body.append(make("h3", "", "Calibration of the step scores"), diagrams);
     }
     const samples = Solutions.section(entry);

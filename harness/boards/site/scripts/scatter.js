@@ -24,8 +24,15 @@ const Scatter = (() => {
       const [figure, cost] = [figureOf(entry, column), costOf(entry, key, column)];
       if (!figure || !cost || entry.role === "reference") return [];
       const [y, low, high] = figure;
-      return [{ entry, x: cost, y: 100 * y, low: low === null ? null : 100 * low,
-        high: high === null ? null : 100 * high }]; // prettier-ignore
+      return [
+        {
+          entry,
+          x: cost,
+          y: 100 * y,
+          low: low === null ? null : 100 * low,
+          high: high === null ? null : 100 * high,
+        },
+      ];
     });
   };
   // Nobody is at once cheaper and better; cited figures do not count.
@@ -92,11 +99,16 @@ const Scatter = (() => {
   // A name stands right of its point, or left of it where something is in the way on the right, or
   // nowhere: the points keep their names for those who ask.
   const spread = (figure) => {
-    const taken = [...figure.querySelectorAll("circle, .flat-name text")].map((e) => e.getBoundingClientRect());
+    const taken = [...figure.querySelectorAll("circle, .flat-name text")].map((e) =>
+      e.getBoundingClientRect(),
+    );
     const frame = figure.getBoundingClientRect();
     const free = (box) =>
-      box.left > frame.left + MARGIN && box.right < frame.right &&
-      !taken.some((b) => box.left < b.right && b.left < box.right && box.top < b.bottom && b.top < box.bottom);
+      box.left > frame.left + MARGIN &&
+      box.right < frame.right &&
+      !taken.some(
+        (b) => box.left < b.right && b.left < box.right && box.top < b.bottom && b.top < box.bottom,
+      );
     for (const text of figure.querySelectorAll(".names text")) {
       let box = text.getBoundingClientRect();
       if (!free(box)) {
@@ -121,7 +133,7 @@ const Scatter = (() => {
     const chosen = points.filter((point) => state.choose.includes(point.entry.id));
     const cost = Site.COSTS.find((one) => one.key === key);
     const column = columnOf(state);
-    const title = column === undefined ? "score" : data.columns[column].title;
+    const title = column === undefined ? "score" : data.columns[column].label;
     // The best get their names first, and where there are many points, only those of the line.
     const falling = (a, b) => b.y - a.y;
     const others = points.length > 60 ? [] : points.filter((point) => !edge.includes(point));
@@ -129,34 +141,64 @@ const Scatter = (() => {
     const decades = points.length ? Math.log10(points.at(-1).x / points[0].x) : 1;
     const labelled = narrow || decades > 3 ? (decades > 0.6 ? /^1/ : /^[1-9]/) : /^[125]/;
     const figure = Site.plot({
-      width, height: narrow ? 340 : 460, marginLeft: MARGIN, marginRight: narrow ? 14 : 24, marginTop: 28,
+      width,
+      height: narrow ? 340 : 460,
+      marginLeft: MARGIN,
+      marginRight: narrow ? 14 : 24,
+      marginTop: 28,
       marginBottom: 44,
       ariaLabel: `${title} against ${cost.title}`,
-      x: { type: "log", label: `${cost.title} (logarithmic) →`, grid: true, insetLeft: 16,
-        insetRight: narrow ? 16 : 110, ticks: narrow ? 4 : 8,
-        tickFormat: (value) => (labelled.test(value.toExponential()) ? amount(value, key) : "") },
+      x: {
+        type: "log",
+        label: `${cost.title} (logarithmic) →`,
+        grid: true,
+        insetLeft: 16,
+        insetRight: narrow ? 16 : 110,
+        ticks: narrow ? 4 : 8,
+        tickFormat: (value) => (labelled.test(value.toExponential()) ? amount(value, key) : ""),
+      },
       y: { label: `↑ ${title}, %`, grid: true, insetTop: 10, insetBottom: 10 },
       marks: [
         Plot.ruleY(flat, { y: "y", className: "flat" }),
-        Plot.text(flat, { y: "y", text: (d) => d.entry.name, frameAnchor: "right", dy: -7, className: "flat-name",
-          textAnchor: "end" }),
+        Plot.text(flat, {
+          y: "y",
+          text: (d) => d.entry.name,
+          frameAnchor: "right",
+          dy: -7,
+          className: "flat-name",
+          textAnchor: "end",
+        }),
         Plot.line(edge, { x: "x", y: "y", curve: "step-after", className: "edge" }),
-        Plot.ruleX(points.filter((p) => p.low !== null), { x: "x", y1: "low", y2: "high", className: "intervals" }),
+        Plot.ruleX(
+          points.filter((p) => p.low !== null),
+          { x: "x", y1: "low", y2: "high", className: "intervals" },
+        ),
         Plot.dot(chosen, { x: "x", y: "y", r: 9, className: "ring" }),
         Plot.dot(points, { x: "x", y: "y", r: points.length > 120 ? 3.5 : 5, className: "points" }),
         Plot.text(named, {
-          x: "x", y: "y", text: (d) => short(d.entry.name), textAnchor: "start", dx: 9, dy: -7, className: "names" }),
+          x: "x",
+          y: "y",
+          text: (d) => short(d.entry.name),
+          textAnchor: "start",
+          dx: 9,
+          dy: -7,
+          className: "names",
+        }),
       ],
-    }); // prettier-ignore
+    });
     place.replaceChildren(figure, tip);
     figure.setAttribute("role", "group");
-    for (const names of figure.querySelectorAll(".names")) names.setAttribute("aria-hidden", "true");
+    for (const names of figure.querySelectorAll(".names"))
+      names.setAttribute("aria-hidden", "true");
     const circles = [...figure.querySelectorAll(".points circle")];
-    circles.forEach((circle, i) => circle.classList.add(points[i].entry.section, points[i].entry.trust));
+    circles.forEach((circle, i) =>
+      circle.classList.add(points[i].entry.section, points[i].entry.trust),
+    );
     bind(circles, points, key);
     spread(figure);
     tip.hidden = true;
-    const absent = Standings.visible(state).filter((e) => e.role !== "reference").length - points.length;
+    const absent =
+      Standings.visible(state).filter((e) => e.role !== "reference").length - points.length;
     const note = document.getElementById("scatter-note");
     note.textContent =
       "Lines are 95 % intervals. The stepped line joins the PRMs than which none is both cheaper and better." +
@@ -169,8 +211,16 @@ const Scatter = (() => {
     }
   };
 
-  Site.fill(pickY, [["", "score (mean of the ranked columns)"], ...data.columns.map((c) => [c.id, c.title])], "");
-  Site.fill(pickX, costs.map((cost) => [cost.key, cost.title]), costs[0]?.key ?? "");
+  Site.fill(
+    pickY,
+    [["", "score (mean of the ranked columns)"], ...data.columns.map((c) => [c.id, c.label])],
+    "",
+  );
+  Site.fill(
+    pickX,
+    costs.map((cost) => [cost.key, cost.title]),
+    costs[0]?.key ?? "",
+  );
   pickY.addEventListener("change", () => Address.set({ y: pickY.value }));
   pickX.addEventListener("change", () => Address.set({ x: pickX.value }));
   if (!costs.length) {

@@ -6,6 +6,14 @@ const Site = (() => {
   const entries = new Map(data.entries.map((entry) => [entry.id, entry]));
   const ranked = new Map(data.entries.filter((e) => e.rank).map((entry, i) => [entry.id, i]));
 
+  // A column's title alone where it says which one is meant, else with its task.
+  const titles = data.columns.map((column) => column.title);
+  const clear = new Set(titles).size === titles.length;
+  for (const column of data.columns) {
+    column.over = clear ? "" : column.task;
+    column.label = clear ? column.title : `${column.task}, ${column.title}`;
+  }
+
   const SECTIONS = {
     ranked: "Ranked",
     reference: "Figures of the pools: no PRM, no rank",
@@ -48,10 +56,17 @@ const Site = (() => {
     return `${share < 0 ? "−" : "+"}${text}`;
   };
   const pointsRange = (low, high) => `[${points(low)}, ${points(high)}]`;
-  const UNITS = [[1e18, "E"], [1e15, "P"], [1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]];
+  const UNITS = [
+    [1e18, "E"],
+    [1e15, "P"],
+    [1e12, "T"],
+    [1e9, "G"],
+    [1e6, "M"],
+    [1e3, "k"],
+  ];
   const amount = (value, key) => {
     if (value === null || value === undefined) return "–";
-    if (key === "seconds") return value < 0.1 ? value.toPrecision(2) : value.toFixed(1);
+    if (key === "seconds") return value < 10 ? value.toPrecision(2) : value.toFixed(1);
     const found = UNITS.find(([size]) => value >= size);
     if (!found) return String(Number(value.toPrecision(3)));
     const unit = key === "parameters" && found[1] === "G" ? "B" : found[1];
@@ -62,7 +77,7 @@ const Site = (() => {
   const rankText = (entry) => {
     if (!entry.rank) return "";
     const [, low, high] = entry.rank;
-    return low === high ? String(low) : `${low}–${high}`;
+    return low === high ? "" : `${low}–${high}`;
   };
 
   // The paired difference a - b of two ranked entries; null where the board has none.
@@ -100,7 +115,9 @@ const Site = (() => {
     const element = make("span", `badge ${trust}`);
     const meter = make("span", "meter");
     meter.setAttribute("aria-hidden", "true");
-    data.levels.forEach((_, i) => meter.append(make("i", i <= data.levels.indexOf(trust) ? "on" : "")));
+    data.levels.forEach((_, i) =>
+      meter.append(make("i", i <= data.levels.indexOf(trust) ? "on" : "")),
+    );
     element.append(meter, make("span", "", trust));
     return element;
   };
@@ -139,7 +156,27 @@ const Site = (() => {
   };
 
   return {
-    data, entries, ranked, SECTIONS, COSTS, costOf, figureOf, percent, range, points, pointsRange,
-    amount, chance, rankText, pairOf, fill, button, badge, say, copy, copyButton, plot,
-  }; // prettier-ignore
+    data,
+    entries,
+    ranked,
+    SECTIONS,
+    COSTS,
+    costOf,
+    figureOf,
+    percent,
+    range,
+    points,
+    pointsRange,
+    amount,
+    chance,
+    rankText,
+    pairOf,
+    fill,
+    button,
+    badge,
+    say,
+    copy,
+    copyButton,
+    plot,
+  };
 })();

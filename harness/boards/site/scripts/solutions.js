@@ -52,7 +52,11 @@ const Solutions = (() => {
       choose(own[next].id);
     };
     const tools = make("div", "tools");
-    tools.append(label, Site.button("← Previous", null, move(-1)), Site.button("Next →", null, move(1)));
+    tools.append(
+      label,
+      Site.button("← Previous", null, move(-1)),
+      Site.button("Next →", null, move(1)),
+    );
     const viewer = make("div", "viewer");
     viewer.setAttribute("aria-live", "polite");
     const choose = (id) => {
@@ -60,7 +64,11 @@ const Solutions = (() => {
       pick.value = sample.id;
       show(viewer, entry, sample);
     };
-    Site.fill(pick, own.map((s) => [s.id, `${s.pool}: ${s.problem}`]), own[0].id); // prettier-ignore
+    Site.fill(
+      pick,
+      own.map((s) => [s.id, `${s.pool}: ${s.problem}`]),
+      own[0].id,
+    );
     pick.addEventListener("change", () => {
       Address.set({ sample: pick.value });
       choose(pick.value);

@@ -11,10 +11,17 @@
   const number = (test) => data.entries.filter(test).length;
   const levels = data.levels.filter((level) => number((e) => e.trust === level));
   const domains = [...new Set(data.entries.flatMap((e) => e.card.training_domains ?? []))].sort();
-  Site.fill(pickTrust, [["", "any"], ...levels.map((l) => [l, `${l} (${number((e) => e.trust === l)})`])], "");
+  Site.fill(
+    pickTrust,
+    [["", "any"], ...levels.map((l) => [l, `${l} (${number((e) => e.trust === l)})`])],
+    "",
+  );
   Site.fill(
     pickDomain,
-    [["", "anything"], ...domains.map((d) => [d, `${d} (${number((e) => e.card.training_domains?.includes(d))})`])],
+    [
+      ["", "anything"],
+      ...domains.map((d) => [d, `${d} (${number((e) => e.card.training_domains?.includes(d))})`]),
+    ],
     "",
   );
   pickDomain.parentElement.hidden = domains.length < 2;
@@ -27,7 +34,7 @@
   });
 
   const boxes = new Map();
-  for (const column of Standings.columns.filter((one) => !one.fixed)) {
+  for (const column of Columns.shown.filter((one) => !one.fixed)) {
     const label = make("label");
     const box = make("input");
     box.type = "checkbox";
@@ -35,7 +42,7 @@
       Address.set({ hide: [...boxes].flatMap(([id, one]) => (one.checked ? [] : [id])).join(",") }),
     );
     boxes.set(column.id, box);
-    label.append(box, make("span", "", column.title));
+    label.append(box, make("span", "", column.label ?? column.title));
     of("column-list").append(label);
   }
   document.addEventListener("click", (event) => {
@@ -60,7 +67,8 @@
     published: "cited from others; never ranked",
     "self-reported": "typed by whoever submitted it",
     recomputed: "every number computed here from submitted step scores",
-    "re-run": "recomputed, and a seeded slice of the scores was made again on the board's machine and agreed",
+    "re-run":
+      "recomputed, and a seeded slice of the scores was made again on the board's machine and agreed",
   };
   const legend = of("legend");
   for (const level of data.levels) {
@@ -71,8 +79,12 @@
   const { omitted } = data;
   const left = [];
   if (omitted.samples) left.push(`${omitted.samples} more samples`);
-  if (omitted.paired < Site.ranked.size) left.push(`paired differences beyond rank ${omitted.paired}`);
-  if (left.length) of("about").append(make("p", "note", `Left out of this page for its size: ${left.join(", ")}.`));
+  if (omitted.paired < Site.ranked.size)
+    left.push(`paired differences beyond rank ${omitted.paired}`);
+  if (left.length)
+    of("about").append(
+      make("p", "note", `Left out of this page for its size: ${left.join(", ")}.`),
+    );
 
   // --- light and dark --------------------------------------------------------------------------
 

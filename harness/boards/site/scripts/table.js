@@ -8,116 +8,37 @@
 
 const Standings = (() => {
   const { make } = Steps;
-  const { data, percent, range, amount, rankText } = Site;
+  const { data } = Site;
   const table = document.getElementById("table");
   const ORDER = Object.keys(Site.SECTIONS);
-  const byText = (a, b, id) =>
-    String(a.getValue(id)).localeCompare(String(b.getValue(id)), "en", { numeric: true });
-  const known = (value) => (value === null ? undefined : value);
 
-  // Of the PRMs alone: a baseline far below them would leave their intervals no room.
-  const prms = data.entries.filter((entry) => entry.score && entry.role === "prm");
-  const intervals = prms.length ? prms.map((entry) => entry.score) : [[0, 0, 1]];
-  const scale = {
-    low: Math.max(0, Math.min(...intervals.map(([v, low]) => low ?? v)) - 0.01),
-    high: Math.min(1, Math.max(...intervals.map(([v, , high]) => high ?? v)) + 0.01),
-  };
-  const whisker = ([value, low, high]) => {
-    const within = (share) => Math.min(1, Math.max(0, (share - scale.low) / (scale.high - scale.low)));
-    const place = (share) => `${100 * within(share)}%`;
-    const element = make("span", "whisker");
-    element.setAttribute("aria-hidden", "true");
-    if (low !== null) {
-      const bar = make("i", "bar");
-      bar.style.left = place(low);
-      bar.style.width = `calc(${place(high)} - ${place(low)})`;
-      element.append(bar);
-    }
-    const dot = make("i", "dot");
-    dot.style.left = place(value);
-    element.append(dot);
-    return element;
-  };
-  const figure = (cell, found) => {
-    if (!found) return cell.append(make("span", "none", "–"));
-    cell.append(make("span", "value", percent(found[0])));
-    if (found[1] !== null) cell.append(make("span", "range", range(found[1], found[2])));
-  };
+  const WORDS = [
+    "authors",
+    "model",
+    "base",
+    "training_data",
+    "training_domains",
+    "recipe",
+    "licence",
+  ];
+  for (const entry of data.entries) {
+    const said = [
+      entry.name,
+      entry.id,
+      entry.role,
+      entry.trust,
+      ...WORDS.map((key) => entry.card[key]),
+    ];
+    entry.words = said.flat().filter(Boolean).join(" ").toLowerCase();
+  }
 
-  const words = (entry) => {
-    const { authors, model, base, training_data, training_domains, recipe, licence } = entry.card;
-    return [entry.name, entry.id, entry.role, entry.trust, authors, model, base, training_data,
-      training_domains, recipe, licence].flat().filter(Boolean).join(" ").toLowerCase(); // prettier-ignore
-  };
-  for (const entry of data.entries) entry.words = words(entry);
-
-  // Every column: how it sorts (accessorFn, unknown last), what its heading and its cells say.
-  const columns = [
-    { id: "section", accessorFn: (e) => ORDER.indexOf(e.section), hidden: true },
-    {
-      id: "rank", title: "Rank", note: "95 % interval of the rank", fixed: true, first: false,
-      accessorFn: (e) => known(e.rank && e.rank[0]),
-      draw: (cell, e) => {
-        if (!e.rank) return cell.append(make("span", "none", "–"));
-        cell.append(make("span", "value", String(e.rank[0])));
-        cell.append(make("span", "range", rankText(e)));
-        cell.append(make("span", "unseen", `, tie group ${e.group}`));
-      },
-    },
-    {
-      id: "name", title: "PRM", text: true, fixed: true, first: false, sortingFn: byText,
-      accessorFn: (e) => e.name,
-      draw: (cell, e) => {
-        const open = Site.button(e.name, null, () => Address.set({ prm: e.id }));
-        open.className = "name";
-        open.dir = "auto";
-        const { authors = [], base } = e.card;
-        const kind = e.role === "prm" ? [] : [e.role];
-        const under = [...kind, ...authors.slice(0, 2), base && `from ${base}`].filter(Boolean);
-        cell.append(open);
-        if (!under.length) return;
-        const line = make("span", "under", under.join(" · "));
-        line.title = line.textContent;
-        cell.append(line);
-      },
-    },
-    {
-      id: "score", title: "Score", note: "mean of the ranked columns", fixed: true, first: true,
-      accessorFn: (e) => known(Site.figureOf(e)?.[0] ?? null),
-      draw: (cell, e) => {
-        const found = Site.figureOf(e);
-        if (found && e.score) cell.append(whisker(found));
-        const text = make("span", "text");
-        figure(text, found);
-        cell.append(text);
-      },
-    },
-    {
-      id: "trust", title: "Trust", text: true, first: true,
-      accessorFn: (e) => data.levels.indexOf(e.trust),
-      draw: (cell, e) => cell.append(Site.badge(e.trust)),
-    },
-    ...data.columns.map((column, place) => ({
-      id: `c${place}`, title: column.title, task: true, first: true,
-      note: [column.task, column.method, column.budget && `n = ${column.budget}`, column.metric]
-        .filter(Boolean).join(", ") + (column.ranked ? "" : "; not part of the score"),
-      accessorFn: (e) => known(e.values[place]?.[0] ?? null),
-      draw: (cell, e) => figure(cell, e.values[place]),
-    })),
-    ...Site.COSTS.map((cost) => ({
-      id: cost.key, title: cost.short, note: cost.title, first: false,
-      accessorFn: (e) => known(Site.costOf(e, cost.key)),
-      draw: (cell, e) => cell.append(make("span", "", amount(Site.costOf(e, cost.key), cost.key))),
-    })).filter((column) => data.entries.some((e) => column.accessorFn(e) !== undefined)),
-    { id: "domain", accessorFn: (e) => e.card.training_domains ?? [], hidden: true },
-  ]; // prettier-ignore
-  const shownColumns = columns.filter((column) => !column.hidden);
-  const ofId = new Map(shownColumns.map((column) => [column.id, column]));
+  const ofId = new Map(Columns.shown.map((column) => [column.id, column]));
 
   const model = TableCore.createTable({
     data: data.entries,
-    columns: columns.map((column) => ({
-      sortingFn: "basic", sortUndefined: "last",
+    columns: Columns.all.map((column) => ({
+      sortingFn: "basic",
+      sortUndefined: "last",
       filterFn: column.id === "domain" ? "arrIncludes" : "equals",
       ...column,
     })),
@@ -130,7 +51,7 @@ const Standings = (() => {
     getSortedRowModel: TableCore.getSortedRowModel(),
     globalFilterFn: (row, _, wanted) => wanted.every((word) => row.original.words.includes(word)),
     getColumnCanGlobalFilter: () => true,
-  }); // prettier-ignore
+  });
 
   const sorting = (state) => {
     const desc = state.sort.startsWith("-");
@@ -162,20 +83,26 @@ const Standings = (() => {
   let rows = new Map();
   const shown = (state) => {
     const hidden = state.hide.split(",");
-    return shownColumns.filter((column) => column.fixed || !hidden.includes(column.id));
+    return Columns.shown.filter((column) => column.fixed || !hidden.includes(column.id));
   };
   // Widths in rem: the choice, then each column; names take what is left.
   const phone = matchMedia("(max-width: 40rem)");
   const WIDE = { choose: 2.4, rank: 5, name: 15, score: 15, trust: 9.5 };
   const NARROW = { ...WIDE, choose: 2, rank: 3.8, name: 8.4, score: 6.3 };
-  const widthOf = ({ id, title }) =>
-    (phone.matches ? NARROW : WIDE)[id] ?? Math.max(6.9, 1.8 + 0.56 * title.length);
+  const widthOf = ({ id, title, over = "" }) =>
+    (phone.matches ? NARROW : WIDE)[id] ??
+    Math.min(14, Math.max(6.9, 1.8 + 0.56 * title.length, over ? 8.6 : 0));
   const measure = (state) => {
     const widths = shown(state).map((column) => [widthOf(column), column.id === "name"]);
-    const tracks = widths.map(([width, grows]) => (grows ? `minmax(${width}rem, 1fr)` : `${width}rem`));
+    const tracks = widths.map(([width, grows]) =>
+      grows ? `minmax(${width}rem, 1fr)` : `${width}rem`,
+    );
     const choose = widthOf({ id: "choose" });
     table.style.setProperty("--tracks", `${choose}rem ${tracks.join(" ")}`);
-    table.style.setProperty("--least", `${widths.reduce((sum, [width]) => sum + width, choose)}rem`);
+    table.style.setProperty(
+      "--least",
+      `${widths.reduce((sum, [width]) => sum + width, choose)}rem`,
+    );
   };
   const part = (tag, className, role) => {
     const element = make(tag, className);
@@ -209,6 +136,12 @@ const Standings = (() => {
     return element;
   };
 
+  // A task's name, which may break after an underscore.
+  const over = (name) => {
+    const element = make("span", "over");
+    name.split(/(?<=_)/).forEach((word) => element.append(word, make("wbr")));
+    return element;
+  };
   const head = (state) => {
     measure(state);
     const line = part("tr", "", "row");
@@ -225,6 +158,7 @@ const Standings = (() => {
         Address.set({ sort: `${desc ? "-" : ""}${column.id}` });
       });
       if (column.note) press.title = column.note;
+      if (column.over) press.prepend(over(column.over));
       cell.append(press);
       line.append(cell);
     }
@@ -289,5 +223,5 @@ const Standings = (() => {
     if (DRAWN_BY.some((key) => changed.has(key))) draw(state, changed);
     if (changed.has("choose") || changed.has("hide")) mark(state);
   });
-  return { visible, columns: shownColumns };
+  return { visible };
 })();
