@@ -6,7 +6,7 @@ than its folder.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,8 +23,7 @@ from harness.boards.pools import FrozenPool, load_pool
 from harness.boards.rerun import rerun_of
 from harness.boards.shown import samples
 from harness.boards.slices import facets
-from harness.boards.standing import TRUST, Board, Entry, Pool
-from harness.boards.suspicion import copies, fingerprints
+from harness.boards.standing import TRUST, Board, Entry, Pool, Sample
 from harness.digest import digest
 
 AGGREGATION = "each PRM's own, declared with the submission before its results were seen"
@@ -40,6 +39,7 @@ class Gathered:
     """Pools whose archives are not there."""
     checked: tuple[Checked, ...]
     """Its submissions, by folder name."""
+    shown: tuple[Sample, ...]
 
 
 def load_pools(root: Path, board: BoardDefinition) -> tuple[dict[str, FrozenPool], list[str]]:
@@ -79,26 +79,15 @@ def gather(root: Path, name: str) -> Gathered:
     """
     board = load_board(root, name)
     pools, absent = load_pools(root, board)
-    checked = [check(folder, board, pools) for folder in submissions_of(root, name)]
+    shown = samples(pools, board.shown, board.seed)
+    checked = check(submissions_of(root, name), board, pools, shown)
     findings = [finding for one in checked for finding in one.findings]
-    findings += [f for _, own in duplicates(checked) for f in own]
     if absent and not board.cited:
         where = root / "boards" / f"{name}.yaml"
         findings += [absent_pool(where, board, pool) for pool in absent]
     if errors_of(findings):
         raise Findings(findings)
-    return Gathered(board, pools, tuple(absent), tuple(checked))
-
-
-def duplicates(checked: Sequence[Checked]) -> list[tuple[Path, list[Finding]]]:
-    """Return what submissions share with those before them; baselines may look alike."""
-    known: dict[str, dict[str, tuple[str, str]]] = {}
-    found = []
-    for one in checked:
-        prints = fingerprints(one.scores)
-        found.append((one.folder, copies(one.folder, prints, known)))
-        known[one.folder.name] = prints
-    return found
+    return Gathered(board, pools, tuple(absent), tuple(checked), shown)
 
 
 def build(root: Path, name: str) -> Board:
@@ -109,14 +98,10 @@ def build(root: Path, name: str) -> Board:
     """
     found = gather(root, name)
     board, pools = found.board, found.pools
-    shown = samples(pools, board.shown, board.seed)
     parts = {pool: facets(own) for pool, own in pools.items()}
-    copied = dict(duplicates(found.checked))
     reruns = {one.folder: rerun_of(root, board.name, one) for one in found.checked}
     entries = {
-        one.folder.name: entry_of(
-            one, board, pools, shown, parts, reruns[one.folder], copied[one.folder]
-        )
+        one.folder.name: entry_of(one, board, pools, parts, reruns[one.folder])
         for one in found.checked
     }
     outcomes = {
@@ -148,7 +133,7 @@ def build(root: Path, name: str) -> Board:
         pools=tuple(_pool(board, pool, pools) for pool in board.pools),
         entries=(*ranked, *sorted(others, key=lambda entry: (entry.role, entry.name.lower()))),
         pairs=standing.pairs,
-        samples=shown,
+        samples=found.shown,
         remarks=tuple(_remarks(found)),
     )
 

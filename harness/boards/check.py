@@ -19,10 +19,11 @@ from harness.boards.definition import BoardDefinition
 from harness.boards.documents import line_of, read_document, read_mapping
 from harness.boards.findings import Finding, errors_of
 from harness.boards.pools import FrozenPool
-from harness.boards.recompute import Outcome, Rule, outcomes, solution_scores
+from harness.boards.reading import Reading, read
+from harness.boards.recompute import Outcome, Rule, choices
 from harness.boards.reported import typed_findings
 from harness.boards.scores import PoolScores, read_scores
-from harness.boards.standing import Trust
+from harness.boards.standing import Sample, Trust
 from harness.boards.submission import (
     FILE,
     PROVENANCE,
@@ -32,7 +33,7 @@ from harness.boards.submission import (
     files_of,
     scores_path,
 )
-from harness.boards.suspicion import copies, fingerprints, suspicions
+from harness.boards.suspicion import Fingerprint, copies
 from harness.digest import digest
 from harness.errors import ConfigError, nearest
 from harness.prms.aggregate import check as check_aggregation
@@ -50,8 +51,8 @@ class Checked:
     submission: Submission | None
     """None: it could not be read."""
     rule: Rule | None
-    scores: Mapping[str, PoolScores] = field(default_factory=dict)
-    """Pool of the board → scores."""
+    readings: Mapping[str, Reading] = field(default_factory=dict)
+    """Pool of the board → what is kept of its scores."""
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
     """Column → what was recomputed."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -67,17 +68,73 @@ class Checked:
     @property
     def trust(self) -> Trust:
         """What its files alone are worth."""
-        return "recomputed" if self.scores else "self-reported"
+        return "recomputed" if self.readings else "self-reported"
 
 
-def check(folder: Path, board: BoardDefinition, pools: Mapping[str, FrozenPool]) -> Checked:
-    """Check one submission by itself; `harness.boards.suspicion.copies` compares several.
+def check(
+    folders: Sequence[Path],
+    board: BoardDefinition,
+    pools: Mapping[str, FrozenPool],
+    shown: Sequence[Sample] = (),
+) -> list[Checked]:
+    """Check submissions, each by itself and against those before it.
 
     Args:
-        folder: The submission.
-        board: The board it is for.
+        folders: The submissions.
+        board: The board they are for.
         pools: The board's pools that are there.
+        shown: The problems that the board shows.
     """
+    found = [_read(folder, board, pools, shown) for folder in folders]
+    columns = {name: [c for c in board.columns() if c.pool == name] for name in pools}
+    outcomes: list[dict[str, Outcome]] = [{} for _ in found]
+    for name, pool in pools.items():
+        with_pool = [i for i, one in enumerate(found) if one.sound and name in one.readings]
+        scored = [
+            (reading.single, rule.semantics)
+            for i in with_pool
+            if (reading := found[i].readings[name]).single is not None
+            and (rule := found[i].rule) is not None
+        ]
+        chosen = choices(
+            pool, [(s, m) for s, m in scored if s is not None], columns[name], board.seed
+        )
+        for at, i in enumerate(with_pool):
+            outcomes[i] |= chosen[at] if chosen else found[i].readings[name].given
+    done: list[Checked] = []
+    for one, own in zip(found, outcomes, strict=True):
+        findings = [*one.findings, *copies(one.folder, prints(one), _prints(done, one))]
+        if one.sound and one.submission is not None:
+            path = one.folder / FILE
+            typed = one.submission.reported
+            findings += typed_findings(path, typed, board, pools, own, bool(one.readings))
+        done.append(replace(one, outcomes=own, findings=tuple(findings)))
+    return done
+
+
+def prints(checked: Checked) -> dict[str, Fingerprint]:
+    """Return the fingerprints of a submission's scores, by pool."""
+    return {
+        name: reading.fingerprint
+        for name, reading in checked.readings.items()
+        if reading.fingerprint is not None
+    }
+
+
+def _prints(done: Sequence[Checked], one: Checked) -> dict[str, dict[str, Fingerprint]]:
+    """Return those of other submissions; one of the same name is the version it replaces."""
+    return {
+        other.folder.name: prints(other) for other in done if other.folder.name != one.folder.name
+    }
+
+
+def _read(
+    folder: Path,
+    board: BoardDefinition,
+    pools: Mapping[str, FrozenPool],
+    shown: Sequence[Sample],
+) -> Checked:
+    """Check everything of one submission that needs no figures."""
     if not folder.is_dir() or folder.is_symlink():
         what = Finding(folder, "is no folder", "run-benchmark submit new writes one")
         return Checked(folder, None, None, findings=(what,))
@@ -92,43 +149,34 @@ def check(folder: Path, board: BoardDefinition, pools: Mapping[str, FrozenPool])
     findings += wrong + _recipe(folder, submission)
     rule, wrong = _rule(path, submission, board)
     findings += wrong
-    scores, wrong = _scores(files, folder, board, pools, rule)
-    findings += wrong
-    if not scores and not submission.reported and not errors_of(findings):
+    readings: dict[str, Reading] = {}
+    if not errors_of(findings):
+        readings, wrong = _readings(files, folder, submission, board, pools, rule, shown)
+        findings += wrong
+    if not readings and not submission.reported and not errors_of(findings):
         findings.append(
             Finding(folder, "holds no scores", "run-benchmark submit new --run … fills them in")
         )
-    found: dict[str, Outcome] = {}
-    if not errors_of(findings):
-        for name, own in scores.items():
-            columns = [column for column in board.columns() if column.pool == name]
-            found |= outcomes(pools[name], own, columns, rule, board.seed)
-            single = solution_scores(pools[name], own, rule.aggregation)
-            if submission.role == "prm":
-                place = scores_path(folder, name)
-                findings += suspicions(place, pools[name], own, single, rule)
-        findings += typed_findings(path, submission.reported, board, pools, found, bool(scores))
+    if submission.contamination.status == "undeclared":
+        findings.append(
+            Finding(
+                path,
+                "contamination is not declared",
+                "say whether test problems were in the training data",
+                line_of(path, "contamination"),
+                "warning",
+            )
+        )
     return Checked(
-        folder, submission, rule, scores, found, provenance, tuple(findings), _digest(folder, files)
+        folder,
+        submission,
+        rule,
+        readings,
+        {},
+        provenance,
+        tuple(findings),
+        _digest(folder, files),
     )
-
-
-def with_copies(
-    checked: Checked, others: Sequence[Path], pools: Mapping[str, FrozenPool]
-) -> Checked:
-    """Return a check with what its scores share with other submissions (`suspicion.copies`)."""
-    own = fingerprints(checked.scores)
-    prints = {}
-    for folder in others:
-        if folder.resolve() == checked.folder.resolve() or folder.name == checked.folder.name:
-            continue  # itself, or the version that it replaces
-        read = {
-            name: read_scores(path, pools[name])[0]
-            for name in own
-            if (path := scores_path(folder, name)).is_file() and not path.is_symlink()
-        }
-        prints[folder.name] = fingerprints({n: s for n, s in read.items() if s is not None})
-    return replace(checked, findings=(*checked.findings, *copies(checked.folder, own, prints)))
 
 
 def _names(folder: Path, submission: Submission, board: BoardDefinition) -> list[Finding]:
@@ -203,31 +251,41 @@ def _rule(path: Path, submission: Submission, board: BoardDefinition) -> tuple[R
     return rule, []
 
 
-def _scores(
+def _readings(
     files: Sequence[Path],
     folder: Path,
+    submission: Submission,
     board: BoardDefinition,
     pools: Mapping[str, FrozenPool],
     rule: Rule,
-) -> tuple[dict[str, PoolScores], list[Finding]]:
+    shown: Sequence[Sample],
+) -> tuple[dict[str, Reading], list[Finding]]:
     """Read every score file; a pool without one leaves its columns empty."""
-    found: dict[str, PoolScores] = {}
+    found: dict[str, Reading] = {}
     findings: list[Finding] = []
     for path in files:
+        name = path.stem
         if path.parent.name != SCORES:
             continue
-        if path.stem not in board.pools:
-            findings.append(
-                Finding(path, "is of no pool of the board", nearest(path.stem, board.pools))
-            )
-        elif path.stem not in pools:
-            findings.append(absent_pool(path, board, path.stem))
-        else:
-            scores, wrong = read_scores(path, pools[path.stem])
-            findings += wrong
-            if scores is not None:
-                findings += _fit(path, scores, board, rule)
-                found[path.stem] = scores
+        if name not in board.pools:
+            findings.append(Finding(path, "is of no pool of the board", nearest(name, board.pools)))
+            continue
+        if name not in pools:
+            findings.append(absent_pool(path, board, name))
+            continue
+        scores, wrong = read_scores(path, pools[name])
+        findings += wrong
+        if scores is None:
+            continue
+        wrong = _fit(path, scores, board, rule)
+        findings += wrong
+        if errors_of(wrong):
+            continue
+        columns = [column for column in board.columns() if column.pool == name]
+        own = [sample for sample in shown if sample.pool == name]
+        baseline = submission.role == "baseline"
+        found[name], odd = read(path, pools[name], scores, columns, rule, board.seed, own, baseline)
+        findings += odd
     if found:
         findings += [
             Finding(
@@ -237,8 +295,8 @@ def _scores(
                 "score this pool too",
                 level="warning",
             )
-            for name in board.pools
-            if name in pools and name not in found and not scores_path(folder, name).exists()
+            for name in pools
+            if not scores_path(folder, name).exists()
         ]
     return found, findings
 

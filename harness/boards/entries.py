@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
 from harness.boards.check import Checked
 from harness.boards.definition import BoardDefinition
-from harness.boards.findings import Finding
 from harness.boards.pools import FrozenPool
-from harness.boards.recompute import Outcome, calibration, cost, references
+from harness.boards.recompute import Outcome, policy_tokens, references
 from harness.boards.rerun import Rerun
-from harness.boards.shown import scored
 from harness.boards.slices import Facets, slices
-from harness.boards.standing import Card, Column, Entry, Link, Sample, Value
+from harness.boards.standing import Card, Column, Cost, Entry, Link, Value
 from harness.boards.submission import RECIPE, Submission
 from harness.digest import file_digest
 from harness.store.format import slug
@@ -26,10 +24,8 @@ def entry_of(
     checked: Checked,
     board: BoardDefinition,
     pools: Mapping[str, FrozenPool],
-    shown: Sequence[Sample],
     parts: Mapping[str, Facets],
     rerun: Rerun | None,
-    copied: Sequence[Finding],
 ) -> Entry:
     """Return the row of a sound submission, not ranked yet."""
     submission, rule = checked.submission, checked.rule
@@ -40,13 +36,12 @@ def entry_of(
         for id_, outcome in checked.outcomes.items()
         if np.isfinite(outcome.figure.value)
     ]
-    if not checked.scores:
+    if not checked.readings:
         values = [
             Value(id_, float(typed), None, None, None, source=TYPED)
             for id_, typed in submission.reported.items()
         ]
-    drawn = (calibration(pools[name], own, rule) for name, own in checked.scores.items())
-    remarks = [f"{f.what}; {f.remedy}" for f in (*checked.findings, *copied) if f.level != "error"]
+    remarks = [f"{f.what}; {f.remedy}" for f in checked.findings if f.level != "error"]
     if rerun is not None:
         remarks.append(rerun.sentence)
     return Entry(
@@ -64,8 +59,8 @@ def entry_of(
                 columns[id_], checked.outcomes[id_], parts[columns[id_].pool or ""], board.seed
             )
         ),
-        calibration=tuple(one for one in drawn if one is not None),
-        samples=scored(shown, pools, checked.scores),
+        calibration=tuple(r.calibration for r in checked.readings.values() if r.calibration),
+        samples=tuple(one for r in checked.readings.values() for one in r.scored),
         remarks=tuple(remarks),
     )
 
@@ -75,19 +70,19 @@ def _value(
 ) -> Value:
     rule = checked.rule
     assert rule is not None and column.pool is not None
-    pool, scores = pools[column.pool], checked.scores[column.pool]
+    pool, reading = pools[column.pool], checked.readings[column.pool]
     steps = pool.kind == "steps"
     return Value(
         column=column.id,
         value=outcome.figure.value,
         low=outcome.figure.low,
         high=outcome.figure.high,
-        n=outcome.figure.n // (scores.replicas if outcome.items is not None and not steps else 1),
+        n=outcome.figure.n // (reading.replicas if outcome.items is not None and not steps else 1),
         aggregation=None if steps else rule.aggregation,
         threshold=rule.threshold if steps else None,
-        replicas=scores.replicas,
+        replicas=reading.replicas,
         ungraded=int(np.isnan(pool.correct[pool.present]).sum()),
-        cost=cost(pool, scores, column),
+        cost=reading.cost(pool, column),
     )
 
 
@@ -131,7 +126,7 @@ def reference_entries(board: BoardDefinition, pools: Mapping[str, FrozenPool]) -
                     figure.high,
                     figure.n,
                     ungraded=int(np.isnan(pool.correct[pool.present]).sum()),
-                    cost=cost(pool, None, column),
+                    cost=Cost(policy_tokens=policy_tokens(pool, column)),
                 )
             )
     return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -78,12 +79,11 @@ def new_submission(
                 f"run-benchmark board open {board.name} --out FOLDER"
             )
         facts = _facts(sweep, prm, next(iter(found.values())).header)
-        entries = read_entries(run.provenance)
-        provenance = entries[-1] if entries else {}
+        provenance = _launch(read_entries(run.provenance), facts["text"])
         facts["command"] = str(provenance.get("command", ""))
     elif prm is not None:
         raise ConfigError("--prm names a PRM of a run; give --run FOLDER too")
-    recipe = facts.pop("recipe_file", None)
+    recipe = facts.get("recipe_file")
     write_text(folder / FILE, _text(name, board, authors, facts))
     write_json(folder / PROVENANCE, provenance)
     if recipe is not None:
@@ -184,6 +184,7 @@ def _facts(sweep: SweepFile, prm: str, header: Header) -> dict[str, Any]:
         "threshold": header.facts.get("threshold"),
         "identity": digest(header.identity["prm"]),
         "prm": text,
+        "text": text,
     }
     architecture = architecture_of(header.facts)
     known = entries().get(text.partition(",")[0])
@@ -200,6 +201,12 @@ def _facts(sweep: SweepFile, prm: str, header: Header) -> dict[str, Any]:
     if facts.get("parameters") is None and architecture is not None:
         facts["parameters"] = architecture.matrices
     return facts
+
+
+def _launch(entries: Sequence[dict[str, Json]], text: str) -> dict[str, Json]:
+    """Return the last launch whose command names a PRM, else the last."""
+    own = [entry for entry in entries if text in shlex.split(str(entry.get("command", "")))]
+    return (own or entries or [{}])[-1]
 
 
 def _text_of(sweep: SweepFile, prm: str) -> str:
@@ -230,6 +237,7 @@ def _text(
         "schema_version": 1,
         "board": board.name,
         "name": name,
+        **({"role": "baseline"} if facts.get("prm", "").startswith("fake:") else {}),
         "authors": list(authors),
         "links": {},
         "licence": facts.get("licence", "not stated"),

@@ -19,7 +19,7 @@ import numpy as np
 from harness.boards.check import Checked
 from harness.boards.findings import Finding, Findings
 from harness.boards.pools import FrozenPool
-from harness.boards.scores import PoolScores
+from harness.boards.scores import PoolScores, read_scores
 from harness.boards.submission import RECIPE, scores_path
 from harness.digest import digest
 from harness.errors import ConfigError, DataError
@@ -111,7 +111,7 @@ def rerun(
 
     submission = checked.submission
     assert submission is not None
-    if not checked.scores:
+    if not checked.readings:
         raise ConfigError(f"{checked.folder} holds no scores that could be made again")
     named = submission.model.prm
     text = prm or (str(checked.folder / RECIPE) if named == RECIPE else named)
@@ -121,8 +121,11 @@ def rerun(
     opened = open_prm(text)
     findings, count, largest, wanted = [], 0, 0.0, 0
     try:
-        for name, own in checked.scores.items():
+        for name in checked.readings:
             pool = pools[name]
+            own, wrong = read_scores(scores_path(checked.folder, name), pool)
+            if own is None:
+                raise Findings(wrong)
             rng = np.random.default_rng([drawn, int(pool.digest[:8], 16)])
             rows = sorted(rng.permutation(len(pool.problems))[:problems].tolist())
             gaps = _gaps(opened, pool, own, rows)

@@ -143,6 +143,8 @@ def _read_table(path: Path, pool: FrozenPool) -> tuple[Any, float | None]:
                 again,
             )
         table = file.read(columns=schema.names, use_threads=False)
+        wanted = pa.schema([(name, _types()[name]) for name in schema.names])
+        table = table.cast(wanted)
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise _Bad(f"is torn or no Parquet file ({first})", again) from None
@@ -163,14 +165,24 @@ def _check_schema(schema: Any) -> None:
         if schema.names.count(name) > 1 or name not in types:
             raise _Bad(f"has a column {name!r}", f"only {', '.join(types)}, each once")
         found, wanted = schema.field(name).type, types[name]
-        same = found == wanted or (
-            name == "scores" and str(found) in ("list<item: double>", "list<element: double>")
-        )
-        if not same:
+        if not _alike(found, wanted):
             raise _Bad(f"column {name!r} is of type {found}", f"make it {wanted}")
     for name in _REQUIRED:
         if name not in schema.names:
             raise _Bad(f"has no column {name!r}", f"give {', '.join(_REQUIRED)}")
+
+
+def _alike(found: Any, wanted: Any) -> bool:
+    """Whether a type is the wanted one but for its width."""
+    from pyarrow import types
+
+    if types.is_list(wanted):
+        lists = types.is_list(found) or types.is_large_list(found)
+        return lists and types.is_floating(found.value_type)
+    if types.is_string(wanted):
+        return bool(types.is_string(found) or types.is_large_string(found))
+    same = types.is_integer if types.is_integer(wanted) else types.is_floating
+    return bool(same(found))
 
 
 def _seconds(text: bytes | None) -> float | None:

@@ -78,24 +78,15 @@ def _verdict(pool: FrozenPool, row: int, index: int) -> bool | None:
     return None if np.isnan(value) else bool(value)
 
 
-def scored(
-    shown: Sequence[Sample], pools: Mapping[str, FrozenPool], scores: Mapping[str, PoolScores]
-) -> tuple[Scored, ...]:
-    """Return a PRM's step scores (of its first replica) of what is shown, to four decimals."""
+def scored(shown: Sequence[Sample], pool: FrozenPool, scores: PoolScores) -> tuple[Scored, ...]:
+    """Return a PRM's step scores (of its first replica) of a pool's samples, to four decimals."""
     found = []
     for sample in shown:
-        own, pool = scores.get(sample.pool), pools[sample.pool]
-        if own is None:
-            continue
         row = pool.row(sample.problem)
         before = int(pool.present[:row].sum())
-        number = np.cumsum(pool.present[row]) - 1
-        found.append(
-            Scored(
-                sample.id,
-                tuple(_scores(own, before + int(number[s.index])) for s in sample.solutions),
-            )
-        )
+        number = before + np.cumsum(pool.present[row]) - 1
+        own = tuple(_scores(scores, int(number[one.index])) for one in sample.solutions)
+        found.append(Scored(sample.id, own))
     return tuple(found)
 
 

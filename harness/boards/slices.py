@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.boards.given import f1_of
 from harness.boards.pools import FrozenPool
-from harness.boards.recompute import Outcome, f1_of, mean_outcome
+from harness.boards.recompute import Outcome, mean_outcome
 from harness.boards.standing import Column, Slice
 
 MOST = 12

@@ -23,27 +23,29 @@ from harness.boards.documents import Address, Digest, Document, Name, Slug, Text
 from harness.boards.findings import Finding
 from harness.boards.standing import Contamination
 from harness.prms.aggregate import AGGREGATIONS
+from harness.registry import PRMS
 from harness.types import Semantics
 
 FILE, PROVENANCE, RECIPE, SCORES = "submission.yaml", "provenance.json", "recipe.yaml", "scores"
 MAX_FILES = 64
 
-_READERS = ("transformers", "vllm", "ensemble", "pav", "critic", "fake")
+READERS = ("transformers", "vllm", "ensemble", "pav", "critic", "fake")
 """Adapters that a submission may name. Others run code of its own (python), ask a server, or copy
 numbers."""
-_ADAPTER = re.compile(r"(?:^|[+\[=])([a-z][a-z0-9-]*):")
+_WORD = re.compile(r"(?<![\w./-])([a-z][\w-]*):")
+_PATH = re.compile(r"(?:^|[:=+\[,])\s*(?:[/~]|\.\.?/)|\.\.")
 
 
 def _prm(text: str) -> str:
-    for adapter in _ADAPTER.findall(text):
-        if adapter not in _READERS:
+    for word in _WORD.findall(text):
+        if word in PRMS and word not in READERS:
             raise ValueError(
-                f"names {adapter}:, which a submission cannot be; name weights and a recipe: "
+                f"names {word}:, which a submission cannot be; name weights and a recipe: "
                 "transformers:ORG/NAME,recipe=NAME"
             )
     if "trust_remote_code" in text:
         raise ValueError("asks for a checkpoint's own code; submit with a recipe instead")
-    if ".." in text or re.search(r"(?:^|[:=+\[])\s*[/~.]", text):
+    if _PATH.search(text):
         raise ValueError("names a path; name a model of the hub, or of the catalogue")
     return text
 

@@ -13,8 +13,11 @@ from harness.boards.findings import Finding
 from harness.boards.pools import FrozenPool
 from harness.boards.recompute import Rule
 from harness.boards.scores import PoolScores
+from harness.boards.submission import scores_path
 
 Floats = NDArray[np.float64]
+
+Fingerprint = tuple[str, str]
 
 FEWEST = 10
 """Problems with right and wrong candidates (or solutions with an error) that a perfect separation
@@ -93,9 +96,11 @@ def _perfect_steps(
         )
 
 
-def fingerprint(scores: PoolScores) -> tuple[str, str]:
-    """Return digests of a PRM's scores of a pool, and of their order."""
+def fingerprint(scores: PoolScores) -> Fingerprint | None:
+    """Return digests of a PRM's scores of a pool and of their order; None if all are the same."""
     values = np.ascontiguousarray(scores.values)
+    if not len(values) or values.min() == values.max():
+        return None
     _, ranks = np.unique(values, return_inverse=True)
     order = np.ascontiguousarray(ranks.astype(np.int64))
     return (
@@ -105,44 +110,26 @@ def fingerprint(scores: PoolScores) -> tuple[str, str]:
 
 
 def copies(
-    path: Path,
-    own: Mapping[str, tuple[str, str]],
-    others: Mapping[str, Mapping[str, tuple[str, str]]],
+    folder: Path, own: Mapping[str, Fingerprint], others: Mapping[str, Mapping[str, Fingerprint]]
 ) -> list[Finding]:
     """Return what a submission's scores share with others'.
 
     Args:
-        path: The submission's folder.
-        own: Pool → `fingerprint`; pools where all scores are equal say nothing and are left out.
-        others: The same by submission.
+        folder: The submission.
+        own: Pool → fingerprint.
+        others: The same by name of the submission.
     """
     findings = []
     for name, theirs in others.items():
-        for pool in own.keys() & theirs.keys():
+        for pool in sorted(own.keys() & theirs.keys()):
+            path = scores_path(folder, pool)
             if own[pool] == theirs[pool]:
-                findings.append(
-                    Finding(
-                        path / "scores" / f"{pool}.parquet",
-                        f"holds the very scores of {name}",
-                        "withdraw one of the two; a new name needs a new PRM",
-                    )
-                )
+                what = f"holds the very scores of {name}"
+                findings.append(Finding(path, what, "withdraw one of the two"))
             elif own[pool][1] == theirs[pool][1]:
-                findings.append(
-                    Finding(
-                        path / "scores" / f"{pool}.parquet",
-                        f"orders all steps as {name} does",
-                        "say in note how the two are related",
-                        level="warning",
-                    )
+                what, remedy = (
+                    f"orders all steps as {name} does",
+                    "say in note how they are related",
                 )
+                findings.append(Finding(path, what, remedy, level="warning"))
     return findings
-
-
-def fingerprints(scores: Mapping[str, PoolScores]) -> dict[str, tuple[str, str]]:
-    """Return the fingerprint of each pool's scores that are not all the same."""
-    return {
-        pool: fingerprint(own)
-        for pool, own in scores.items()
-        if len(own.values) and own.values.min() < own.values.max()
-    }

@@ -167,7 +167,7 @@ def rerun(
     board = load_board(root, board_of(submission))
     pools, _ = load_pools(root, board)
     with exit_with_findings():
-        checked = check(submission, board, pools)
+        (checked,) = check([submission], board, pools)
         if not checked.sound:
             raise Findings(checked.findings)
         found = again.rerun(

@@ -76,21 +76,24 @@ def check(
     Example: run-benchmark submit check leaderboards/submissions/embedded/my-prm
     """
     from harness.boards.build import load_pools, submissions_of
-    from harness.boards.check import check as checked_of
-    from harness.boards.check import with_copies
+    from harness.boards.check import check as check_all
     from harness.boards.definition import load_board
     from harness.boards.findings import errors_of
     from harness.boards.folder import leaderboards as find
     from harness.cli.findings import board_of, exit_with_findings, show_findings
 
     root = find(leaderboards)
+    asked: dict[str, list[Path]] = {}
+    with exit_with_findings():
+        for folder in folders:
+            asked.setdefault(board_of(folder), []).append(folder)
+        boards = [load_board(root, name) for name in asked]
     found: list[Checked] = []
-    for folder in folders:
-        with exit_with_findings():
-            board = load_board(root, board_of(folder))
+    for board in boards:
         pools, _ = load_pools(root, board)
-        others = [*submissions_of(root, board.name), *(one.folder for one in found)]
-        found.append(with_copies(checked_of(folder, board, pools), others, pools))
+        own = asked[board.name]
+        known = [path for path in submissions_of(root, board.name) if not _among(path, own)]
+        found += check_all([*known, *own], board, pools)[len(known) :]
     if as_json:
         typer.echo(json.dumps([_plain(one) for one in found], indent=2))
     else:
@@ -99,6 +102,11 @@ def check(
             _say(one)
     if any(errors_of(one.findings) for one in found):
         raise typer.Exit(2)
+
+
+def _among(path: Path, others: list[Path]) -> bool:
+    """Whether a submission is one of others, or an older version of one."""
+    return any(path.name == other.resolve().name for other in others)
 
 
 def _say(checked: Checked) -> None:
