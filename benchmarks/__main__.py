@@ -15,6 +15,7 @@ ALL = (
     "prm",
     "driver",
     "search_engine",
+    "board_page",
     "embedded",
 )
 

@@ -13,11 +13,8 @@ import sys
 import typer
 
 from harness.cli import (
-<<<<<<< HEAD
     board,
-=======
     compare,
->>>>>>> c63cc04d51fb9ae6994d4a991ea68433cf26be1e
     doctor,
     grade,
     ls,
@@ -28,10 +25,7 @@ from harness.cli import (
     score,
     serve_prm,
     show,
-<<<<<<< HEAD
     submit,
-=======
->>>>>>> c63cc04d51fb9ae6994d4a991ea68433cf26be1e
     validate,
 )
 from harness.errors import InfrastructureError, UserError
