@@ -27,7 +27,7 @@ def cited_entries(
     Figures that no counts on a pool (of those that are there) give are cited with a remark.
     """
     found = []
-    for name, entry in entries().items():
+    for name, entry in entries().items() if board.cited else ():
         values = [
             Value(
                 column,
