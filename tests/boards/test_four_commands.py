@@ -14,7 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from harness.boards.build import build, gather
 from harness.boards.changes import read_board
+from harness.boards.definition import board_names, load_board
 from harness.boards.pools import load_pool
 from harness.cli.main import main
 
@@ -209,3 +211,16 @@ def test_the_embedded_board_is_as_its_folder_says(cli, tmp_path: Path) -> None: 
         assert own.name == published.name and own.trust == published.trust
         values = {value.column: value.value for value in published.values}
         assert {v.column: v.value for v in own.values} == pytest.approx(values)
+
+
+def test_every_board_that_ships_is_sound() -> None:
+    root = Path(__file__).resolve().parents[2] / "leaderboards"
+    boards = {name: load_board(root, name) for name in board_names(root)}
+    assert {"embedded", "process-error", "math", "code"} <= set(boards)
+    for board in boards.values():
+        for pool in board.pools.values():
+            assert (root / "pools" / pool.file).exists() or pool.obtain
+    # Cited rows need no pool; they have no rank.
+    cited = build(gather(root, "process-error"))
+    assert not cited.ranked and len(cited.entries) >= 10
+    assert {entry.trust for entry in cited.entries} == {"published"}
