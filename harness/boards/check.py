@@ -6,7 +6,6 @@ without errors has its figures recomputed from its step scores, whatever it says
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -34,7 +33,7 @@ from harness.boards.submission import (
     scores_path,
 )
 from harness.boards.suspicion import Fingerprint, copies
-from harness.digest import digest
+from harness.digest import digest, file_digest
 from harness.errors import ConfigError, nearest
 from harness.prms.aggregate import check as check_aggregation
 from harness.prms.aggregate import threshold as threshold_of
@@ -89,26 +88,27 @@ def check(
     columns = {name: [c for c in board.columns() if c.pool == name] for name in pools}
     outcomes: list[dict[str, Outcome]] = [{} for _ in found]
     for name, pool in pools.items():
-        with_pool = [i for i, one in enumerate(found) if one.sound and name in one.readings]
-        scored = [
-            (reading.single, rule.semantics)
-            for i in with_pool
-            if (reading := found[i].readings[name]).single is not None
-            and (rule := found[i].rule) is not None
-        ]
-        chosen = choices(
-            pool, [(s, m) for s, m in scored if s is not None], columns[name], board.seed
+        own = [i for i, one in enumerate(found) if one.sound and name in one.readings]
+        for i in own:
+            outcomes[i] |= found[i].readings[name].given
+        scored = [(i, found[i].readings[name].single, found[i].rule) for i in own]
+        chosen = [(i, single, rule) for i, single, rule in scored if single is not None and rule]
+        made = choices(
+            pool,
+            [(single, rule.semantics) for _, single, rule in chosen],
+            columns[name],
+            board.seed,
         )
-        for at, i in enumerate(with_pool):
-            outcomes[i] |= chosen[at] if chosen else found[i].readings[name].given
+        for (i, *_), figures in zip(chosen, made, strict=True):
+            outcomes[i] |= figures
     done: list[Checked] = []
-    for one, own in zip(found, outcomes, strict=True):
+    for one, figures in zip(found, outcomes, strict=True):
         findings = [*one.findings, *copies(one.folder, prints(one), _prints(done, one))]
         if one.sound and one.submission is not None:
             path = one.folder / FILE
             typed = one.submission.reported
-            findings += typed_findings(path, typed, board, pools, own, bool(one.readings))
-        done.append(replace(one, outcomes=own, findings=tuple(findings)))
+            findings += typed_findings(path, typed, board, pools, figures, bool(one.readings))
+        done.append(replace(one, outcomes=figures, findings=tuple(findings)))
     return done
 
 
@@ -344,7 +344,6 @@ def _fit(path: Path, scores: PoolScores, board: BoardDefinition, rule: Rule) -> 
 
 def _digest(folder: Path, files: Sequence[Path]) -> str:
     content: dict[str, Any] = {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in files
+        path.relative_to(folder).as_posix(): file_digest(path) for path in files
     }
     return digest(content)

@@ -87,6 +87,8 @@ class _Unreadable(Exception):
 
 def _parse(path: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
     """Return the mapping in a file and the line of every key in it."""
+    if path.is_symlink():
+        raise _Unreadable("is a link, which may lead out of the folder", "put the file there")
     try:
         if path.stat().st_size > MAX_BYTES:
             raise _Unreadable(f"is larger than {MAX_BYTES:,} bytes", "shorten it")

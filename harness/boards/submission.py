@@ -28,6 +28,8 @@ from harness.types import Semantics
 
 FILE, PROVENANCE, RECIPE, SCORES = "submission.yaml", "provenance.json", "recipe.yaml", "scores"
 MAX_FILES = 64
+MAX_BYTES = 1 << 28
+"""Of one file: 500 problems with 256 candidates of 50 steps each take a fifth of it."""
 
 READERS = ("transformers", "vllm", "ensemble", "pav", "critic", "fake")
 """Adapters that a submission may name. Others run code of its own (python), ask a server, or copy
@@ -137,6 +139,8 @@ def files_of(folder: Path) -> tuple[list[Path], list[Finding]]:
                     f"only {FILE}, {PROVENANCE}, {RECIPE} and {SCORES}/POOL.parquet do",
                 )
             )
+        elif path.stat().st_size > MAX_BYTES:
+            findings.append(Finding(path, f"is larger than {MAX_BYTES:,} bytes", "shorten it"))
         else:
             found.append(path)
         if len(found) + len(findings) > MAX_FILES:

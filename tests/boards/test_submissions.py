@@ -191,6 +191,22 @@ def test_paths_that_climb_out(tmp_path: Path, pools: Pools) -> None:
     assert not any("secret" in text for text in errors(one))
 
 
+def test_a_link_in_the_place_of_the_yaml(cli, tmp_path: Path, pools: Pools) -> None:  # type: ignore[no-untyped-def]
+    folder = make_submission(tmp_path, "a", pools, noisy(1))
+    path = folder / "submission.yaml"
+    path.rename(tmp_path / "outside.yaml")
+    path.symlink_to(tmp_path / "outside.yaml")
+    done = cli("submit", "check", folder, "--leaderboards", tmp_path)
+    assert done.code == 2 and "submission.yaml: is a link" in done.err
+
+
+def test_files_have_a_limit(tmp_path: Path, pools: Pools, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make_submission(tmp_path, "a", pools, noisy(1))
+    monkeypatch.setattr("harness.boards.submission.MAX_BYTES", 1000)
+    (one,) = checked(tmp_path, folder)
+    assert any("is larger than 1,000 bytes" in text for text in errors(one))
+
+
 def test_what_does_not_belong(tmp_path: Path, pools: Pools) -> None:
     folder = make_submission(tmp_path, "a", pools, noisy(1))
     (folder / "model.pkl").write_bytes(b"")
