@@ -19,7 +19,9 @@ ALL = (
     "vllm_policy",
     "ray",
     "scaling",
+    "board_page",
     "embedded",
+    "board",
 )
 
 

@@ -14,6 +14,7 @@ import sys
 import typer
 
 from harness.cli import (
+    board,
     compare,
     doctor,
     grade,
@@ -25,6 +26,7 @@ from harness.cli import (
     score,
     serve_prm,
     show,
+    submit,
     validate,
 )
 from harness.errors import InfrastructureError, LimitReached, UserError
@@ -59,6 +61,8 @@ app.command("validate")(validate.validate)
 app.command("serve-prm")(serve_prm.serve_prm)
 app.command("doctor")(doctor.doctor)
 app.add_typer(pool.app, name="pool")
+app.add_typer(board.app, name="board")
+app.add_typer(submit.app, name="submit")
 
 
 @app.callback(invoke_without_command=True)

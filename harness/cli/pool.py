@@ -9,7 +9,7 @@ import typer
 
 from harness.cli import options
 
-app = typer.Typer(help="Convert candidate pools.", no_args_is_help=True)
+app = typer.Typer(help="Convert, freeze and verify candidate pools.", no_args_is_help=True)
 
 Mapping = Annotated[
     list[str],
@@ -22,11 +22,6 @@ Task = Annotated[
     Optional[str],  # noqa: UP045 - typer reads the annotation at run time
     typer.Option("--task", help="Where questions are looked up; needed with --map question=KEY."),
 ]
-
-
-@app.callback()
-def _pool() -> None:
-    """Keep `import` a sub-command, also while it is the only one."""
 
 
 @app.command("import")
@@ -73,3 +68,101 @@ def import_(
             f"left out: {len(result.unmatched):,} rows whose question is not in {task} "
             f"(first at {first})"
         )
+
+
+Archive = Annotated[Path, typer.Argument(help="A .pool.zip.", show_default=False)]
+
+
+@app.command("freeze")
+def freeze(
+    run: options.RunFolderArgument,
+    name: Annotated[str, typer.Option("--name", help="What boards call the pool.")],
+    licence: Annotated[str, typer.Option("--licence", help="Of problems and candidates.")],
+    task: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--task", help="If the run has several pools."),
+    ] = None,
+    policy: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--policy", help="If the task has several pools."),
+    ] = None,
+    version: Annotated[int, typer.Option("--version", min=1, help="Of the frozen pool.")] = 1,
+    source: Annotated[str, typer.Option("--source", help="Where it comes from, in words.")] = "",
+    withhold: Annotated[
+        bool,
+        typer.Option("--withhold-references", help="Leave out gold answers and hidden tests."),
+    ] = False,
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--out", "-o", help="Default: NAME-VERSION.pool.zip."),
+    ] = None,
+) -> None:
+    """Freeze a run's graded pool as one file with a data card, named by its content.
+
+    Example: run-benchmark pool freeze runs/mine --task gsm8k --name gsm8k-mine --licence MIT
+    """
+    from harness.boards.archive import SUFFIX
+    from harness.boards.freeze import freeze as frozen
+    from harness.boards.freeze import pool_of_run
+    from harness.store.format import RunFolder
+
+    folder = RunFolder(run)
+    entry = pool_of_run(folder, task, policy)
+    path = out or Path(f"{name}-{version}{SUFFIX}")
+    card = frozen(
+        folder,
+        entry,
+        path,
+        name=name,
+        version=version,
+        licence=licence,
+        source=source,
+        withhold=withhold,
+    )
+    typer.echo(f"{path}: {path.stat().st_size:,} bytes, digest {card.digest}")
+
+
+@app.command("verify")
+def verify(
+    archive: Archive,
+    digest: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option("--digest", help="What its digest has to be."),
+    ] = None,
+) -> None:
+    """Read an archive whole and check every record and digest; exit code 2 if it is not sound.
+
+    Example: run-benchmark pool verify leaderboards/pools/chain_arithmetic-1.pool.zip
+    """
+    import numpy as np
+
+    from harness.boards.pools import load_pool
+
+    pool = load_pool(archive, digest)
+    graded = int(np.isfinite(pool.correct).sum())
+    typer.echo(
+        f"{archive}: sound; {len(pool.problems):,} problems, {int(pool.present.sum()):,} "
+        f"solutions, {int(pool.steps.sum()):,} steps, {graded:,} with a verdict"
+    )
+    typer.echo(f"digest {pool.digest}")
+
+
+@app.command("info")
+def info(archive: Archive, as_json: options.AsJson = False) -> None:
+    """Print an archive's data card."""
+    import json
+
+    from harness.boards.archive import Archive as Opened
+    from harness.boards.datacard import data_card
+    from harness.boards.pools import load_pool
+    from harness.reporting.escape import plain
+
+    if as_json:
+        with Opened(archive) as opened:
+            card = opened.card.model_dump(mode="json")
+            typer.echo(json.dumps({"digest": opened.digest, **card}, indent=2))
+        return
+    pool = load_pool(archive)
+    for line in data_card(pool.card, pool.problems).splitlines():
+        typer.echo(plain(line))
+    typer.echo(f"digest {pool.digest}")

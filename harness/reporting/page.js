@@ -3,17 +3,20 @@
 // assigned to textContent.
 
 (() => {
-  const make = (tag, className, text) => {
-    const element = document.createElement(tag);
-    if (className) element.className = className;
-    if (text !== undefined) element.textContent = text;
-    return element;
-  };
+  const { make, scaleOf, legend, block, card } = Steps;
 
   // --- tables --------------------------------------------------------------------------------
 
-  Tablesort.extend("number", () => false, (a, b) => Number(b) - Number(a));
-  Tablesort.extend("text", () => false, (a, b) => b.localeCompare(a, "en", { numeric: true }));
+  Tablesort.extend(
+    "number",
+    () => false,
+    (a, b) => Number(b) - Number(a),
+  );
+  Tablesort.extend(
+    "text",
+    () => false,
+    (a, b) => b.localeCompare(a, "en", { numeric: true }),
+  );
 
   for (const table of document.querySelectorAll("table")) {
     const sorter = new Tablesort(table);
@@ -73,8 +76,6 @@
   const pickPrm = document.getElementById("pick-prm");
   const previous = document.getElementById("previous");
   const next = document.getElementById("next");
-  const VERDICTS = { correct: "✓ correct", wrong: "✗ wrong", ungraded: "? ungraded" };
-  const CUTS = { length: "cut at the token limit", budget: "cut by the budget" };
 
   const taskOf = (pool) => (pool.policy ? `${pool.task}, policy ${pool.policy}` : pool.task);
   const prmOf = (view) => (view.aggregation ? `${view.prm} (${view.aggregation})` : view.prm);
@@ -90,109 +91,34 @@
     select.value = value;
   };
 
-  // Where on the colour scale a score stands: scores within 0..1 use that range, others the range
-  // of the sample.
-  const scaleOf = (view) => {
-    const scores = view.candidates.flatMap((c) => c.scores ?? []);
-    const low = scores.reduce((a, b) => Math.min(a, b), Infinity);
-    const high = scores.reduce((a, b) => Math.max(a, b), -Infinity);
-    if (!scores.length || (low >= 0 && high <= 1)) return { low: 0, high: 1 };
-    return { low, high: high > low ? high : low + 1 };
-  };
-  const colour = (score, scale, strength) => {
-    const place = 2 * ((score - scale.low) / (scale.high - scale.low)) - 1;
-    const hue = place < 0 ? "213, 94, 0" : "0, 114, 178";
-    return `rgba(${hue}, ${(Math.abs(place) * strength).toFixed(3)})`;
-  };
-  const number = (score) => (score === null ? "–" : score.toFixed(Math.abs(score) < 10 ? 3 : 1));
-
-  const block = (title, text) => {
-    const element = make("div", "block");
-    const body = make("div", "text", text);
-    body.dir = "auto";
-    body.tabIndex = 0;
-    element.append(make("h3", "", title), body);
-    return element;
-  };
-
-  const stepList = (steps, scores, scale) => {
-    const list = make("ol", "steps");
-    steps.forEach((step, i) => {
-      const item = make("li");
-      const score = scores ? scores[i] : null;
-      const value = make("span", "value", number(score));
-      if (score !== null) {
-        item.title = `step ${i + 1}: score ${score}`;
-        item.style.backgroundColor = colour(score, scale, 0.42);
-        item.style.borderLeftColor = colour(score, scale, 1);
-      }
-      const text = make("span", "text", step.replace(/\n+$/, ""));
-      text.dir = "auto";
-      item.append(value, text);
-      list.append(item);
-    });
-    return list;
-  };
-
-  const card = (judged, text, scale, place) => {
-    const details = make("details", "candidate");
-    const summary = make("summary");
-    summary.append(make("span", "number", `score ${number(judged.score)}`));
-    if (text.verdict) {
-      summary.append(make("span", `verdict ${text.verdict}`, VERDICTS[text.verdict]));
-    }
-    if (text.verdict && text.answer !== undefined) {
-      const shown = text.answer === null ? "no answer found" : `answer ${text.answer}`;
-      const answer = make("span", "answer", shown);
-      answer.dir = "auto";
-      summary.append(answer);
-    }
-    if (judged.scores) {
-      const strip = make("span", "strip");
-      strip.setAttribute("aria-hidden", "true");
-      for (const score of judged.scores.slice(0, 40)) {
-        const cell = make("i");
-        cell.style.backgroundColor = colour(score, scale, 0.85);
-        strip.append(cell);
-      }
-      summary.append(strip);
-    }
-    for (const name of judged.chosen_by) summary.append(make("span", "chip", `chosen by ${name}`));
-    const extra = [`candidate ${judged.index}`, CUTS[text.finish]].filter(Boolean).join(", ");
-    summary.append(make("span", "soft", extra));
-    details.append(summary, stepList(text.steps, judged.scores, scale));
-    details.open = place < 2 || judged.chosen_by.length > 0;
-    return details;
-  };
-
   let current = 0;
   const show = (index) => {
     current = index;
     const view = views[index];
     const pool = pools[view.pool];
     const tasks = [...new Set(pools.map(taskOf))];
-    const own = pools.flatMap((p, i) => (taskOf(p) === taskOf(pool) ? [[String(i), p.problem]] : []));
+    const own = pools.flatMap((p, i) =>
+      taskOf(p) === taskOf(pool) ? [[String(i), p.problem]] : [],
+    );
     const prms = views.flatMap((v, i) => (v.pool === view.pool ? [[String(i), prmOf(v)]] : []));
-    fill(pickTask, tasks.map((name) => [name, name]), taskOf(pool));
+    fill(
+      pickTask,
+      tasks.map((name) => [name, name]),
+      taskOf(pool),
+    );
     fill(pickProblem, own, String(view.pool));
     fill(pickPrm, prms, String(index));
     previous.disabled = view.pool === 0;
     next.disabled = view.pool === pools.length - 1;
 
-    const scale = scaleOf(view);
-    const legend = make("p", "scale");
-    legend.append(
-      make("span", "", `low ${number(scale.low)}`),
-      make("i"),
-      make("span", "", `high ${number(scale.high)}`),
-    );
+    const scale = scaleOf(view.candidates.flatMap((c) => c.scores ?? []));
     const count = make("p", "note", `${view.candidates.length} of ${pool.n} candidates shown.`);
     viewer.replaceChildren(
       block("Problem", pool.prompt),
       block("Reference answer", pool.reference),
-      legend,
+      legend(scale),
       count,
-      ...view.candidates.map((c, place) => card(c, pool.candidates[c.index], scale, place)),
+      ...view.candidates.map((c, place) => card(c, pool.candidates[c.index], scale, place < 2)),
     );
   };
 

@@ -111,7 +111,9 @@ def rendered(template: str, samples: Sequence[Sample] = (), **values: object) ->
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    css, js, library = _own("page.css"), _own("page.js"), _tablesort()
+    css = f"{_own('page.css')}\n{_own('steps.css')}"
+    js = f"{_own('steps.js')}\n{_own('page.js')}"
+    library = _tablesort()
     return environment.get_template(template).render(
         visible=visible,
         css=Markup(css),

@@ -42,6 +42,19 @@ def visible(text: str) -> str:
     return _HIDDEN.sub(_symbol, text.replace("\r\n", "\n"))
 
 
+def cut(text: str, letters: int) -> str:
+    """Return the first `letters` of `text` as `visible` text that says how much it leaves out."""
+    if len(text) <= letters:
+        return visible(text)
+    return f"{visible(text[:letters])} … ({len(text) - letters:,} more letters)"
+
+
+def html_json(value: Json) -> str:
+    """Return JSON that is safe inside an HTML script element: no parser finds a tag in it."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
 _HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -51,8 +64,7 @@ def _symbol(match: re.Match[str]) -> str:
 
 
 def _encode(samples: Sequence[Sample], candidates: int, letters: int) -> str:
-    text = json.dumps(_plain(samples, candidates, letters), separators=(",", ":"), allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return html_json(_plain(samples, candidates, letters))
 
 
 def _plain(samples: Sequence[Sample], candidates: int, letters: int) -> Json:
@@ -85,8 +97,8 @@ def _pool(sample: Sample, candidates: dict[str, Json], letters: int) -> Json:
         "task": visible(sample.task),
         "policy": visible(sample.policy),
         "problem": visible(sample.problem),
-        "prompt": _cut(sample.prompt, 4 * letters),
-        "reference": _cut(sample.reference, 4 * letters),
+        "prompt": cut(sample.prompt, 4 * letters),
+        "reference": cut(sample.reference, 4 * letters),
         "n": sample.n_candidates,
         "candidates": candidates,
     }
@@ -100,9 +112,9 @@ def _kept(candidates: Sequence[SampleCandidate], limit: int) -> list[SampleCandi
 
 
 def _candidate(candidate: SampleCandidate, letters: int) -> Json:
-    answer = None if candidate.answer is None else _cut(candidate.answer, letters)
+    answer = None if candidate.answer is None else cut(candidate.answer, letters)
     return {
-        "steps": [_cut(step, letters) for step in candidate.steps],
+        "steps": [cut(step, letters) for step in candidate.steps],
         "verdict": candidate.verdict,
         **({} if candidate.given else {"answer": answer}),
         "finish": candidate.finish,
@@ -122,9 +134,3 @@ def _judged(candidate: SampleCandidate) -> Json:
 def _rounded(score: float | None) -> float | None:
     """Six significant digits are more than anybody reads, and a third of the bytes."""
     return None if score is None else float(f"{score:.6g}")
-
-
-def _cut(text: str, letters: int) -> str:
-    if len(text) <= letters:
-        return visible(text)
-    return f"{visible(text[:letters])} … ({len(text) - letters:,} more letters)"

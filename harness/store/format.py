@@ -96,7 +96,7 @@ class PoolFolder:
 
     def write_problems(self, problems: Iterable[Problem]) -> None:
         """Write the pool's problems, at once."""
-        lines = (json.dumps(_problem_record(p), ensure_ascii=False) for p in problems)
+        lines = (json.dumps(problem_record(p), ensure_ascii=False) for p in problems)
         write_text(self.problems, "".join(f"{line}\n" for line in lines))
 
     def read_problems(self) -> list[Problem]:
@@ -106,7 +106,7 @@ class PoolFolder:
         except FileNotFoundError:
             raise DataError(f"{self.problems}: not there; is {self.root} a pool?") from None
         # Only "\n" ends a line: str.splitlines would also cut at U+2028 inside a text.
-        return [_problem(json.loads(line)) for line in text.split("\n") if line]
+        return [problem_from(json.loads(line)) for line in text.split("\n") if line]
 
     def read_candidates(self, problems: Collection[str] | None = None) -> Iterator[Candidate]:
         """Yield the candidates, of some problems or of all, as they were written."""
@@ -262,7 +262,8 @@ def read_scores(
         )
 
 
-def _problem_record(problem: Problem) -> dict[str, Json]:
+def problem_record(problem: Problem) -> dict[str, Json]:
+    """Return the line of problems.jsonl."""
     return {
         "id": problem.id,
         "task": problem.task,
@@ -277,7 +278,12 @@ def _problem_record(problem: Problem) -> dict[str, Json]:
     }
 
 
-def _problem(record: dict[str, Any]) -> Problem:
+def problem_from(record: dict[str, Any]) -> Problem:
+    """Return the problem of a line of problems.jsonl.
+
+    Raises:
+        DataError: its content has another digest than the line says.
+    """
     expected = record.pop("digest")
     solutions = tuple(tuple(one) for one in record.pop("solutions", ()))
     problem = Problem(**{**record, "steps": tuple(record["steps"]), "solutions": solutions})

@@ -7,7 +7,6 @@ where either is missing.
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from harness.reporting.page import About, page_html
 from harness.reporting.report import Report, write_report
 from harness.reporting.sample import Sample, SampleCandidate
 from harness.reporting.tables import all_tables
+from tests.browsing import Opened
 from tests.reporting.report_rows import first_error_rows, row, samples, selection_rows
 
 ATTACKS = (
@@ -204,36 +204,8 @@ def test_nothing_heavy_is_loaded_before_it_is_used() -> None:
 # --- in a browser --------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        pytest.skip("no chromium on this machine (apt-get install chromium)")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(
-            executable_path=program,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield started
-        started.close()
-
-
-class Opened:
-    """A page in the browser, with everything it complained about."""
-
-    def __init__(self, browser: Any, path: Path, **options: Any) -> None:
-        self.complaints: list[str] = []
-        self.requests: list[str] = []
-        self.context = browser.new_context(offline=True, **options)
-        self.page = self.context.new_page()
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.goto(path.as_uri())
-
-    def column(self, number: int) -> list[str]:
-        return self.page.locator(f"#table-1 tbody tr td:nth-child({number})").all_inner_texts()
+def column(opened: Opened, number: int) -> list[str]:
+    return opened.page.locator(f"#table-1 tbody tr td:nth-child({number})").all_inner_texts()
 
 
 @pytest.fixture
@@ -245,7 +217,7 @@ def opened(browser: Any, report: Report) -> Iterator[Opened]:
 
 def test_browser_opens_it_without_complaint_or_network(opened: Opened) -> None:
     assert opened.complaints == []
-    assert {url.split(":")[0] for url in opened.requests} <= {"file", "data"}
+    assert opened.reached <= {"file", "data"}
     broken = "[...document.images].filter((i) => !i.complete || !i.naturalWidth).length"
     assert opened.page.evaluate(broken) == 0
 
@@ -253,10 +225,10 @@ def test_browser_opens_it_without_complaint_or_network(opened: Opened) -> None:
 def test_browser_sorts_by_value_and_unknown_comes_last(opened: Opened) -> None:
     header = opened.page.locator("#table-1 th", has_text="accuracy")
     header.click()
-    up = [float(text) for text in opened.column(7)]
+    up = [float(text) for text in column(opened, 7)]
     assert up == sorted(up)
     header.press("Enter")
-    down = [float(text) for text in opened.column(7)]
+    down = [float(text) for text in column(opened, 7)]
     assert down == sorted(up, reverse=True)
     assert header.get_attribute("aria-sort") == "descending"
     smaller = opened.page.locator("#table-1 th", has_text="FLOPs")
@@ -264,7 +236,7 @@ def test_browser_sorts_by_value_and_unknown_comes_last(opened: Opened) -> None:
     prm_tokens = opened.page.locator("#table-1 th", has_text="PRM tokens")
     for _ in range(2):
         prm_tokens.press(" ")
-        texts = opened.column(13)
+        texts = column(opened, 13)
         assert texts[-3:] == ["–"] * 3 and "–" not in texts[:-3]
     assert opened.complaints == []
 
@@ -333,7 +305,7 @@ def test_browser_is_not_fooled_by_hostile_text(browser: Any, tmp_path: Path) -> 
         shown = one.page.locator("#viewer").inner_text()
         assert "✗ wrong" in shown and "cut at the token limit" in shown
     assert one.complaints == []
-    assert {url.split(":")[0] for url in one.requests} <= {"file", "data"}
+    assert one.reached <= {"file", "data"}
     assert one.page.evaluate("document.scripts.length") == 3
     assert one.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     one.page.goto(f"{made.page.as_uri()}#sample-0")

@@ -1,0 +1,82 @@
+"""What a board keeps of one PRM's scores of one pool: no step scores, they may be a million.
+
+A board of a hundred PRMs is read one file at a time; what the figures, the checks and the page need
+of it is taken out at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.boards.findings import Finding
+from harness.boards.given import calibration, given_outcomes
+from harness.boards.pools import FrozenPool
+from harness.boards.recompute import Outcome, Rule, policy_tokens, solution_scores
+from harness.boards.scores import PoolScores
+from harness.boards.shown import scored
+from harness.boards.standing import Calibration, Column, Cost, Sample, Scored
+from harness.boards.suspicion import Fingerprint, fingerprint, suspicions
+from harness.types import GIVEN_KINDS
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One PRM's scores of one pool, without the scores."""
+
+    replicas: int
+    single: NDArray[np.float64] | None
+    """(R, P, N) scores of whole candidates, where they are chosen from."""
+    given: Mapping[str, Outcome]
+    """Column → figure, on given solutions."""
+    tokens: float | None
+    """Tokens for judging all of a problem's solutions once, a mean; None if unknown."""
+    flops: float | None
+    seconds: float | None
+    fingerprint: Fingerprint | None
+    """None: all scores are the same, which anybody's can be."""
+    calibration: Calibration | None
+    scored: tuple[Scored, ...]
+
+    def cost(self, pool: FrozenPool, column: Column) -> Cost:
+        """Return what one problem takes at a column's budget."""
+        share = (column.budget or pool.card.samples) / pool.card.samples
+        prm = [None if x is None else x * share for x in (self.tokens, self.flops, self.seconds)]
+        return Cost(prm[0], policy_tokens(pool, column), prm[1], prm[2])
+
+
+def read(
+    path: Path,
+    pool: FrozenPool,
+    scores: PoolScores,
+    columns: Sequence[Column],
+    rule: Rule,
+    seed: int,
+    shown: Sequence[Sample],
+    baseline: bool,
+) -> tuple[Reading, list[Finding]]:
+    """Take out of a file's scores what a board needs, and say what looks odd."""
+    single = solution_scores(pool, scores, rule.aggregation)
+    odd = [] if baseline else list(suspicions(path, pool, scores, single, rule))
+    per = len(pool.problems) * scores.replicas
+    reading = Reading(
+        scores.replicas,
+        None if pool.kind in GIVEN_KINDS else single,
+        given_outcomes(pool, scores, columns, rule, seed),
+        _mean(scores.tokens, per),
+        _mean(scores.flops, per),
+        None if scores.seconds is None else scores.seconds / per,
+        fingerprint(scores),
+        calibration(pool, scores, rule),
+        scored(shown, pool, scores),
+    )
+    return reading, odd
+
+
+def _mean(values: NDArray[np.float64], per: int) -> float | None:
+    total = float(values.sum()) / per
+    return None if np.isnan(total) else total

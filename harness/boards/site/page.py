@@ -1,0 +1,96 @@
+"""index.html of a board: everything inside, nothing from elsewhere.
+
+Names and texts are data: scripts assign them as text, the template escapes what it prints, and the
+page's content security policy names its own scripts and style by their digests, forbids everything
+else and lets no script turn a string into markup (trusted types), so that a text which slipped
+through would still not run, and nothing could be fetched or sent.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib.resources import files
+from pathlib import Path
+
+from harness.boards.site.payload import board_json
+from harness.boards.standing import Board
+from harness.files import write_bytes
+from harness.reporting.payload import visible
+
+NAME = "index.html"
+
+LIBRARIES = ("table-core", "d3", "plot")
+"""Under vendor/, in the order in which they need each other; each with its licence."""
+
+SCRIPTS = (
+    "site",
+    "address",
+    "columns",
+    "table",
+    "scatter",
+    "charts",
+    "solutions",
+    "details",
+    "compare",
+    "start",
+)
+
+
+def page_html(board: Board) -> str:
+    """Return the whole page. The same board gives the same text."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=PackageLoader("harness.boards.site", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = f"{_own('page.css')}\n{_shared('steps.css')}"
+    scripts = [_library(name) for name in LIBRARIES]
+    scripts += ["\n".join([_shared("steps.js"), *(_own(f"scripts/{name}.js") for name in SCRIPTS)])]
+    return environment.get_template("page.html.j2").render(
+        board=board,
+        visible=visible,
+        style=Markup(style),
+        scripts=[Markup(script) for script in scripts],
+        data=Markup(board_json(board)),
+        style_digest=_csp_digest(style),
+        script_digests=[_csp_digest(script) for script in scripts],
+    )
+
+
+def write(board: Board, folder: Path) -> Path:
+    """Write the page to `folder`, whole or not at all, and return its path.
+
+    Raises:
+        InfrastructureError, DataError: as `harness.errors.writing`.
+    """
+    path = folder / NAME
+    write_bytes(path, page_html(board).encode("utf-8", "replace"))
+    return path
+
+
+def _own(name: str) -> str:
+    return files("harness.boards.site").joinpath(name).read_text("utf-8")
+
+
+def _shared(name: str) -> str:
+    return files("harness.reporting").joinpath(name).read_text("utf-8")
+
+
+def _library(name: str) -> str:
+    """Return a bundled library with its licence, which has to stay beside it.
+
+    The line that names its source map is left out: there is none, and a debugger would ask for it.
+    """
+    licence, code = _own(f"vendor/{name}.LICENCE.txt"), _own(f"vendor/{name}.min.js")
+    lines = [line for line in code.splitlines() if not line.startswith("//# sourceMappingURL=")]
+    return f"/*\n{licence}*/\n" + "\n".join(lines) + "\n"
+
+
+def _csp_digest(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
