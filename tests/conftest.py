@@ -60,7 +60,12 @@ def browser() -> Iterator[Any]:
 @pytest.fixture
 def quick_tasks(tmp_path: Path) -> Path:
     """A folder with one tiny mathematics task, `sums`, of 12 problems."""
-    folder = tmp_path / "tasks" / "sums"
+    return write_sums(tmp_path)
+
+
+def write_sums(place: Path) -> Path:
+    """Write the task `sums` and return the folder of tasks."""
+    folder = place / "tasks" / "sums"
     folder.mkdir(parents=True)
     rows = [{"id": f"s{i}", "problem": f"{i}+{i}=?", "answer": str(2 * i)} for i in range(12)]
     data = folder / "rows.jsonl"
@@ -86,7 +91,12 @@ metadata: {{version: 1.0, kind: math, domain: math, grader: math, steps: "delimi
 @pytest.fixture
 def script(tmp_path: Path) -> Path:
     """A scripted policy for `sums`: one to three of 4 texts are right, and the wrong ones agree."""
-    path = tmp_path / "script.jsonl"
+    return write_script(tmp_path)
+
+
+def write_script(place: Path) -> Path:
+    """Write the texts of the scripted policy and return their file."""
+    path = place / "script.jsonl"
     lines = []
     for i in range(12):
         right, wrong = rf"\boxed{{{2 * i}}}", rf"\boxed{{{2 * i + 1}}}"

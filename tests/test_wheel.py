@@ -1,4 +1,4 @@
-"""The wheel holds all that an installed package needs: tasks, presets, weights, templates."""
+"""The wheel holds all that an installed package needs: tasks, boards, presets, weights, templates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ def test_everything_ships(tmp_path: Path) -> None:
     names = set(zipfile.ZipFile(path).namelist())
     expected = {
         f"harness/_shipped/{file.relative_to(ROOT)}"
-        for file in (ROOT / "tasks").rglob("*")
+        for name in ("tasks", "leaderboards/boards", "leaderboards/pools")
+        for file in (ROOT / name).rglob("*")
         if file.is_file() and "__pycache__" not in file.parts
     }
     for folder in ("presets", "embedded/weights", "embedded/rows", "reporting", "boards"):

@@ -6,7 +6,7 @@ than its folder.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,6 +33,7 @@ AGGREGATION = "each PRM's own, declared with the submission before its results w
 class Gathered:
     """A board's definition with everything that lies there for it."""
 
+    root: Path
     board: BoardDefinition
     pools: Mapping[str, FrozenPool]
     absent: tuple[str, ...]
@@ -71,8 +72,13 @@ def submissions_of(root: Path, board: str) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
 
 
-def gather(root: Path, name: str) -> Gathered:
+def gather(root: Path, name: str, submissions: Sequence[Path] | None = None) -> Gathered:
     """Read a board, its pools and its submissions, and check them.
+
+    Args:
+        root: The leaderboards.
+        name: The board.
+        submissions: Other submissions than those that lie there.
 
     Raises:
         Findings: everything that is wrong.
@@ -80,26 +86,22 @@ def gather(root: Path, name: str) -> Gathered:
     board = load_board(root, name)
     pools, absent = load_pools(root, board)
     shown = samples(pools, board.shown, board.seed)
-    checked = check(submissions_of(root, name), board, pools, shown)
+    folders = submissions_of(root, name) if submissions is None else submissions
+    checked = check(folders, board, pools, shown)
     findings = [finding for one in checked for finding in one.findings]
     if absent and not board.cited:
         where = root / "boards" / f"{name}.yaml"
         findings += [absent_pool(where, board, pool) for pool in absent]
     if errors_of(findings):
         raise Findings(findings)
-    return Gathered(board, pools, tuple(absent), tuple(checked), shown)
+    return Gathered(root, board, pools, tuple(absent), tuple(checked), shown)
 
 
-def build(root: Path, name: str) -> Board:
-    """Return the built board.
-
-    Raises:
-        Findings: something is wrong with the board, a pool or a submission; everything that is.
-    """
-    found = gather(root, name)
+def build(found: Gathered) -> Board:
+    """Return the built board."""
     board, pools = found.board, found.pools
     parts = {pool: facets(own) for pool, own in pools.items()}
-    reruns = {one.folder: rerun_of(root, board.name, one) for one in found.checked}
+    reruns = {one.folder: rerun_of(found.root, board.name, one) for one in found.checked}
     entries = {
         one.folder.name: entry_of(one, board, pools, parts, reruns[one.folder])
         for one in found.checked

@@ -5,10 +5,9 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
+from harness.boards import site
 from harness.boards.standing import Board, Column, Entry, Value, dumps
 from harness.files import write_text
 from harness.reporting import text
@@ -66,13 +65,7 @@ def publish(board: Board, folder: Path) -> list[Path]:
     }
     for name, content in files.items():
         write_text(folder / name, content)
-    return [*(folder / name for name in files), *_page(board, folder)]
-
-
-def _page(board: Board, folder: Path) -> list[Path]:
-    if find_spec("harness.boards.site") is None:
-        return []
-    return [import_module("harness.boards.site").write(board, folder)]
+    return [*(folder / name for name in files), site.write(board, folder)]
 
 
 def board_table(board: Board) -> Table:

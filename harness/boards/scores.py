@@ -178,7 +178,7 @@ def _alike(found: Any, wanted: Any) -> bool:
 
     if types.is_list(wanted):
         lists = types.is_list(found) or types.is_large_list(found)
-        return lists and types.is_floating(found.value_type)
+        return bool(lists and types.is_floating(found.value_type))
     if types.is_string(wanted):
         return bool(types.is_string(found) or types.is_large_string(found))
     same = types.is_integer if types.is_integer(wanted) else types.is_floating

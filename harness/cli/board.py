@@ -99,13 +99,14 @@ def build(
     Example: run-benchmark board build embedded
     """
     from harness.boards.build import build as built
+    from harness.boards.build import gather
     from harness.boards.folder import leaderboards as find
     from harness.boards.publish import publish
     from harness.cli.findings import exit_with_findings
 
     root = find(leaderboards)
     with exit_with_findings():
-        made = built(root, board)
+        made = built(gather(root, board))
     folder = out or root / "published" / board
     paths = publish(made, folder)
     typer.echo(f"{made.title}, version {made.version}: {len(made.ranked)} ranked entries")
@@ -131,6 +132,33 @@ def changes(
 
     old = read_board(before) if before.exists() else None
     typer.echo(markdown(table_of(old, read_board(after))))
+
+
+@app.command("review")
+def review(
+    base: Annotated[Path, typer.Option("--base", help="Leaderboards as they are; trusted.")],
+    change: Annotated[Path, typer.Option("--change", help="Leaderboards as they would be.")],
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option("--out", "-o", help="Also write the boards as they would be."),
+    ] = None,
+) -> None:
+    """Print, as Markdown, what a change of submissions does; exit code 2 if one is not sound.
+
+    Definitions, pools and reruns are the base's. Nothing of the change is executed.
+
+    Example: run-benchmark board review --base main/leaderboards --change change/leaderboards
+    """
+    from harness.boards.publish import publish
+    from harness.boards.review import review as reviewed
+
+    found = reviewed(base, change)
+    for board in found.boards if out is not None else ():
+        assert out is not None
+        publish(board, out / board.name)
+    typer.echo(found.text)
+    if not found.sound:
+        raise typer.Exit(2)
 
 
 @app.command("rerun")

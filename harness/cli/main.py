@@ -14,6 +14,7 @@ import typer
 
 from harness.cli import (
     board,
+    compare,
     doctor,
     grade,
     ls,
@@ -51,6 +52,7 @@ app.command("plan")(plan.plan)
 app.command("score")(score.score)
 app.command("grade")(grade.grade)
 app.command("report")(report.report)
+app.command("compare")(compare.compare)
 app.command("ls")(ls.ls)
 app.command("show")(show.show)
 app.command("validate")(validate.validate)

@@ -77,6 +77,21 @@ def names(values: Iterable[str]) -> list[str]:
     return [name.strip() for value in values for name in value.split(",") if name.strip()]
 
 
+def whole(budgets: Iterable[str]) -> list[int]:
+    """Return the numbers of --budget.
+
+    Raises:
+        ConfigError: one that is no whole number.
+    """
+    from harness.errors import ConfigError
+
+    numbers = names(budgets)
+    wrong = [number for number in numbers if not number.isdecimal()]
+    if wrong:
+        raise ConfigError(f"--budget {wrong[0]!r} is no whole number; write --budget 1,4,16")
+    return [int(number) for number in numbers]
+
+
 def overrides(
     *,
     tasks: Sequence[str] = (),
@@ -95,20 +110,15 @@ def overrides(
         ConfigError: a --set without a value, a budget that is no number.
     """
     from harness.config import parse_setting
-    from harness.errors import ConfigError
     from harness.search.methods import split_methods
 
     found = dict(parse_setting(text) for text in settings)
-    numbers = names(budgets)
-    wrong = [number for number in numbers if not number.isdecimal()]
-    if wrong:
-        raise ConfigError(f"--budget {wrong[0]!r} is no whole number; write --budget 1,4,16")
     given: dict[str, Any] = {
         "tasks": names(tasks),
         "policies": list(policies),
         "prms": list(prms),
         "methods": [name for text in methods for name in split_methods(text)],
-        "budgets": [int(number) for number in numbers],
+        "budgets": whole(budgets),
         "include": list(include),
     }
     found.update({key: value for key, value in given.items() if value})

@@ -86,6 +86,21 @@ def page_html(
     costs: CostSection = NO_COSTS,
 ) -> str:
     """Return the whole page. The same arguments and figure files give the same text."""
+    return rendered(
+        "page.html.j2",
+        samples,
+        about=about,
+        tables=tables,
+        pictures=[picture(figure) for figure in figures if figure.name != "overview"],
+        missing=missing,
+        costs=costs,
+        cost_pictures=[picture(view.figure) for view in costs.views],
+        n_samples=len(samples),
+    )
+
+
+def rendered(template: str, samples: Sequence[Sample] = (), **values: object) -> str:
+    """Return a template of this room with `values`, style, scripts and the digests of these."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -99,14 +114,7 @@ def page_html(
     css = f"{_own('page.css')}\n{_own('steps.css')}"
     js = f"{_own('steps.js')}\n{_own('page.js')}"
     library = _tablesort()
-    return environment.get_template("page.html.j2").render(
-        about=about,
-        tables=tables,
-        pictures=[_picture(figure) for figure in figures if figure.name != "overview"],
-        missing=missing,
-        costs=costs,
-        cost_pictures=[_picture(view.figure) for view in costs.views],
-        n_samples=len(samples),
+    return environment.get_template(template).render(
         visible=visible,
         css=Markup(css),
         js=Markup(js),
@@ -114,6 +122,7 @@ def page_html(
         samples=Markup(samples_json(samples)),
         style_digest=_csp_digest(css),
         script_digests=[_csp_digest(library), _csp_digest(js)],
+        **values,
     )
 
 
@@ -150,7 +159,7 @@ def _csp_digest(text: str) -> str:
     return f"sha256-{base64.b64encode(digest).decode()}"
 
 
-def _picture(figure: Figure) -> Picture:
+def picture(figure: Figure) -> Picture:
     """Return the smaller of SVG and PNG. An image element runs no script of an SVG."""
     candidates = (("image/svg+xml", figure.svg), ("image/png", figure.png))
     kind, data = min(

@@ -22,12 +22,14 @@ from harness.reporting.lines import CHOSEN_SCORE, one_run
 from harness.reporting.page import NAME, NO_COSTS, About, CostSection, CostView, write_page
 from harness.reporting.render import write_tables
 from harness.reporting.sample import Sample
+from harness.reporting.scaling import Scaling, scaling_table, transfer_table
 from harness.reporting.table import Table
 from harness.reporting.tables import all_tables
 from harness.types import Duel, ResultRow
 
 if TYPE_CHECKING:
     from harness.analysis import Curve
+    from harness.analysis.transfer import Transfer
     from harness.reporting.costs import ClaimText
     from harness.reporting.step_curves import StepCurves
 
@@ -54,11 +56,14 @@ def write_report(
     searched: Collection[str] = (),
     published: Mapping[str, Published] = MappingProxyType({}),
     steps: Sequence[StepCurves] = (),
+    sizes: Sequence[Scaling] = (),
+    cells: Sequence[Transfer] = (),
 ) -> Report:
     """Write the whole report into `folder` and return what it holds.
 
     `searched` names the methods that write candidates of their own, `published` what others state
-    for a PRM, `steps` holds what is drawn of the scores of given steps.
+    for a PRM, `steps` holds what is drawn of the scores of given steps, `sizes` the series of PRMs
+    that differ in size, `cells` the matrix of training and evaluation domains.
 
     Files of an earlier report are replaced one by one, each whole or not at all; the page comes
     last, so an interrupted report leaves the old page. The same input gives the same bytes.
@@ -68,7 +73,11 @@ def write_report(
         InfrastructureError: the disk is full or failed.
     """
     one_run(rows)
-    tables = all_tables(rows, duels, trained, published)
+    views = (transfer_table(cells), scaling_table(sizes))
+    tables = (
+        *all_tables(rows, duels, trained, published),
+        *(table for table in views if table is not None),
+    )
     write_tables(tables, folder / "tables")
     figures, missing = write_figures(rows, folder / "figures", searched)
     if any(row.metric == CHOSEN_SCORE for row in rows):
@@ -79,6 +88,10 @@ def write_report(
         from harness.reporting.step_figures import write_step_figures
 
         figures += write_step_figures(rows, steps, folder / "figures")
+    if sizes or cells:
+        from harness.reporting.scaling import write_scaling_figures
+
+        figures += write_scaling_figures(sizes, cells, folder / "figures")
     costs = _write_costs(curves, folder) if curves else NO_COSTS
     page = folder / NAME
     write_page(page, about, tables, figures, missing, samples, costs)

@@ -57,3 +57,22 @@ def seconds(number: float | None) -> str:
 def part(n: int, total: int) -> str:
     """Return how many of the task's problems were used: ``500``, or ``200 of 500``."""
     return f"{n}" if n >= total else f"{n} of {total}"
+
+
+def points(share: float | None) -> str:
+    """Return a difference of shares in percentage points, with its sign: ``+2.1``."""
+    if share is None or math.isnan(share):
+        return UNKNOWN
+    return f"{100 * share:+.1f}"
+
+
+def points_interval(low: float, high: float) -> str:
+    """Return an interval of differences in percentage points: ``[+0.4, +3.9]``."""
+    return UNKNOWN if math.isnan(low) else f"[{points(low)}, {points(high)}]"
+
+
+def p_value(p: float) -> str:
+    """Return p with two significant digits: ``0.013``; very small ones as ``<0.0001``."""
+    if math.isnan(p):
+        return UNKNOWN
+    return "<0.0001" if p < 0.0001 else f"{p:.2g}"

@@ -64,13 +64,15 @@ class _Curve:
         return Curve(*place, tuple(problems), tuple(budgets), self.values, costs)
 
 
-def evaluate(run: RunFolder) -> Results:
-    """Return every result of a run, from its files alone.
+def evaluate(run: RunFolder, part: SweepFile | None = None) -> Results:
+    """Return every result of a run, or of a part of it, from its files alone.
+
+    `part` is the run's own sweep file with fewer pools, scores, searches or methods.
 
     Raises:
         DataError: something is missing or torn.
     """
-    sweep = read_sweep(run)
+    sweep = part or read_sweep(run)
     asked = {parse_method(text).method.name for text in sweep.config["methods"]}
     methods = [name for name in METHODS if name in asked]
     rows: list[ResultRow] = []

@@ -112,7 +112,7 @@ def _load(run: RunFolder, sweep: SweepFile, entry: PoolEntry, scored: ScoreEntry
     for problem, _, scores in read_scores(path):
         if scores is None:
             continue
-        label, final = _reference(problems[problem].reference, problem)
+        label, final = first_error_reference(problems[problem].reference, problem)
         try:
             steps = len(problems[problem].steps)
             items.append(Judged(scores.values, label, final, steps))
@@ -153,7 +153,7 @@ def declared_threshold(sweep: SweepFile, facts: Mapping[str, Json]) -> float | N
     return None if found is None else float(str(found))
 
 
-def _reference(reference: object, problem: str) -> tuple[int, bool | None]:
+def first_error_reference(reference: object, problem: str) -> tuple[int, bool | None]:
     """Return the label and whether the final answer is right."""
     if isinstance(reference, dict) and isinstance(label := reference.get("label"), int):
         final = reference.get("final_answer_correct")

@@ -40,7 +40,7 @@ def preference_rows(run: RunFolder, sweep: SweepFile) -> Iterator[ResultRow]:
         if entry.kind != "preference":
             continue
         problems = entry.folder(run).read_problems()
-        right = np.array([_right(problem) for problem in problems], np.int64)
+        right = np.array([right_solution(problem) for problem in problems], np.int64)
         sizes = np.array([len(problem.solutions) for problem in problems], np.int64)
         for found in sweep.scores:
             if found.pool == entry.digest:
@@ -48,7 +48,8 @@ def preference_rows(run: RunFolder, sweep: SweepFile) -> Iterator[ResultRow]:
                 yield from _rows(sweep, entry, scores, right, sizes)
 
 
-def _right(problem: Problem) -> int:
+def right_solution(problem: Problem) -> int:
+    """Return the place of the right one among a problem's solutions."""
     reference = problem.reference
     if isinstance(reference, dict) and isinstance(right := reference.get("right"), int):
         return right

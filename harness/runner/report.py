@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from harness.analysis.transfer import transfer
 from harness.digest import SHORT
 from harness.prms.catalog import entries
 from harness.provenance import read_entries
@@ -15,6 +16,7 @@ from harness.reporting.report import Report, write_report
 from harness.runner.evaluate import evaluate
 from harness.runner.progress import Progress
 from harness.runner.samples import samples
+from harness.runner.scaling import scalings, sizes
 from harness.stats import f1_possible
 from harness.store.format import RunFolder
 from harness.store.sweepfile import read_sweep
@@ -31,6 +33,8 @@ def make_report(run: RunFolder, progress: Progress) -> Report:
     results = evaluate(run)
     progress.advance(1, "results")
     write_results(results.rows, run.root)
+    sweep, trained = read_sweep(run), _trained(run)
+    known = sizes(run, sweep)
     shown = samples(run)
     progress.advance(1, "samples")
     report = write_report(
@@ -39,11 +43,13 @@ def make_report(run: RunFolder, progress: Progress) -> Report:
         shown,
         _about(run),
         run.report,
-        _trained(run),
+        trained,
         results.curves,
-        {entry.method for entry in read_sweep(run).searches if not entry.alone},
+        {entry.method for entry in sweep.searches if not entry.alone},
         _published(run, results.rows),
         results.steps,
+        scalings(results.curves, known, trained, int(sweep.config["seed"])),
+        transfer(results.curves, trained, {row.task: row.domain for row in results.rows}, known),
     )
     progress.advance(1, "figures and page")
     progress.finish()

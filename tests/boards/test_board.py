@@ -13,12 +13,17 @@ import pytest
 import yaml
 
 from harness.analysis.contrast import holm
-from harness.boards.build import build
+from harness.boards.build import build as built
+from harness.boards.build import gather
 from harness.boards.changes import changes, read_board
 from harness.boards.publish import publish
-from harness.boards.standing import TRUST, from_json
+from harness.boards.standing import TRUST, Board, from_json
 from harness.stats import best_of_n, estimate, vote
 from tests.boards.made import make_board, make_submission, noisy
+
+
+def build(root: Path, name: str) -> Board:
+    return built(gather(root, name))
 
 
 @pytest.fixture
@@ -231,3 +236,34 @@ def test_text_of_candidates_is_never_markup(tmp_path: Path) -> None:
     for name in ("table.md", "table.tex", "results.csv", "index.html"):
         path = tmp_path / "out" / name
         assert not path.exists() or "<script>alert" not in path.read_text()
+
+
+def test_review_of_a_change(cli, root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:  # type: ignore[no-untyped-def]
+    import shutil
+
+    change = tmp_path_factory.mktemp("change")
+    shutil.copytree(root, change, dirs_exist_ok=True)
+
+    def reviewed() -> Any:
+        return cli("board", "review", "--base", root, "--change", change, "--out", root / "built")
+
+    done = reviewed()
+    assert done.code == 0 and "No submission changes." in done.out
+    pools = {name: pool for name, pool in make_board(change).items()}
+    folder = make_submission(change, "better", pools, noisy(9, 8.0))
+    done = reviewed()
+    assert done.code == 0, done.err
+    assert "Board tiny: better new or changed." in done.out
+    assert "|    1 |    new | better" in done.out and "|    2 |      1 | good" in done.out
+    assert (root / "built" / "tiny" / "board.json").exists()
+    assert not (root / "submissions" / "tiny" / "better").exists()
+    # What the change says of boards, pools and reruns is not believed.
+    (change / "reruns" / "tiny").mkdir(parents=True)
+    (change / "reruns" / "tiny" / "better.json").write_text("{}")
+    done = reviewed()
+    assert done.code == 0 and "also touches reruns" in done.out and "re-run" not in done.out
+    path = folder / "scores" / "sums.parquet"
+    path.write_bytes(b"\x80\x04 no")
+    done = reviewed()
+    assert done.code == 2
+    assert "**error**" in done.out and "is a pickle" in done.out
