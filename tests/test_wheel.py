@@ -1,4 +1,4 @@
-"""The wheel holds all that an installed package needs: tasks, boards, presets, weights, templates."""
+"""The wheel holds all that an installed package needs: tasks, boards, weights, templates."""
 
 from __future__ import annotations
 
