@@ -17,6 +17,7 @@ ALL = (
     "search_engine",
     "board_page",
     "embedded",
+    "board",
 )
 
 

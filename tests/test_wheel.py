@@ -1,4 +1,4 @@
-"""The wheel holds all that an installed package needs: tasks, boards, weights, templates."""
+"""The wheel holds what an installed package needs: tasks, boards, presets, weights, templates."""
 
 from __future__ import annotations
 

@@ -21,11 +21,12 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -160,16 +161,24 @@ class Archive:
             )
         return content
 
-    def records(self, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    def records(
+        self, name: str, problems: Collection[str] | None = None
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield (place, record) for every line of a member that was compared with the card.
+
+        Args:
+            name: The member.
+            problems: Leave out records that name another problem, without reading more of them.
 
         Raises:
             DataError: the member is missing or changed, or a line is no JSON object.
         """
         if name not in self.card.members:
             raise DataError(f"{self.path}: holds no {name}")
+        wanted = None if problems is None else {json.dumps(p, ensure_ascii=False) for p in problems}
         for number, line in enumerate(self.read(name).split(b"\n"), start=1):
-            if line:
+            named = _PROBLEM.match(line) if wanted is not None else None
+            if line and (named is None or named[1].decode("utf-8", "replace") in (wanted or ())):
                 place = f"{self.path} ({name}:{number})"
                 yield place, _object(place, line)
 
@@ -242,7 +251,7 @@ def _card(path: Path, content: bytes) -> PoolCard:
 
 def _object(place: str, line: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(line.decode("utf-8", "surrogatepass"), parse_constant=_no_constant)
+        value = _DECODER.decode(line.decode("utf-8", "surrogatepass"))
     except (ValueError, RecursionError) as error:
         raise DataError(f"{place}: not JSON: {error}") from None
     if not isinstance(value, dict):
@@ -252,3 +261,8 @@ def _object(place: str, line: bytes) -> dict[str, Any]:
 
 def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is no number")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+_PROBLEM = re.compile(rb'\{"problem": ("(?:[^"\\]|\\.)*")')
+"""How a record begins that is of one problem."""

@@ -119,7 +119,7 @@ def build(found: Gathered) -> Board:
     ]
     ranked.sort(key=lambda entry: entry.place.rank if entry.place else 0)
     others = [entry for id_, entry in entries.items() if id_ not in standing.places]
-    others += [*reference_entries(board, pools), *cited_entries(board)]
+    others += [*reference_entries(board, pools), *cited_entries(board, pools)]
     return Board(
         name=board.name,
         title=board.title,

@@ -16,6 +16,8 @@ from harness.errors import nearest
 MAX_BYTES = 1 << 18
 MAX_TEXT = 4000
 
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -94,13 +96,13 @@ def _parse(path: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
     except (OSError, UnicodeDecodeError) as error:
         raise _Unreadable(f"cannot be read ({error})", "write it as UTF-8 text") from None
     try:
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        for event in yaml.parse(text, Loader=_Loader):
             if isinstance(event, yaml.AliasEvent) or getattr(event, "tag", None):
                 mark = event.start_mark
                 line = mark.line + 1 if mark else None
                 raise _Unreadable("holds an alias or a tag", "write plain values", line)
-        data = yaml.safe_load(text)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.load(text, Loader=_Loader)
+        node = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "is broken"

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from harness.boards.archive import CANDIDATES, GRADES, PROBLEMS, Archive, PoolCard
 from harness.errors import DataError
 from harness.store.format import candidate_from, problem_from
-from harness.types import GIVEN_KINDS, Draft, Problem
+from harness.types import GIVEN_KINDS, Candidate, Draft, Problem
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -73,30 +73,31 @@ class FrozenPool:
     def _rows(self) -> dict[str, int]:
         return {problem.id: row for row, problem in enumerate(self.problems)}
 
-    def records(self, member: str) -> Iterator[dict[str, Any]]:
-        """Yield the records of a member of the archive."""
+    def records(
+        self, member: str, problems: Collection[str] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the records of a member of the archive, of some problems or of all."""
         with Archive(self.path) as archive:
-            for _, record in archive.records(member):
+            for _, record in archive.records(member, problems):
                 yield record
 
     def read_drafts(self, wanted: Collection[str]) -> dict[str, list[Draft]]:
         """Return the candidates of some problems, in the order of their index."""
         if self.kind in GIVEN_KINDS:
             return {p.id: list(p.given) for p in self.problems if p.id in wanted}
-        found: dict[str, list[Draft]] = {name: [] for name in wanted}
-        for record in self.records(CANDIDATES):
-            if record["problem"] in found:
-                found[record["problem"]].append(candidate_from(record).draft)
-        return found
+        found: dict[str, list[Candidate]] = {name: [] for name in wanted}
+        for record in self.records(CANDIDATES, wanted):
+            found[record["problem"]].append(candidate_from(record))
+        by_index = {name: sorted(own, key=lambda c: c.index) for name, own in found.items()}
+        return {name: [candidate.draft for candidate in own] for name, own in by_index.items()}
 
     def read_answers(self, wanted: Collection[str]) -> dict[tuple[str, int], str | None]:
         """Return the answers that were found in the candidates of some problems."""
         if self.kind in GIVEN_KINDS:
             return {}
         return {
-            (record["problem"], record["index"]): record["answer"]
-            for record in self.records(GRADES)
-            if record["problem"] in wanted
+            (record["problem"], record["index"]): record.get("answer")
+            for record in self.records(GRADES, wanted)
         }
 
 

@@ -72,7 +72,6 @@ def board_table(board: Board) -> Table:
     """Return the table of a board: ranked entries by rank, then the others."""
     ranked = [column for column in board.columns if column.ranked]
     shown = ranked if len(ranked) > 1 else []
-    rest = [c for c in board.columns if not c.ranked] if not board.ranked else []
     columns = (
         TableColumn("rank", "right"),
         TableColumn("95\u00a0% ranks", "right"),
@@ -81,14 +80,14 @@ def board_table(board: Board) -> Table:
         TableColumn("trust"),
         TableColumn("score %", "right"),
         TableColumn("95\u00a0% interval", "right"),
-        *(TableColumn(_head(column), "right") for column in (*shown, *rest)),
+        *(TableColumn(_head(column), "right") for column in shown),
         TableColumn("PRM tokens", "right"),
     )
     return Table(
         name="table",
         title=f"{board.title}, version {board.version}",
         columns=columns,
-        rows=tuple(_row(entry, (*shown, *rest), ranked) for entry in board.entries),
+        rows=tuple(_row(entry, shown, ranked) for entry in board.entries),
         notes=tuple(_notes(board)),
     )
 
@@ -97,20 +96,22 @@ def _head(column: Column) -> str:
     return f"{column.pool or column.task}, {column.title} %"
 
 
-def _row(entry: Entry, shown: tuple[Column, ...], ranked: list[Column]) -> tuple[Cell, ...]:
+def _row(entry: Entry, shown: list[Column], ranked: list[Column]) -> tuple[Cell, ...]:
     place = entry.place
     values = {value.column: value for value in entry.values}
     tokens = [values[c.id].cost.prm_tokens for c in ranked if c.id in values and values[c.id].cost]
     known = [count for count in tokens if count is not None]
     mean = sum(known) / len(known) if known and len(known) == len(ranked) else None
-    alone = values.get(ranked[0].id) if len(ranked) == 1 and place is None else None
+    found = [values[c.id] for c in ranked if c.id in values]
+    alone = found[0] if len(found) == len(ranked) == 1 else None
+    score = sum(one.value for one in found) / len(ranked) if len(found) == len(ranked) else None
     return (
         Cell(str(place.rank) if place else text.UNKNOWN, place.rank if place else None),
         Cell(f"{place.rank_low}–{place.rank_high}" if place else text.UNKNOWN),
         Cell(str(place.group) if place else text.UNKNOWN),
         Cell(entry.name),
         Cell("reference" if entry.role == "reference" else entry.trust),
-        percent_cell(place.score if place else alone.value if alone else None),
+        percent_cell(place.score if place else score),
         Cell(
             text.interval(place.low, place.high)
             if place
