@@ -74,6 +74,7 @@ def test_the_cost_of_the_score_needs_every_ranked_column() -> None:
         (" https://example.org", False),
         ("data:text/html,x", False),
         ("//example.org", False),
+        (f"https://example.org/{'a' * 5000}", False),
     ],
 )
 def test_only_addresses_of_the_web_become_links(url: str, safe: bool) -> None:
@@ -81,10 +82,25 @@ def test_only_addresses_of_the_web_become_links(url: str, safe: bool) -> None:
     first = made.entries[0]
     card = replace(first.card, links=(Link("a", url),))
     shown = data(replace(made, entries=(replace(first, card=card), *made.entries[1:])))
-    assert shown["entries"][0]["card"]["links"] == [["a", url, safe]]
+    assert shown["entries"][0]["card"]["links"][0][2] is safe
 
 
 def test_what_is_unknown_is_absent() -> None:
     cited = next(e for e in data(board(1))["entries"] if e["trust"] == "published")
     assert cited["rank"] is None and cited["score"] is None and cited["mean"] is None
     assert cited["values"]["0"][1:5] == [None, None, 500, None]
+
+
+def test_no_text_makes_the_page_long() -> None:
+    long = "w" * 1_000_000
+    made = board(1)
+    first = made.entries[0]
+    card = replace(
+        first.card, note=long, command=long, training_data=(long,), provenance={"a": long}
+    )
+    entries = (replace(first, name=long, card=card, remarks=(long,)), *made.entries[1:])
+    text = board_json(replace(made, entries=entries))
+    assert len(text) < 100_000
+    assert data(replace(made, entries=entries))["entries"][0]["card"]["note"].endswith(
+        "w … (995,000 more letters)"
+    )

@@ -236,7 +236,8 @@ def test_the_keyboard_alone_opens_and_closes_details(opened: Opened) -> None:
     assert dialog.is_visible()
     assert opened.page.evaluate("document.activeElement.id") == "details-title"
     dialog.get_by_role("button", name="Next entry").press("Enter")
-    assert dialog.get_by_role("heading", level=2).inner_text() == board().ranked[3].name
+    opened.page.keyboard.press("Enter")
+    assert dialog.get_by_role("heading", level=2).inner_text() == board().ranked[4].name
     opened.page.keyboard.press("Escape")
     assert name.evaluate("e => e === document.activeElement")
 

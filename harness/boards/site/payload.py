@@ -4,9 +4,10 @@ Everything that a text may hold is hostile (see `harness.reporting.payload`): th
 holds no tag, control characters are made visible, long texts are cut with a note. Addresses that
 are not http(s) never become links.
 
-The page is to stay below 5 MB. What grows with the square of the entries (paired differences) is
-written as whole numbers of a hundredth of a point; what does not fit is left out, first letters and
-candidates of samples, then the pairs of the lower ranks, and the page says what is missing.
+The page is to stay below 5 MB, and no text can make it long. What grows with the square of the
+entries (paired differences) is written as whole numbers of a hundredth of a point; what does not
+fit is left out, first letters and candidates of samples, then the pairs of the lower ranks, and the
+page says what is missing.
 """
 
 from __future__ import annotations
@@ -24,6 +25,12 @@ from harness.reporting.payload import cut, html_json, visible
 
 MAX_BYTES = 4_200_000
 """Of JSON; libraries, scripts and style come on top (0.65 MB)."""
+
+NAME_LETTERS = 200
+"""Of a name, a title or a facet; nobody reads more of it."""
+
+TEXT_LETTERS = 5000
+"""Of any other text about an entry."""
 
 POINT = 1e-4
 """Unit of the paired differences: a hundredth of a percentage point."""
@@ -67,11 +74,11 @@ def _rows(board: Board) -> Any:
         "columns": [
             {
                 "id": column.id,
-                "title": visible(column.title),
-                "task": visible(column.task),
-                "method": visible(column.method),
+                "title": _name(column.title),
+                "task": _name(column.task),
+                "method": _name(column.method),
                 "budget": column.budget,
-                "metric": visible(column.metric),
+                "metric": _name(column.metric),
                 "ranked": column.ranked,
             }
             for column in board.columns
@@ -95,7 +102,7 @@ def _entry(board: Board, entry: Entry, place: Mapping[str, int]) -> Any:
     standing = entry.place
     return {
         "id": entry.id,
-        "name": visible(entry.name),
+        "name": _name(entry.name),
         "role": entry.role,
         "trust": entry.trust,
         "rank": standing and [standing.rank, standing.rank_low, standing.rank_high],
@@ -108,8 +115,8 @@ def _entry(board: Board, entry: Entry, place: Mapping[str, int]) -> Any:
         "slices": [
             [
                 place[one.column],
-                visible(one.facet),
-                visible(one.name),
+                _name(one.facet),
+                _name(one.name),
                 *_numbers(one.value, one.low, one.high),
                 one.n,
             ]
@@ -117,12 +124,12 @@ def _entry(board: Board, entry: Entry, place: Mapping[str, int]) -> Any:
         ],
         "calibration": [
             {
-                "task": visible(one.task),
+                "task": _name(one.task),
                 "bins": [[*_numbers(b.score, b.right, b.low, b.high), b.n] for b in one.bins],
             }
             for one in entry.calibration
         ],
-        "remarks": [visible(remark) for remark in entry.remarks],
+        "remarks": [_text(remark) for remark in entry.remarks],
     }
 
 
@@ -130,11 +137,11 @@ def _value(value: Value) -> Any:
     """Interval, items, cost and the settings that a reader asks for first."""
     cost = None if value.cost == Cost() else [_short(getattr(value.cost, key)) for key in _COSTS]
     rest = {
-        "aggregation": value.aggregation and visible(value.aggregation),
+        "aggregation": value.aggregation and _text(value.aggregation),
         "threshold": _short(value.threshold),
         "replicas": value.replicas if value.replicas > 1 else None,
         "ungraded": value.ungraded or None,
-        "source": value.source and visible(value.source),
+        "source": value.source and _text(value.source),
     }
     return [
         *_numbers(value.value, value.low, value.high),
@@ -167,26 +174,28 @@ def _card(card: Card) -> Any:
     made: dict[str, Any] = {}
     for name, value in _fields(card).items():
         if name == "links":
-            made[name] = [[visible(one.label), visible(one.url), _safe(one.url)] for one in value]
+            made[name] = [[_name(one.label), _text(one.url), _safe(one.url)] for one in value]
         elif name == "provenance":
-            made[name] = [[visible(str(key)), _words(item)] for key, item in value.items()]
+            made[name] = [[_name(str(key)), _words(item)] for key, item in value.items()]
         elif isinstance(value, tuple):
-            made[name] = [visible(one) for one in value]
+            made[name] = [_text(one) for one in value]
         else:
-            made[name] = visible(value) if isinstance(value, str) else value
+            made[name] = _text(value) if isinstance(value, str) else value
     return {name: value for name, value in made.items() if value not in ("", [], None)}
 
 
 def _safe(address: str) -> bool:
-    return address.lower().startswith(("https://", "http://"))
+    """Whether it may become a link: of the web, and whole."""
+    whole = len(address) <= TEXT_LETTERS
+    return whole and address.lower().startswith(("https://", "http://"))
 
 
 def _words(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{visible(str(key))} {_words(item)}" for key, item in value.items())
+        return ", ".join(f"{_name(str(key))} {_words(item)}" for key, item in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(map(_words, value))
-    return visible(str(value))
+    return _text(str(value))
 
 
 # --- pairs ---------------------------------------------------------------------------------------
@@ -228,10 +237,10 @@ def _sample(board: Board, sample: Sample, candidates: int, letters: int) -> Any:
     verdicts = {True: "correct", False: "wrong", None: "ungraded"}
     return {
         "id": sample.id,
-        "pool": visible(sample.pool),
-        "problem": visible(sample.problem),
+        "pool": _name(sample.pool),
+        "problem": _name(sample.problem),
         "prompt": cut(sample.prompt, 4 * letters),
-        "facts": [[visible(str(key)), _words(value)] for key, value in sample.facts.items()],
+        "facts": [[_name(str(key)), _words(value)] for key, value in sample.facts.items()],
         "n": len(sample.solutions),
         "solutions": [
             {
@@ -275,6 +284,14 @@ def _aggregated(rule: str, known: Sequence[tuple[float, ...]]) -> list[float | N
     offsets = np.concatenate([[0], np.cumsum([len(scores) for scores in known])])
     values = np.array([score for scores in known for score in scores])
     return list(map(float, aggregate_many(rule, values, offsets.astype(np.int64)))) if known else []
+
+
+def _name(text: str) -> str:
+    return cut(text, NAME_LETTERS)
+
+
+def _text(text: str) -> str:
+    return cut(text, TEXT_LETTERS)
 
 
 def _numbers(*values: float | None) -> list[float | None]:

@@ -1,13 +1,12 @@
 // The chosen entries side by side: figures with intervals, and differences from one of them. A paired
 // interval is shown where the board has one; the difference of two figures is shown without.
 
-const Compare = (() => {
+(() => {
   const { make } = Steps;
   const { data, percent, range, points, pointsRange, chance, amount } = Site;
   const dialog = document.getElementById("compare");
   const tray = document.getElementById("tray");
   const chosen = (state) => state.choose.map((id) => Site.entries.get(id)).filter(Boolean);
-  let opener = null;
 
   const drawTray = (state) => {
     const all = chosen(state);
@@ -127,10 +126,7 @@ const Compare = (() => {
     const all = chosen(state);
     const base = all.find((entry) => entry.id === state.compare) ?? all[0];
     const others = all.filter((entry) => entry !== base);
-    if (!dialog.open) {
-      opener = document.activeElement;
-      dialog.showModal();
-    }
+    if (!dialog.open) dialog.showModal();
     const bar = make("div", "bar");
     const label = make("label", "", "Against ");
     const pick = make("select");
@@ -182,7 +178,6 @@ const Compare = (() => {
   dialog.addEventListener("close", () => {
     dialog.replaceChildren();
     if (Address.state.compare) Address.set({ compare: "" });
-    if (opener?.isConnected) opener.focus();
   });
   Address.onChange((state, changed) => {
     if (changed.has("choose")) drawTray(state);

@@ -1,10 +1,9 @@
 // All that the board knows of one entry, in a dialog.
 
-const Details = (() => {
+(() => {
   const { make } = Steps;
   const { data, percent, range, amount } = Site;
   const dialog = document.getElementById("details");
-  let opener = null;
 
   const facts = (pairs) => {
     const list = make("dl");
@@ -179,10 +178,17 @@ const Details = (() => {
   };
 
   const order = () => Standings.visible(Address.state);
-  const step = (entry, by) => () => {
-    const all = order();
-    const here = all.indexOf(entry);
-    Address.set({ prm: all[(here + by + all.length) % all.length].id });
+  // To the next entry and on: the button keeps the focus.
+  const step = (entry, text, label, by) => {
+    const element = Site.button(text, label, () => {
+      const all = order();
+      const next = all[(all.indexOf(entry) + by + all.length) % all.length];
+      Address.set({ prm: next.id });
+      dialog.querySelector(`[data-step="${by}"]`).focus();
+      Site.say(next.name);
+    });
+    element.dataset.step = by;
+    return element;
   };
   const bar = (entry) => {
     const element = make("div", "bar");
@@ -197,10 +203,7 @@ const Details = (() => {
     choose.setAttribute("aria-pressed", String(chosen));
     const copy = Site.copyButton("Copy link", Address.link);
     const close = Site.button("✕", "Close", () => dialog.close());
-    element.append(
-      Site.button("←", "Previous entry", step(entry, -1)),
-      Site.button("→", "Next entry", step(entry, 1)),
-    );
+    element.append(step(entry, "←", "Previous entry", -1), step(entry, "→", "Next entry", 1));
     element.append(make("span", "grow"), choose, copy, close);
     return element;
   };
@@ -214,20 +217,13 @@ const Details = (() => {
     under.append(Site.badge(entry.trust), make("span", "", entry.role));
     const body = make("div", "content");
     body.append(title, under, make("p", "lead", sentence(entry)));
-    if (!dialog.open) {
-      opener = document.activeElement;
-      dialog.showModal();
-    }
+    if (!dialog.open) dialog.showModal();
     dialog.replaceChildren(bar(entry), body);
     const plot = Charts.tasks(entry);
-    if (plot) body.append(make("h3", "", "Task by task"), plot);
-    if (plot && entry.section !== "ranked")
-      body.append(make("p", "note", "Grey ticks are the ranked entries."));
-    else if (plot)
-      body.append(
-        make("p", "note", "Grey ticks are the other ranked entries; lines are 95 % intervals."),
-      );
-    if (plot) body.append(figures(entry));
+    if (plot) {
+      const note = "Lines are 95 % intervals, grey ticks the other ranked entries.";
+      body.append(make("h3", "", "Task by task"), plot, make("p", "note", note), figures(entry));
+    }
     const parts = slices(entry);
     if (parts.length) body.append(make("h3", "", "Parts of the tasks"), ...parts);
     if (entry.calibration.length) {
@@ -248,7 +244,6 @@ const Details = (() => {
   dialog.addEventListener("close", () => {
     dialog.replaceChildren();
     if (Address.state.prm) Address.set({ prm: "", sample: "" });
-    if (opener?.isConnected) opener.focus();
   });
   Address.onChange((state, changed) => {
     if (!changed.has("prm")) return;
@@ -256,5 +251,4 @@ const Details = (() => {
     if (entry) show(entry);
     else if (dialog.open) dialog.close();
   });
-  return { facts, grid };
 })();

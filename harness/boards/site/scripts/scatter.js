@@ -1,9 +1,9 @@
 // Accuracy against cost, with intervals: the entries that the table shows. A point names its PRM when
 // it is pointed at or reached by the keyboard (arrow keys), and opens its details when pressed.
 
-const Scatter = (() => {
+(() => {
   const { make } = Steps;
-  const { data, costOf, figureOf, percent, range, amount } = Site;
+  const { data, costOf, figureOf, range, amount } = Site;
   const place = document.getElementById("scatter");
   const pickY = document.getElementById("pick-y");
   const pickX = document.getElementById("pick-x");
