@@ -22,7 +22,6 @@ from harness.reporting.lines import CHOSEN_SCORE, one_run
 from harness.reporting.page import NAME, NO_COSTS, About, CostSection, CostView, write_page
 from harness.reporting.render import write_tables
 from harness.reporting.sample import Sample
-from harness.reporting.scaling import Scaling, scaling_table, transfer_table
 from harness.reporting.table import Table
 from harness.reporting.tables import all_tables
 from harness.types import Duel, ResultRow
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from harness.analysis import Curve
     from harness.analysis.transfer import Transfer
     from harness.reporting.costs import ClaimText
+    from harness.reporting.scaling import Scaling
     from harness.reporting.step_curves import StepCurves
 
 
@@ -73,11 +73,12 @@ def write_report(
         InfrastructureError: the disk is full or failed.
     """
     one_run(rows)
-    views = (transfer_table(cells), scaling_table(sizes))
-    tables = (
-        *all_tables(rows, duels, trained, published),
-        *(table for table in views if table is not None),
-    )
+    tables = all_tables(rows, duels, trained, published)
+    if sizes or cells:
+        from harness.reporting.scaling import scaling_table, transfer_table
+
+        views = (transfer_table(cells), scaling_table(sizes))
+        tables += tuple(table for table in views if table is not None)
     write_tables(tables, folder / "tables")
     figures, missing = write_figures(rows, folder / "figures", searched)
     if any(row.metric == CHOSEN_SCORE for row in rows):

@@ -1,8 +1,7 @@
-"""The two sides of a comparison: what the user named, and whether the two can be compared.
+"""The two sides of a comparison: whom the user named.
 
 What is named once holds for both sides, what is named twice is the first side's and the second's:
-runs, policies, PRMs and methods alike. Two sides are compared on the same problems under the same
-rules, or not at all.
+runs, policies, PRMs and methods alike.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from harness.config import changed_keys
 from harness.errors import ConfigError, unknown
 from harness.search.methods import METHODS, parse_method
 from harness.store.format import RunFolder
@@ -126,7 +124,7 @@ def sides(
         found.append(Side(run, sweep, policy, prm, method))
     a, b = (_with_prm(side) for side in found)
     if all(
-        map(_same, (a.run.root, a.policy, a.prm, a.method), (b.run.root, b.policy, b.prm, b.method))
+        map(same, (a.run.root, a.policy, a.prm, a.method), (b.run.root, b.policy, b.prm, b.method))
     ):
         sweep = a.sweep
         raise ConfigError(
@@ -149,82 +147,11 @@ def names(a: Side, b: Side, kind: Kind) -> tuple[str, str]:
         parts.append((joined[0], joined[1]))
     if a.policy != b.policy:
         parts.append((f"by {a.policy}", f"by {b.policy}"))
-    if not _same(a.run.root, b.run.root) and (not parts or a.sweep.digest != b.sweep.digest):
+    if not same(a.run.root, b.run.root) and (not parts or a.sweep.digest != b.sweep.digest):
         roots = _apart(a.run.root, b.run.root)
         parts.append(roots if not parts else (f"in {roots[0]}", f"in {roots[1]}"))
     left, right = (" ".join(filter(None, part)) for part in zip(*parts, strict=True))
     return left, right
-
-
-def common_tasks(a: Side, b: Side, wanted: Sequence[str] = ()) -> tuple[str, ...]:
-    """Return the tasks on which both sides have an answer.
-
-    Raises:
-        ConfigError: a wanted task that a side lacks; no task at all; sides that cannot be compared
-            on one, and what differs.
-    """
-    answered = [_tasks(side) for side in (a, b)]
-    wanted = [task for name in wanted for task in a.sweep.groups.get(name, (name,))]
-    for side, own in zip((a, b), answered, strict=True):
-        for task in wanted:
-            if task not in own:
-                raise unknown("task", task, own, str(side.run.root))
-    tasks = [task for task in answered[0] if task in answered[1]]
-    chosen = tuple(task for task in tasks if not wanted or task in wanted)
-    if not chosen:
-        raise ConfigError(
-            f"no task in common: {a.run.root} has {_list(answered[0])}, "
-            f"{b.run.root} has {_list(answered[1])} for what is compared"
-        )
-    for task in chosen:
-        _comparable(a, b, task)
-    return chosen
-
-
-# --- what differs --------------------------------------------------------------------------------
-
-
-def _comparable(a: Side, b: Side, task: str) -> None:
-    """Refuse two runs whose difference on a task is not that of what is compared."""
-    if _same(a.run.root, b.run.root):
-        return
-    versions = _version(a, task), _version(b, task)
-    if versions[0] != versions[1]:
-        raise _differs(task, f"task_version: {versions[0]} and {versions[1]}", "run both on one")
-    named = a.policy is not None and b.policy is not None and a.policy != b.policy
-    searched = bool(a.searches(task) or b.searches(task))
-    keys = ["seed", "limit"]
-    if searched and not named:
-        keys += ["policies", "sampling"]
-    if any(entry.task == task and entry.kind == "steps" for entry in a.sweep.pools):
-        keys.append("threshold")
-    for key in keys:
-        own, other = a.sweep.config.get(key), b.sweep.config.get(key)
-        if own != other:
-            raise _differs(task, f"{key}: {own} and {other}", f"run one again with the same {key}")
-    pools = a.pool(task), b.pool(task)
-    if named or searched:
-        return
-    if pools[0] and pools[1] and pools[0].digest != pools[1].digest:
-        ignored = {"name", "prms", "methods", "budgets", "aggregations", "threshold", "search"}
-        configs = [
-            {key: value for key, value in side.sweep.config.items() if key not in ignored}
-            for side in (a, b)
-        ]
-        changed = "; ".join(changed_keys(*configs)) or "the content of a policy or of a data set"
-        raise _differs(
-            task,
-            f"pool: {pools[0].digest[:8]} and {pools[1].digest[:8]} ({changed})",
-            "score one pool with both: run-benchmark score RUN --prm NAME",
-        )
-
-
-def _differs(task: str, what: str, remedy: str) -> ConfigError:
-    return ConfigError(f"{task} cannot be compared, {what} differ; {remedy}")
-
-
-def _version(side: Side, task: str) -> str:
-    return next(entry.task_version for entry in entries(side.sweep) if entry.task == task)
 
 
 def entries(sweep: SweepFile) -> tuple[PoolEntry | SearchEntry, ...]:
@@ -235,7 +162,7 @@ def entries(sweep: SweepFile) -> tuple[PoolEntry | SearchEntry, ...]:
 # --- what a run has ------------------------------------------------------------------------------
 
 
-def _tasks(side: Side) -> tuple[str, ...]:
+def answered_tasks(side: Side) -> tuple[str, ...]:
     """Return the tasks that a side has answered."""
     found = []
     for task, kind in dict.fromkeys((e.task, e.kind) for e in entries(side.sweep)):
@@ -295,7 +222,8 @@ def _of(named: Sequence[_Named], place: int) -> _Named | None:
     return named[min(place, len(named) - 1)] if named else None
 
 
-def _same(a: object, b: object) -> bool:
+def same(a: object, b: object) -> bool:
+    """Return whether two sides agree in something; folders by where they are."""
     if isinstance(a, Path) and isinstance(b, Path):
         return a.resolve() == b.resolve()
     return a == b
@@ -315,5 +243,6 @@ def _flags(names: Sequence[str], flag: str = "--policy") -> str:
     return f"{flag} {' | '.join(names)}" if names else f"no {flag.strip('-')}"
 
 
-def _list(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """Return names for a message."""
     return ", ".join(names) or "none"

@@ -12,10 +12,11 @@ from harness.analysis.curve import Curve
 from harness.analysis.versus import Answers, Pair, Versus, versus
 from harness.errors import ConfigError, DataError
 from harness.runner.arrays import load_scores
+from harness.runner.comparable import common_tasks
 from harness.runner.evaluate import evaluate
 from harness.runner.first_error import declared_threshold, first_error_reference, labels_every_step
 from harness.runner.preference import right_solution
-from harness.runner.sides import Side, common_tasks, entries, names
+from harness.runner.sides import Side, entries, names
 from harness.stats import Judged, Subset, preference
 from harness.store.format import read_scores
 from harness.store.log import read_ledger

@@ -155,6 +155,14 @@ def test_a_search_against_the_pool(cli: Cli, tmp_path: Path) -> None:
     assert [(row["a"], row["budget"]) for row in found] == [("beam,width=2", "4")]
     assert found[0]["n_problems"] == "6"
     assert "4 are best_of_n's" in words(done.out)
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    sweep = json.loads((other / "sweep.json").read_text())
+    sweep["config"]["search"]["cut"] = "tokens:5"
+    (other / "sweep.json").write_text(json.dumps(sweep))
+    done = cli("compare", folder, other, "-m", "beam,width=2", "--out", tmp_path / "no")
+    assert done.code == 2
+    assert "search.cut: None and tokens:5 differ" in done.err
 
 
 def test_budgets_and_a_wanted_difference_are_those_asked_for(
