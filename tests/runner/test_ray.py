@@ -8,7 +8,6 @@ import secrets
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
@@ -271,9 +270,7 @@ def test_a_node_that_joins_gets_work(
                 if not left:
                     raise
 
-    joining = threading.Thread(target=join)
-    folder = run(settings, tmp_path / "out", executor, Once(joining.start))
-    joining.join()
+    folder = run(settings, tmp_path / "out", executor, Once(join))
     assert len(list((tmp_path / "pids").iterdir())) == 2
     assert "worker 1 is process" in folder.log.read_text()
 
