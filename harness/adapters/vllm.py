@@ -10,12 +10,16 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import select
+import signal
 import sys
 import tempfile
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from multiprocessing import connection
+from pathlib import Path
 from typing import Any
 
 from harness.adapters import complaints, vllm_settings
@@ -237,7 +241,10 @@ def _announce(engine: Any, told: list[str]) -> None:
 
     def watch() -> None:
         connection.wait([process.sentinel for process in processes])
-        codes = [process.exitcode for process in processes if process.exitcode]
+        end, codes = time.monotonic() + _LAST, list[int]()
+        while not codes and time.monotonic() < end:  # vLLM may be the one who fetches the code
+            codes = [process.exitcode for process in processes if process.exitcode is not None]
+            time.sleep(0.01)
         told.append(f"EngineGone: the engine's process ended with code {codes[:1]}")
         queue.put(EngineGone())
 
@@ -254,11 +261,26 @@ _LAST = 10.0
 
 
 def _end(engine: Any) -> None:
-    """End an engine's processes: they are gone when this returns."""
-    engine.engine_core.shutdown()
+    """End an engine's processes, and their workers: they are gone when this returns."""
     manager = getattr(engine.engine_core.resources, "engine_manager", None)
-    for process in getattr(manager, "processes", ()):
+    processes = tuple(getattr(manager, "processes", ()))
+    workers = [handle for process in processes for handle in _children(process.pid)]
+    engine.engine_core.shutdown()
+    for process in processes:
         process.join(_LAST)
+    for handle in workers:
+        if not select.select([handle], [], [], _LAST)[0]:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(handle, signal.SIGKILL)
+        os.close(handle)
+
+
+def _children(pid: int) -> Iterator[int]:
+    """Yield handles of a process's children, which are ready to read when they end."""
+    for told in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            for child in told.read_text().split():
+                yield os.pidfd_open(int(child))
 
 
 @contextlib.contextmanager

@@ -79,6 +79,7 @@ class Telemetry:
     def advance(self, things: int) -> None:
         """Note that so many more are finished."""
         self._meter.done += things
+        self._worked = True
 
     def finish(self) -> None:
         """End the stage."""
@@ -137,7 +138,6 @@ class Telemetry:
         self._meter.count("policy", spending.policy)
         self._meter.count("PRM", spending.prm)
         self.flops += spending.flops
-        self._worked = True
 
     def span(self, role: Role, who: str, what: str) -> Span:
         """Return a context for a call, or several, of a role: it is busy meanwhile."""

@@ -31,7 +31,7 @@ os.environ.update(
 )
 
 from harness.config import RayConfig, Sweep
-from harness.errors import ConfigError, DataError, InfrastructureError
+from harness.errors import ConfigError, DataError, InfrastructureError, LimitReached
 from harness.registry import open_policy
 from harness.reporting.frames import write_results
 from harness.runner.evaluate import evaluate
@@ -42,6 +42,8 @@ from harness.runner.spread.ray import RayExecutor
 from harness.runner.spread.work import Executor
 from harness.runner.truth import RunTruth
 from harness.store.format import RunFolder
+from harness.telemetry.limits import Limits
+from harness.telemetry.telemetry import Telemetry
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 NODE: dict[str, Any] = {"num_cpus": 2, "include_dashboard": False, "object_store_memory": 2**27}
@@ -71,8 +73,8 @@ def ray_on(cluster: Any) -> Iterator[Callable[..., RayExecutor]]:
     """Executors on the cluster."""
     made = []
 
-    def start(**config: Any) -> RayExecutor:
-        made.append(RayExecutor(RayConfig(address=cluster.address, **config)))
+    def start(telemetry: Telemetry | None = None, **config: Any) -> RayExecutor:
+        made.append(RayExecutor(RayConfig(address=cluster.address, **config), telemetry))
         return made[-1]
 
     yield start
@@ -94,11 +96,16 @@ def sweep(tasks: Path, script: Path, **more: Any) -> Sweep:
 
 
 def run(
-    settings: Sweep, out: Path, executor: Executor | None = None, progress: Silent | None = None
+    settings: Sweep,
+    out: Path,
+    executor: Executor | None = None,
+    progress: Silent | None = None,
+    telemetry: Telemetry | None = None,
 ) -> RunFolder:
     truth = RunTruth()
     plan = make_plan(settings, None, open_policy, truth.open_prm)
-    return execute(plan, out, truth, progress or Silent(), [], executor=executor)
+    heard = progress or Silent()
+    return execute(plan, out, truth, heard, [], telemetry=telemetry, executor=executor)
 
 
 def rows(folder: RunFolder, *measured: str) -> list[dict[str, str]]:
@@ -137,12 +144,13 @@ def test_real_models_on_a_cluster_of_our_own_give_the_same_numbers(tmp_path: Pat
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as many as a worker with one core has: last bits depend on it
     try:
-        alone = run(settings, tmp_path / "alone")
+        here, there = Telemetry(), Telemetry()
+        alone = run(settings, tmp_path / "alone", telemetry=here)
     finally:
         torch.set_num_threads(threads)
-    executor = RayExecutor(RayConfig(workers=2))
+    executor = RayExecutor(RayConfig(workers=2), there)
     try:
-        spread = run(settings, tmp_path / "spread", executor)
+        spread = run(settings, tmp_path / "spread", executor, telemetry=there)
         assert executor._crew is not None
         pids = executor._crew.pids
         assert len(pids) == 2
@@ -155,6 +163,26 @@ def test_real_models_on_a_cluster_of_our_own_give_the_same_numbers(tmp_path: Pat
     # What searches beside each other share of a prompt is another matter.
     shared = ("policy_prompt_computed", "prm_tokens_computed")
     assert rows(spread, *shared) == rows(alone, *shared)
+    assert there.flops == pytest.approx(here.flops, rel=1e-12) and here.flops > 0
+
+
+def test_a_limit_stops_workers_too_and_the_next_launch_goes_on(
+    ray_on: Callable[..., RayExecutor], quick_tasks: Path, script: Path, tmp_path: Path
+) -> None:
+    settings = sweep(quick_tasks, script, unit=4)
+    alone = run(settings, tmp_path / "alone")
+    launches = 0
+    while True:
+        launches += 1
+        telemetry = Telemetry(Limits(seconds=0.5 if launches < 3 else None))
+        executor = ray_on(telemetry, workers=2)
+        try:
+            spread = run(settings, tmp_path / "spread", executor, telemetry=telemetry)
+            break
+        except LimitReached:
+            executor.close()
+    assert launches == 3
+    assert rows(spread) == rows(alone)
 
 
 def test_a_killed_worker_loses_nothing(

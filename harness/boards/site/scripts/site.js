@@ -47,11 +47,13 @@ const Site = (() => {
     return entry.score ?? (entry.mean === null ? null : [entry.mean, null, null]);
   };
 
-  const percent = (share) => (share === null ? "–" : (100 * share).toFixed(1));
+  // A tie goes to the even digit, as in the tables; a quarter is the only one that toFixed rounds up.
+  const tenths = (value) => (value % 1 === 0.25 ? value - 0.05 : value).toFixed(1);
+  const percent = (share) => (share === null ? "–" : tenths(100 * share));
   const range = (low, high) =>
     low === null || high === null ? "" : `[${percent(low)}, ${percent(high)}]`;
   const points = (share) => {
-    const text = Math.abs(100 * share).toFixed(1);
+    const text = tenths(Math.abs(100 * share));
     if (Number(text) === 0) return "0.0";
     return `${share < 0 ? "−" : "+"}${text}`;
   };
