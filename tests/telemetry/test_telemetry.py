@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -46,8 +47,8 @@ def test_each_stage_ends_with_a_line_and_has_one_a_second(
         telemetry.opened(Stream())
         since = telemetry.submitted(4)
         clock.now = 2.0
-        while not path.exists():
-            pass
+        while not (path.exists() and path.stat().st_size):  # a second's line, by its own thread
+            time.sleep(0.005)
         telemetry.wrote("p", "q", 4, since, Tokens(4, 40, 10, 60))
         telemetry.spent(1e9)
         telemetry.advance(4)
