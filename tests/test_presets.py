@@ -66,7 +66,7 @@ def test_a_published_preset_says_its_command_and_hours(preset: str) -> None:
     text = preset_text(preset)
     assert f"\n#   run-benchmark run {preset}\n" in text
     assert re.search(r"# Expected on .*H100", text)
-    assert "How long presets take" in text
+    assert f"\n#   run-benchmark plan {preset} --device h100\n" in text
     # Other command lines in the comment name models that exist, and call the policy as the figures.
     for line in re.findall(rf"run-benchmark run {preset} \\\n(?:#.*\\\n)*#.*\n", text):
         words = shlex.split(line.replace("\\\n#", " "))

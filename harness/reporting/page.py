@@ -23,6 +23,8 @@ from harness.reporting.sample import Sample
 from harness.reporting.table import Table
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
+
     from harness.reporting.costs import ClaimText
 
 NAME = "index.html"
@@ -99,30 +101,39 @@ def page_html(
     )
 
 
-def rendered(template: str, samples: Sequence[Sample] = (), **values: object) -> str:
-    """Return a template of this room with `values`, style, scripts and the digests of these."""
+def templates(package: str) -> Environment:
+    """Return the templates of a package: all text is escaped, nothing may be missing."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
 
-    environment = Environment(
-        loader=PackageLoader("harness.reporting", "."),
+    return Environment(
+        loader=PackageLoader(package, "."),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def rendered(template: str, samples: Sequence[Sample] = (), **values: object) -> str:
+    """Return a template of this room with `values`, style, scripts and the digests of these."""
+    from markupsafe import Markup
+
     css = f"{_own('page.css')}\n{_own('steps.css')}"
     js = f"{_own('steps.js')}\n{_own('page.js')}"
     library = _tablesort()
-    return environment.get_template(template).render(
-        visible=visible,
-        css=Markup(css),
-        js=Markup(js),
-        library=Markup(library),
-        samples=Markup(samples_json(samples)),
-        style_digest=_csp_digest(css),
-        script_digests=[_csp_digest(library), _csp_digest(js)],
-        **values,
+    return (
+        templates("harness.reporting")
+        .get_template(template)
+        .render(
+            visible=visible,
+            css=Markup(css),
+            js=Markup(js),
+            library=Markup(library),
+            samples=Markup(samples_json(samples)),
+            style_digest=csp_digest(css),
+            script_digests=[csp_digest(library), csp_digest(js)],
+            **values,
+        )
     )
 
 
@@ -154,7 +165,8 @@ def _tablesort() -> str:
     return f"/*\n{licence}*/\n{code}"
 
 
-def _csp_digest(text: str) -> str:
+def csp_digest(text: str) -> str:
+    """Return how a content security policy names a script or a style."""
     digest = hashlib.sha256(text.encode()).digest()
     return f"sha256-{base64.b64encode(digest).decode()}"
 

@@ -17,7 +17,8 @@ def line(reading: Reading) -> str:
     if reading.policy_cache_hits is not None:
         parts.append(f"cache {reading.policy_cache_hits:.0%}")
     if reading.prm_rate is not None:
-        parts.append(f"PRM {_short(reading.prm_rate)} tok/s, {reading.prm_share:.0%} of time")
+        share = "" if reading.prm_share is None else f", {reading.prm_share:.0%} of time"
+        parts.append(f"PRM {_short(reading.prm_rate)} tok/s{share}")
     if tokens := reading.policy_tokens + reading.prm_tokens:
         parts.append(f"{_short(tokens)} tokens")
     return " · ".join(parts)

@@ -45,9 +45,10 @@ class Reading:
     prm_cache_hits: float | None
     cache_used: float | None
     """Share of the policy's room for keys and values."""
-    policy_share: float
-    prm_share: float
-    grader_share: float
+    policy_share: float | None
+    """Of the stage's seconds. None: nothing of it was done in this process."""
+    prm_share: float | None
+    grader_share: float | None
     flops: float
     """Policy and PRM, since the launch; NaN where a model's shape is unknown."""
 
@@ -78,10 +79,10 @@ class Work:
         if not self.depth:
             self.busy += now - self.since
 
-    def share(self, now: float, seconds: float) -> float:
-        """Return the share of so many seconds in which it was busy."""
+    def share(self, now: float, seconds: float) -> float | None:
+        """Return the share of so many seconds in which it was busy; None: it never was."""
         busy = self.busy + (now - self.since if self.depth else 0.0)
-        return min(1.0, busy / seconds) if seconds > 0 else 0.0
+        return min(1.0, busy / seconds) if seconds > 0 and busy > 0 else None
 
     def take(self) -> Tokens:
         """Return the tokens counted, and count from nothing."""

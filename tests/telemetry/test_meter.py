@@ -57,7 +57,7 @@ def test_shares_of_time_count_nested_calls_once_and_those_under_way() -> None:
     assert reading(meter, 10.0, Rates()).prm_share == pytest.approx(0.3)
     work.enter(10.0)
     assert reading(meter, 15.0, Rates()).prm_share == pytest.approx(8 / 15)
-    assert reading(meter, 15.0, Rates()).policy_share == 0
+    assert reading(meter, 15.0, Rates()).policy_share is None  # never at work here
 
 
 def test_gauges_show_tokens_of_drafts_that_are_not_finished() -> None:

@@ -8,14 +8,13 @@ through would still not run, and nothing could be fetched or sent.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from importlib.resources import files
 from pathlib import Path
 
 from harness.boards.site.payload import board_json
 from harness.boards.standing import Board
 from harness.files import write_bytes
+from harness.reporting.page import csp_digest, templates
 from harness.reporting.payload import visible
 
 NAME = "index.html"
@@ -39,27 +38,23 @@ SCRIPTS = (
 
 def page_html(board: Board) -> str:
     """Return the whole page. The same board gives the same text."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=PackageLoader("harness.boards.site", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     style = f"{_own('page.css')}\n{_shared('steps.css')}"
     scripts = [_library(name) for name in LIBRARIES]
     scripts += ["\n".join([_shared("steps.js"), *(_own(f"scripts/{name}.js") for name in SCRIPTS)])]
-    return environment.get_template("page.html.j2").render(
-        board=board,
-        visible=visible,
-        style=Markup(style),
-        scripts=[Markup(script) for script in scripts],
-        data=Markup(board_json(board)),
-        style_digest=_csp_digest(style),
-        script_digests=[_csp_digest(script) for script in scripts],
+    return (
+        templates("harness.boards.site")
+        .get_template("page.html.j2")
+        .render(
+            board=board,
+            visible=visible,
+            style=Markup(style),
+            scripts=[Markup(script) for script in scripts],
+            data=Markup(board_json(board)),
+            style_digest=csp_digest(style),
+            script_digests=[csp_digest(script) for script in scripts],
+        )
     )
 
 
@@ -90,7 +85,3 @@ def _library(name: str) -> str:
     licence, code = _own(f"vendor/{name}.LICENCE.txt"), _own(f"vendor/{name}.min.js")
     lines = [line for line in code.splitlines() if not line.startswith("//# sourceMappingURL=")]
     return f"/*\n{licence}*/\n" + "\n".join(lines) + "\n"
-
-
-def _csp_digest(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
