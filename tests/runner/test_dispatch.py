@@ -53,6 +53,9 @@ class Unsteady:
             self._lost[name] += 1
             del self._units[worker]
             return [Heard(worker, name, Tick(1)), Gone(worker, "no power")]
+        if self._chance.random() < self._loss:  # its last word was heard, its end was not
+            del self._units[worker]
+            return [Heard(worker, name, Done((), 0.0)), Gone(worker, "no power")]
         self._units[worker].popleft()
         return [Heard(worker, name, Done((), 0.0)), Ended(worker, name)]
 

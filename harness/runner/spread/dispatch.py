@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeAlias
 
 from harness.errors import InfrastructureError
-from harness.runner.spread.work import Lost, Said, Source, Unit
+from harness.runner.spread.work import Done, Lost, Said, Source, Unit
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +92,8 @@ class _Hands(Generic[Unit]):
 
     def __init__(self, crew: Crew, source: Source[Unit], title: str) -> None:
         self._crew, self._source, self._title = crew, source, title
-        self._held: dict[int, dict[str, Unit]] = {worker: {} for worker in crew.workers}
+        self._held: dict[int, dict[str, Unit | None]] = {worker: {} for worker in crew.workers}
+        """Worker → its units; None: all of it was heard, only its end was not."""
         self._again: deque[tuple[str, Unit]] = deque()
         self._losses: Counter[str] = Counter()
 
@@ -122,6 +123,11 @@ class _Hands(Generic[Unit]):
         """Count a worker in."""
         self._held.setdefault(worker, {})
 
+    def hear(self, worker: int, unit: str, said: Said) -> None:
+        """Note what a lost worker would not owe any more."""
+        if isinstance(said, Done):
+            self._held[worker][unit] = None
+
     def end(self, worker: int, unit: str) -> None:
         """Cross a unit off."""
         del self._held[worker][unit]
@@ -132,15 +138,18 @@ class _Hands(Generic[Unit]):
         Raises:
             InfrastructureError: the unit that it was doing has lost too many.
         """
-        units = self._held.pop(worker, {})
-        for place, (name, unit) in enumerate(units.items()):
+        owed = []
+        for place, (name, unit) in enumerate(self._held.pop(worker, {}).items()):
+            if unit is None:
+                continue
             if place == 0:
                 self._losses[name] += 1
                 self._check(name, why)
             if (rest := self._source.rest(unit)) is not None:
                 self._again.append((name, rest))
             logger.warning("worker %d is lost (%s); owed again: %s", worker, why, name)
-        return list(units)
+            owed.append(name)
+        return owed
 
     def _check(self, name: str, why: str) -> None:
         if self._losses[name] >= TRIES:
@@ -165,6 +174,7 @@ def dispatch(crew: Crew, source: Source[Unit], title: str) -> Iterator[tuple[str
         hands.fill()
         for event in crew.wait():
             if isinstance(event, Heard):
+                hands.hear(event.worker, event.unit, event.said)
                 yield event.unit, event.said
             elif isinstance(event, Ended):
                 hands.end(event.worker, event.unit)
