@@ -31,6 +31,7 @@ PRELOADED = [
     "harness.prms.transformers",
     "harness.problems.bridge",
     "transformers.models.qwen2.modeling_qwen2",
+    "lm_eval.tasks",
 ]
 
 
