@@ -15,12 +15,13 @@ pytest.importorskip("torch")
 from harness.config import Sweep
 from harness.errors import LimitReached
 from harness.registry import open_policy
+from harness.reporting.frames import write_results
 from harness.runner.arrays import load_pool, load_scores
 from harness.runner.estimate import estimate
+from harness.runner.evaluate import evaluate
 from harness.runner.execute import execute
 from harness.runner.plan import Plan, make_plan
 from harness.runner.progress import Silent
-from harness.runner.report import make_report
 from harness.runner.truth import RunTruth
 from harness.store.format import RunFolder
 from harness.store.sweepfile import read_sweep
@@ -47,7 +48,7 @@ def planned() -> tuple[Plan, RunTruth]:
 
 
 def rows(folder: RunFolder) -> list[dict[str, str]]:
-    make_report(folder, Silent())
+    write_results(evaluate(folder).rows, folder.root)
     with folder.results.open(newline="") as file:
         return [{k: v for k, v in r.items() if k not in MEASURED} for r in csv.DictReader(file)]
 
