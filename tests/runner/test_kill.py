@@ -7,7 +7,6 @@ the results equal those of an uninterrupted run in every column but the measured
 
 from __future__ import annotations
 
-import csv
 import json
 import multiprocessing
 import os
@@ -21,9 +20,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.runner.results import written
+
 KILLS = 20
-MEASURED = {"seconds_per_problem", "policy_prompt_computed", "prm_tokens_computed"}
-"""What was really spent: a search that goes on after a kill reads again what was in memory."""
 PRELOADED = [
     "harness.cli.run",
     "harness.runner.report",
@@ -67,11 +66,6 @@ def _finish(out: Path) -> None:
     assert process.exitcode == 0, out.with_suffix(".err").read_text()
 
 
-def _results(out: Path) -> list[dict[str, str]]:
-    with (out / "results.csv").open(newline="") as file:
-        return [{k: v for k, v in r.items() if k not in MEASURED} for r in csv.DictReader(file)]
-
-
 def _ledgers(out: Path) -> dict[Path, bytes]:
     """Every finished unit: whole lines of all ledgers. A search's journal goes with its end."""
     paths = [path for path in out.rglob("*.ledger.jsonl") if "journal" not in path.name]
@@ -111,7 +105,7 @@ def test_killed_at_random_moments_equals_uninterrupted(
         begun = set(re.findall(r" unit (.*) of (.*)", _log(out)[len(logged) :]))
         assert not begun & _finished(before)
     _finish(out)
-    assert _results(whole) == _results(out)
+    assert written(whole / "results.csv") == written(out / "results.csv")
 
 
 def _log(out: Path) -> str:

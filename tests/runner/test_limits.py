@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,10 +14,8 @@ pytest.importorskip("torch")
 from harness.config import Sweep
 from harness.errors import LimitReached
 from harness.registry import open_policy
-from harness.reporting.frames import write_results
 from harness.runner.arrays import load_pool, load_scores
 from harness.runner.estimate import estimate
-from harness.runner.evaluate import evaluate
 from harness.runner.execute import execute
 from harness.runner.plan import Plan, make_plan
 from harness.runner.progress import Silent
@@ -28,9 +25,8 @@ from harness.store.sweepfile import read_sweep
 from harness.telemetry.limits import Limits
 from harness.telemetry.telemetry import Telemetry
 from harness.telemetry.trace import Trace
+from tests.runner.results import evaluated
 from tests.telemetry.traces import lanes
-
-MEASURED = {"seconds_per_problem", "policy_prompt_computed", "prm_tokens_computed"}
 
 
 def planned() -> tuple[Plan, RunTruth]:
@@ -45,12 +41,6 @@ def planned() -> tuple[Plan, RunTruth]:
     )
     truth = RunTruth()
     return make_plan(settings, None, open_policy, truth.open_prm), truth
-
-
-def rows(folder: RunFolder) -> list[dict[str, str]]:
-    write_results(evaluate(folder).rows, folder.root)
-    with folder.results.open(newline="") as file:
-        return [{k: v for k, v in r.items() if k not in MEASURED} for r in csv.DictReader(file)]
 
 
 def launches(out: Path, limits: Limits, stop: Callable[[int], None]) -> tuple[int, float]:
@@ -112,7 +102,7 @@ def test_short_launches_come_to_the_same_end(
     assert {"generate", "search"} <= seen, "it stopped in the middle of these"
     assert flops == pytest.approx(whole[1], rel=1e-12)
     run = RunFolder(out)
-    assert rows(run) == rows(whole[0])
+    assert evaluated(run) == evaluated(whole[0])
     for name in ("candidates.jsonl", "grades.jsonl"):
         (one,), (other,) = out.rglob(f"pools/*/{name}"), whole[0].root.rglob(f"pools/*/{name}")
         assert one.read_bytes() == other.read_bytes()

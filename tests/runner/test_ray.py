@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import secrets
 import signal
@@ -33,8 +32,6 @@ os.environ.update(
 from harness.config import RayConfig, Sweep
 from harness.errors import ConfigError, DataError, InfrastructureError, LimitReached
 from harness.registry import open_policy
-from harness.reporting.frames import write_results
-from harness.runner.evaluate import evaluate
 from harness.runner.execute import execute
 from harness.runner.plan import make_plan
 from harness.runner.progress import Silent
@@ -44,10 +41,10 @@ from harness.runner.truth import RunTruth
 from harness.store.format import RunFolder
 from harness.telemetry.limits import Limits
 from harness.telemetry.telemetry import Telemetry
+from tests.runner.results import SECONDS, evaluated
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 NODE: dict[str, Any] = {"num_cpus": 2, "include_dashboard": False, "object_store_memory": 2**27}
-SECONDS = "seconds_per_problem"
 
 
 @pytest.fixture(scope="module")
@@ -109,13 +106,7 @@ def run(
 
 
 def rows(folder: RunFolder, *measured: str) -> list[dict[str, str]]:
-    """The rows of results.csv, without what was measured."""
-    write_results(evaluate(folder).rows, folder.root)
-    with folder.results.open(newline="") as file:
-        return [
-            {k: v for k, v in row.items() if k not in (SECONDS, *measured)}
-            for row in csv.DictReader(file)
-        ]
+    return evaluated(folder, (SECONDS, *measured))
 
 
 class Once(Silent):

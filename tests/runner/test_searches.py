@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,8 +14,6 @@ from harness.errors import ConfigError, InfrastructureError
 from harness.policies.policy import Policy
 from harness.policies.transformers import TransformersPolicy
 from harness.registry import open_policy
-from harness.reporting.frames import write_results
-from harness.runner.evaluate import evaluate
 from harness.runner.execute import execute
 from harness.runner.plan import Plan, make_plan
 from harness.runner.progress import Silent
@@ -25,8 +22,8 @@ from harness.runner.truth import RunTruth
 from harness.store.format import RunFolder
 from harness.store.sweepfile import read_sweep
 from harness.types import Extend, Extended
+from tests.runner.results import evaluated
 
-MEASURED = {"seconds_per_problem", "policy_prompt_computed", "prm_tokens_computed"}
 SEARCHES = ("beam,width=2", "mcts,children=2", "adaptive_best_of_n")
 
 
@@ -52,18 +49,11 @@ def run(settings: Sweep, out: Path) -> RunFolder:
     return execute(plan, out, truth, Silent(), [])
 
 
-def rows(folder: RunFolder) -> list[dict[str, str]]:
-    """The rows of results.csv, without what was measured."""
-    write_results(evaluate(folder).rows, folder.root)
-    with folder.results.open(newline="") as file:
-        return [{k: v for k, v in r.items() if k not in MEASURED} for r in csv.DictReader(file)]
-
-
 def test_searches_are_run_graded_and_reported(tmp_path: Path) -> None:
     folder = run(sweep(*SEARCHES), tmp_path / "run")
     make_report(folder, Silent())
     assert (folder.root / "report" / "index.html").exists()
-    found = {(row["method"], row["budget"]): row for row in rows(folder)}
+    found = {(row["method"], row["budget"]): row for row in evaluated(folder)}
     assert {method for method, _ in found} == set(SEARCHES)
     for row in found.values():
         assert row["metric"] == "accuracy" and row["n_problems"] == "5"
@@ -114,7 +104,7 @@ def test_an_interrupted_search_goes_on_in_the_middle(
 ) -> None:
     monkeypatch.setattr("harness.runner.search._COMMIT", 0.0)
     settings = sweep("beam,width=2", "mcts,children=2")
-    whole = rows(run(settings, tmp_path / "whole"))
+    whole = evaluated(run(settings, tmp_path / "whole"))
     for after in (1, 7, 25):
         cut = tmp_path / f"cut {after}"
         plan, truth = planned(settings)
@@ -128,7 +118,7 @@ def test_an_interrupted_search_goes_on_in_the_middle(
         resumed, truth = planned(settings)
         calls = count(resumed.searches[0].policy)
         folder = execute(resumed, cut, truth, Silent(), [])
-        assert rows(folder) == whole
+        assert evaluated(folder) == whole
         again, truth = planned(settings)
         asked = count(again.searches[0].policy)
         execute(again, cut, truth, Silent(), [])
@@ -171,7 +161,9 @@ def test_an_engine_that_dies_stops_the_run_and_loses_nothing(tmp_path: Path) -> 
     plan.searches[0].policy.stream = Dead  # type: ignore[method-assign,assignment]
     with pytest.raises(InfrastructureError, match="the engine is gone"):
         execute(plan, tmp_path / "run", truth, Silent(), [])
-    assert rows(run(settings, tmp_path / "run")) == rows(run(settings, tmp_path / "other"))
+    assert evaluated(run(settings, tmp_path / "run")) == evaluated(
+        run(settings, tmp_path / "other")
+    )
 
 
 def test_replicas_are_further_attempts_with_seeds_of_their_own(tmp_path: Path) -> None:
@@ -184,7 +176,7 @@ def test_replicas_are_further_attempts_with_seeds_of_their_own(tmp_path: Path) -
         for r in (0, 1)
     ]
     assert texts[0] != texts[1]
-    assert {row["replicas"] for row in rows(folder)} == {"2"}
+    assert {row["replicas"] for row in evaluated(folder)} == {"2"}
 
 
 def test_a_budget_of_tokens_ends_a_search(tmp_path: Path) -> None:
@@ -198,7 +190,7 @@ def test_a_budget_of_tokens_ends_a_search(tmp_path: Path) -> None:
 
 def test_methods_are_timed_alone(tmp_path: Path) -> None:
     folder = run(sweep("majority", "beam,width=2", latency=2), tmp_path / "run")
-    timed = [row for row in rows(folder) if row["metric"] == "latency_seconds"]
+    timed = [row for row in evaluated(folder) if row["metric"] == "latency_seconds"]
     assert {(row["method"], row["n_problems"]) for row in timed} == {
         ("majority", "2"),
         ("beam,width=2", "2"),
@@ -208,7 +200,7 @@ def test_methods_are_timed_alone(tmp_path: Path) -> None:
 
 def test_searches_on_programs_vote_by_behaviour(tmp_path: Path) -> None:
     settings = sweep("adaptive_best_of_n", task="chain_programs")
-    (row,) = [r for r in rows(run(settings, tmp_path / "run")) if r["budget"] == "2"]
+    (row,) = [r for r in evaluated(run(settings, tmp_path / "run")) if r["budget"] == "2"]
     assert int(row["executions"]) > 0
 
 
