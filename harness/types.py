@@ -535,8 +535,8 @@ class Comparison:
 
     @property
     def separable(self) -> bool:
-        """Whether the interval excludes 0."""
-        return self.difference.low > 0 or self.difference.high < 0
+        """Whether the interval excludes 0 and the test agrees: p is below 0.05."""
+        return self.p < 0.05 and (self.difference.low > 0 or self.difference.high < 0)
 
     def sentence(self) -> str:
         """The result in plain words, in points."""

@@ -1,15 +1,21 @@
-"""A built board as files: board.json, table.md, table.tex, results.csv, and the page."""
+"""A built board as files: board.json, table.md, table.tex, results.csv, and the page.
+
+A board that gets a new version keeps what the one before published, in ``v<version>/``; its page
+leads links that were made for that version there, so that they hold for ever.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from harness.boards import site
 from harness.boards.standing import Board, Column, Entry, Value, dumps
-from harness.files import write_text
+from harness.errors import DataError
+from harness.files import write_bytes, write_text
 from harness.reporting import text
 from harness.reporting.cells import percent_cell
 from harness.reporting.render import latex, markdown
@@ -55,7 +61,11 @@ FIELDS = (
 
 
 def publish(board: Board, folder: Path) -> list[Path]:
-    """Write everything; each file is replaced whole. Returns the paths."""
+    """Write everything; each file is replaced whole. Returns the paths.
+
+    Raises:
+        DataError: the folder holds a later version of the board, or something else.
+    """
     table = board_table(board)
     files = {
         "board.json": dumps(board),
@@ -63,9 +73,34 @@ def publish(board: Board, folder: Path) -> list[Path]:
         "table.tex": latex(table),
         "results.csv": results_csv(board),
     }
+    kept = _keep_version_before(board, folder, [*files, site.NAME])
     for name, content in files.items():
         write_text(folder / name, content)
-    return [*(folder / name for name in files), site.write(board, folder)]
+    return [*(folder / name for name in files), site.write(board, folder, kept)]
+
+
+def _keep_version_before(board: Board, folder: Path, names: list[str]) -> tuple[int, ...]:
+    """Copy what an earlier version published to its own folder; return all versions kept so far."""
+    published = folder / "board.json"
+    if published.exists():
+        try:
+            before = json.loads(published.read_bytes())["version"]
+        except (ValueError, KeyError, TypeError):
+            raise DataError(f"{published}: not a built board; remove it or choose --out") from None
+        if before > board.version:
+            raise DataError(
+                f"{published}: version {before} of the board, later than {board.version}; "
+                "raise the version in its definition, or choose --out"
+            )
+        if before < board.version:
+            for name in names:
+                if (folder / name).exists():
+                    write_bytes(folder / f"v{before}" / name, (folder / name).read_bytes())
+    return tuple(
+        version
+        for version in range(1, board.version)
+        if (folder / f"v{version}" / site.NAME).exists()
+    )
 
 
 def board_table(board: Board) -> Table:

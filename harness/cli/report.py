@@ -14,8 +14,19 @@ if TYPE_CHECKING:
     from harness.reporting.report import Report
     from harness.store.format import RunFolder
 
-_IN_FILES_ONLY = ("aggregations", "frontier_")
-"""Tables too long for a terminal, by how their names begin."""
+_IN_FILES_ONLY = (
+    "aggregations",
+    "first_error_detail",
+    "frontier_",
+    "scaling",
+    "solution_scores",
+    "step_scores",
+    "thresholds",
+    "transfer",
+    "winners",
+)
+"""Tables that are left to the page, by how their names begin: too long for a terminal, or a second
+look at what the first tables say."""
 
 
 def report(run: options.RunFolderArgument) -> None:
@@ -37,26 +48,25 @@ def show_results(run: RunFolder, report: Report) -> None:
     from harness.reporting.render import print_table
 
     console = Console()
+    left = [table for table in report.tables if table.name.startswith(_IN_FILES_ONLY)]
     for table in report.tables:
-        if not table.name.startswith(_IN_FILES_ONLY):
+        if table not in left:
             print_table(table, console)
     if report.claims:
         _print_claims(report, console)
     typer.echo(f"results  {run.results}")
+    if left:
+        typer.echo(f"tables   {run.report / 'tables'}, {len(left)} more than shown")
     typer.echo(f"page     {(run.report / 'index.html').resolve().as_uri()}")
 
 
 def _print_claims(report: Report, console: Console) -> None:
-    """Print what the run says of published claims: sentences where it says something."""
+    """Print how often the run supports each published claim; the page has the comparisons."""
     from rich.text import Text
 
     from harness.reporting.escape import plain
 
     console.print(Text("Published claims", style="bold"))
     for claim in report.claims:
-        console.print(Text(""))
-        console.print(Text(plain(f"{claim.title} ({claim.source})"), style="italic"))
-        console.print(Text(plain(claim.summary)))
-        for sentence in claim.telling:
-            console.print(Text(plain(f"- {sentence}")))
+        console.print(Text(plain(f"- {claim.title} ({claim.source}): {claim.summary}")))
     console.print(Text(""))

@@ -244,8 +244,6 @@ class ClaimText:
     summary: str
     sentences: tuple[str, ...]
     """One per task, policy and PRM."""
-    telling: tuple[str, ...]
-    """Those that separate the methods; the first one where none does."""
 
 
 def claim_texts(costs: Costs) -> tuple[ClaimText, ...]:
@@ -255,11 +253,9 @@ def claim_texts(costs: Costs) -> tuple[ClaimText, ...]:
     texts = []
     for claim in CLAIMS.values():
         own = [finding for finding in costs.findings if finding.claim == claim.name]
-        told = tuple(one.sentence() for one in own if one.ruling != "not separable")
         sentences = tuple(one.sentence() for one in own)
         summary = _summary(own) if own else f"Not tested: it needs {claim.needs} at common costs."
-        telling = told or sentences[:1]
-        texts.append(ClaimText(claim.title, claim.source, claim.rule, summary, sentences, telling))
+        texts.append(ClaimText(claim.title, claim.source, claim.rule, summary, sentences))
     return tuple(texts)
 
 

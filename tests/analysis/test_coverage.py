@@ -15,8 +15,6 @@ TABLE = Path(__file__).parents[2] / "docs" / "statistics.md"
 def test_intervals_hold_the_truth(case: Case) -> None:
     found = {n: coverage(case, n) for n in SIZES}
     for n, share in found.items():
-        # On 30 problems paired differences are covered more often: two made-up problems are added
-        # to few that differ, so that no interval has width 0.
-        assert 0.93 <= share <= (0.995 if n == 30 and case.careful else 0.97), (n, share)
+        assert 0.93 <= share <= 0.97, (n, share)
     cells = " | ".join(f"{100 * share:.1f}" for share in found.values())
     assert f"| {case.interval} | {case.data} | {cells} |" in TABLE.read_text()

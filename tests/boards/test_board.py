@@ -18,6 +18,7 @@ from harness.boards.build import gather
 from harness.boards.changes import changes, read_board
 from harness.boards.publish import publish
 from harness.boards.standing import TRUST, Board, from_json
+from harness.errors import DataError
 from harness.stats import best_of_n, estimate, vote
 from tests.boards.made import make_board, make_submission, noisy
 
@@ -215,6 +216,26 @@ def test_changes(root: Path) -> None:
     assert texts[0][:3] == ["1", "new", "better"] and texts[1][:3] == ["2", "1", "good"]
     assert second.digest != first.digest
     assert changes(second, first).notes == ("No longer there: better.",)
+
+
+def test_a_new_version_keeps_what_the_one_before_published(root: Path) -> None:
+    out = root / "published" / "tiny"
+    first = {path.name: path.read_bytes() for path in publish(build(root, "tiny"), out)}
+    for version in (2, 4):
+        _edit(root, lambda b, version=version: b.update(version=version))
+        publish(build(root, "tiny"), out)
+    assert sorted(path.name for path in out.iterdir() if path.is_dir()) == ["v1", "v2"]
+    assert {path.name: path.read_bytes() for path in (out / "v1").iterdir()} == first
+    assert read_board(out / "v2" / "board.json").version == 2
+    page = (out / "index.html").read_text()
+    assert 'href="v1/index.html"' in page and 'href="v2/index.html"' in page
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    publish(build(root, "tiny"), out)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+    _edit(root, lambda b: b.update(version=3))
+    with pytest.raises(DataError, match="version 4 of the board, later than 3; raise"):
+        publish(build(root, "tiny"), out)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 
 def test_text_of_candidates_is_never_markup(tmp_path: Path) -> None:

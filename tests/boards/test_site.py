@@ -358,6 +358,20 @@ def test_a_link_to_another_version_says_so(browser: Any, page: Path) -> None:
     one.context.close()
 
 
+def test_a_link_to_an_earlier_version_leads_to_what_it_published(
+    browser: Any, tmp_path: Path
+) -> None:
+    write(replace(board(), version=2), tmp_path / "v2")
+    now = write(board(), tmp_path, kept=(2,))
+    one = Opened(browser, now, "#v=2&q=prm")
+    one.page.get_by_role("link", name="Open version 2").click()
+    one.page.wait_for_url("**/v2/index.html#v=2&q=prm")
+    assert one.page.get_by_label("Search").input_value() == "prm"
+    assert not one.page.locator("#notice").is_visible()
+    one.context.close()
+    assert one.complaints == []
+
+
 @pytest.mark.parametrize("width", [1400, 375])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_fits_its_window_in_light_and_dark(

@@ -35,20 +35,20 @@ def made(
 def test_the_sentence_of_a_paper() -> None:
     assert sentence(made()).replace("\u00a0", " ") == (
         "On sums, of 8 candidates, A picks a right solution on 10.0 points more problems than B "
-        "(95 % interval 3.7 to 16.1, n = 200, p = 0.0089, Holm over 4 budgets)."
+        "(95 % interval 3.8 to 16.1, n = 200, p = 0.0089, Holm over 4 budgets)."
     )
 
 
 def test_the_leader_is_named_first_whichever_side_it_is() -> None:
     turned = sentence(made(won=10, lost=30)).replace("\u00a0", " ")
     assert "B picks a right solution on 10.0 points more problems than A" in turned
-    assert "interval 3.7 to 16.1" in turned
+    assert "interval 3.8 to 16.1" in turned
 
 
 def test_no_difference_is_called_so_with_what_it_would_need() -> None:
     text = sentence(made(won=12, lost=10)).replace("\u00a0", " ")
     assert text.startswith("On sums, of 8 candidates, A and B cannot be told apart: A picks")
-    assert "interval −3.8 to 5.8" in text
+    assert "interval −3.7 to 5.7" in text
     assert text.endswith("A difference of 1.0 points needs 9,324 problems for a power of 80 %.")
 
 

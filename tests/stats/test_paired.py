@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import t
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 
 from harness.stats import compare
@@ -41,14 +42,29 @@ def test_binary_results_use_mcnemar():
     assert got.separable
 
 
-def test_binary_interval_is_bonett_price():
+def test_binary_interval_adds_half_a_problem_of_each_kind():
+    """Bonett and Price's formula with 1/2 for their 1, n + 1 for n + 2, and Student's t."""
     a, b = np.zeros(500), np.zeros(500)
     a[:30], b[30:40] = 1.0, 1.0
-    p_a, p_b = 31 / 502, 11 / 502
-    half = 1.9647 * math.sqrt((p_a + p_b - (p_a - p_b) ** 2) / 502)
+    p_a, p_b = 30.5 / 501, 10.5 / 501
+    half = t.ppf(0.975, 500) * math.sqrt((p_a + p_b - (p_a - p_b) ** 2) / 500)
     got = compare("a", "b", a, b).difference
-    assert got.low == pytest.approx(p_a - p_b - half, rel=2e-3)
-    assert got.high == pytest.approx(p_a - p_b + half, rel=2e-3)
+    assert got.low == pytest.approx(p_a - p_b - half, rel=1e-12)
+    assert got.high == pytest.approx(p_a - p_b + half, rel=1e-12)
+
+
+def test_a_difference_is_separable_when_interval_and_exact_test_agree():
+    """5 of 40 problems won and none lost: the interval excludes 0, McNemar's exact p is 0.063."""
+    a, b = np.zeros(40), np.zeros(40)
+    a[:5] = 1.0
+    five = compare("a", "b", a, b)
+    a[5] = 1.0
+    six = compare("a", "b", a, b)
+    assert five.difference.low > 0
+    assert five.p == pytest.approx(0.0625)
+    assert not five.separable
+    assert five.sentence().endswith("not separable at this n.")
+    assert six.separable
 
 
 @settings(max_examples=50, deadline=None, derandomize=True)

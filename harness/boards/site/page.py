@@ -8,6 +8,7 @@ through would still not run, and nothing could be fetched or sent.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -36,8 +37,13 @@ SCRIPTS = (
 )
 
 
-def page_html(board: Board) -> str:
-    """Return the whole page. The same board gives the same text."""
+def page_html(board: Board, kept: Sequence[int] = ()) -> str:
+    """Return the whole page. The same board gives the same text.
+
+    Args:
+        board: What is shown.
+        kept: Earlier versions of the board whose pages lie beside this one, as ``v<version>/``.
+    """
     from markupsafe import Markup
 
     style = f"{_own('page.css')}\n{_shared('steps.css')}"
@@ -48,6 +54,7 @@ def page_html(board: Board) -> str:
         .get_template("page.html.j2")
         .render(
             board=board,
+            kept=kept,
             visible=visible,
             style=Markup(style),
             scripts=[Markup(script) for script in scripts],
@@ -58,14 +65,14 @@ def page_html(board: Board) -> str:
     )
 
 
-def write(board: Board, folder: Path) -> Path:
+def write(board: Board, folder: Path, kept: Sequence[int] = ()) -> Path:
     """Write the page to `folder`, whole or not at all, and return its path.
 
     Raises:
         InfrastructureError, DataError: as `harness.errors.writing`.
     """
     path = folder / NAME
-    write_bytes(path, page_html(board).encode("utf-8", "replace"))
+    write_bytes(path, page_html(board, kept).encode("utf-8", "replace"))
     return path
 
 

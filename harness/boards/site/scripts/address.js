@@ -61,7 +61,16 @@ const Address = (() => {
       if (!notice.hidden) {
         notice.textContent =
           `The link is to version ${version} of this board; this is version ` +
-          `${Site.data.version}. Numbers of two versions do not compare.`;
+          `${Site.data.version}. Numbers of two versions do not compare. `;
+        const kept = [...document.querySelectorAll("#kept a")].find(
+          (one) => one.dataset.version === version,
+        );
+        if (kept) {
+          const there = document.createElement("a");
+          there.href = kept.getAttribute("href") + location.hash;
+          there.textContent = `Open version ${version}`;
+          notice.append(there);
+        }
       }
       tell(new Set(Object.keys(FRESH)));
     };
