@@ -89,7 +89,7 @@ def run(
         with (
             telemetry,
             TerminalProgress(telemetry) as progress,
-            executor_of(sweep, telemetry) as executor,
+            executor_of(sweep.engine, sweep.ray, telemetry) as executor,
         ):
             finished = execute(
                 plan,

@@ -8,6 +8,8 @@ from harness.cli import options
 def score(
     run: options.RunFolderArgument,
     prm: options.Prms,
+    engine: options.Engine = None,
+    ray_address: options.RayAddress = None,
 ) -> None:
     """Add PRMs to a finished run.
 
@@ -16,12 +18,14 @@ def score(
     from harness.cli.main import command_line
     from harness.cli.progress import TerminalProgress
     from harness.cli.report import show_results
+    from harness.config import RayConfig
     from harness.runner.extend import add_prms
     from harness.runner.report import make_report
     from harness.store.format import RunFolder
 
     folder = RunFolder(run)
     with TerminalProgress() as progress:
-        add_prms(folder, prm, progress, command_line())
+        ray = RayConfig(address=ray_address)
+        add_prms(folder, prm, progress, command_line(), engine or "default", ray)
         made = make_report(folder, progress)
     show_results(folder, made)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import get_args
 
-from harness.errors import ConfigError
+from harness.config import Engine, RayConfig
+from harness.errors import ConfigError, unknown
 from harness.files import exclusive
 from harness.provenance import append_entry, provenance
 from harness.runner.execute import check_sandbox, score_entries, score_pools
@@ -12,7 +14,7 @@ from harness.runner.grade import Grading, grade
 from harness.runner.launch import Launch
 from harness.runner.plan import PoolSource, ScorePlan, check_prm, score_plan
 from harness.runner.progress import Observed, Progress
-from harness.runner.spread.local import Local
+from harness.runner.spread.choice import executor_of
 from harness.runner.truth import RunTruth
 from harness.sandbox.choice import SandboxChoice
 from harness.store.format import PoolFolder, RunFolder
@@ -46,18 +48,31 @@ def add_prms(
     texts: Sequence[str],
     progress: Progress,
     arguments: Sequence[str],
+    engine: str = "default",
+    ray: RayConfig | None = None,
 ) -> None:
     """Score every pool of a run with further PRMs.
 
+    Args:
+        run: A finished run.
+        texts: PRMs as on the command line.
+        progress: Hears of every stage.
+        arguments: The command line, for the record.
+        engine: What the PRMs run on, as of a sweep.
+        ray: How `engine` ``ray`` uses a cluster.
+
     Raises:
-        ConfigError: no PRM named, or one that does not go with the run.
+        ConfigError: no PRM named, or one that does not go with the run; no such engine.
+        MissingDependency: the engine is not installed.
     """
     if not texts:
         raise ConfigError("no PRM; give --prm NAME (run-benchmark ls prms)")
+    if engine not in get_args(Engine):
+        raise unknown("engine", engine, get_args(Engine))
     with exclusive(run.root):
         sweep = read_sweep(run)
         sources = [s for s in pool_sources(run, sweep) if not s.greedy]
-        truth = RunTruth()
+        truth = RunTruth(engine)
         prms = [truth.open_prm(text) for text in texts]
         for prm in prms:
             check_prm(prm, sources, sweep.config.get("aggregations") or ())
@@ -66,8 +81,11 @@ def add_prms(
         append_entry(run.provenance, provenance(arguments, [prm.describe() for prm in prms]))
         truth.learn(run, sources)
         telemetry = Telemetry()
-        launch = Launch(Observed(progress, telemetry), telemetry, Local(telemetry))
-        with telemetry.recording(run.telemetry):
+        with (
+            telemetry.recording(run.telemetry),
+            executor_of(engine, ray or RayConfig(), telemetry) as executor,
+        ):
+            launch = Launch(Observed(progress, telemetry), telemetry, executor)
             score_pools(plans, run, launch, truth.look_up)
         # Named when they are there: a PRM that fails leaves the run as it was.
         write_sweep(run, extended)

@@ -29,7 +29,7 @@ class RunTruth:
 
     def open_prm(self, text: str) -> Prm:
         """Open a PRM; a fake one is given this truth."""
-        prm = open_prm(text, self.look_up)
+        prm = open_prm(text, self.look_up, self._engine)
         self.asked = self.asked or prm.spec.adapter == "fake"
         return prm
 

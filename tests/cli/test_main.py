@@ -42,6 +42,7 @@ def test_every_verb_explains_itself(cli, verb: str) -> None:  # type: ignore[no-
         (["run", "gone.yaml"], "gone.yaml: No such file"),
         (["report", "/nowhere"], "no run folder"),
         (["score", "/nowhere", "--prm", "prm-code"], "no run folder"),
+        (["score", "/nowhere", "--prm", "prm-code", "--engine", "vlm"], "did you mean 'vllm'?"),
         (["run", "math500"], "needs a policy; give --policy"),
         (["run", "processbench"], "needs a PRM; give --prm"),
     ],

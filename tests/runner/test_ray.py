@@ -33,6 +33,7 @@ from harness.config import RayConfig, Sweep
 from harness.errors import ConfigError, DataError, InfrastructureError, LimitReached
 from harness.registry import open_policy
 from harness.runner.execute import execute
+from harness.runner.extend import add_prms
 from harness.runner.plan import make_plan
 from harness.runner.progress import Silent
 from harness.runner.spread.ray import RayExecutor
@@ -155,6 +156,33 @@ def test_real_models_on_a_cluster_of_our_own_give_the_same_numbers(tmp_path: Pat
     shared = ("policy_prompt_computed", "prm_tokens_computed")
     assert rows(spread, *shared) == rows(alone, *shared)
     assert there.flops == pytest.approx(here.flops, rel=1e-12) and here.flops > 0
+
+
+def test_further_prms_are_scored_by_workers(
+    cluster: Any,
+    quick_tasks: Path,
+    script: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    crews = []
+
+    class Watched(RayExecutor):
+        def close(self) -> None:
+            crews.append(self._crew and self._crew.pids)
+            super().close()
+
+    monkeypatch.setattr("harness.runner.spread.ray.RayExecutor", Watched)
+    out = run(sweep(quick_tasks, script, methods=("best_of_n",)), tmp_path / "out")
+    ray = RayConfig(address=cluster.address, workers=2)
+    add_prms(out, ("fake:noisy,p=0.8,name=spread",), Silent(), [], "ray", ray)
+    assert len(crews) == 1 and len(crews[0]) == 2
+    add_prms(out, ("fake:noisy,p=0.8,name=alone",), Silent(), [])
+    found = {
+        name: [{**row, "prm": ""} for row in rows(out) if row["prm"] == name]
+        for name in ("spread", "alone")
+    }
+    assert found["spread"] == found["alone"] != []
 
 
 def test_a_limit_stops_workers_too_and_the_next_launch_goes_on(

@@ -1,4 +1,4 @@
-"""Which executor a sweep asks for."""
+"""Which executor does the work."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
-from harness.config import Sweep
+from harness.config import RayConfig
 from harness.errors import MissingDependency
 from harness.runner.spread.local import Local
 from harness.runner.spread.work import Executor
@@ -14,20 +14,20 @@ from harness.telemetry.telemetry import Telemetry
 
 
 @contextmanager
-def executor_of(sweep: Sweep, telemetry: Telemetry) -> Iterator[Executor]:
-    """Give the executor of a sweep, which `telemetry` hears of, and end it.
+def executor_of(engine: str, ray: RayConfig, telemetry: Telemetry) -> Iterator[Executor]:
+    """Give the executor of an engine, which `telemetry` hears of, and end it.
 
     Raises:
         MissingDependency: Ray is asked for and not installed.
     """
-    if sweep.engine != "ray":
+    if engine != "ray":
         yield Local(telemetry)
         return
     if find_spec("ray") is None:
         raise MissingDependency("--engine ray", "ray")
     from harness.runner.spread.ray import RayExecutor
 
-    executor = RayExecutor(sweep.ray, telemetry)
+    executor = RayExecutor(ray, telemetry)
     try:
         yield executor
     finally:
