@@ -230,6 +230,17 @@ def _curve(
             zorder=3,
             label="enough: not significantly worse than the largest" if chosen else None,
         )
+        # Names stand inside the panel, and off a curve that rises.
+        left = x * x > max(xs) * min(xs)
+        ax.annotate(
+            shortened(series.points[place].prm, 24),
+            (x, 100 * found.value),
+            (-6, 6) if left else (6, -11),
+            textcoords="offset points",
+            ha="right" if left else "left",
+            fontsize=7.5,
+            color=COLOURS[1] if chosen else INK,
+        )
     ax.margins(x=0.12)
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: shown(x)))
     ax.xaxis.set_minor_formatter(NullFormatter())
