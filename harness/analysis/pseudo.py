@@ -44,3 +44,30 @@ def pseudo_values(right: ArrayLike, error: ArrayLike) -> Floats:
             moved = figure + slope * (values - mean) * n / number
             out = np.where(own & known, moved, out)
     return np.asarray(out, np.float64)
+
+
+def prm_score_values(counts: ArrayLike) -> Floats:
+    """Pseudo-values of PRMScore: the mean of F1 of right steps and F1 of wrong steps.
+
+    Args:
+        counts: (P, 4) per problem, as `harness.stats.step_counts` gives them.
+
+    Returns:
+        (P,); their mean is the overall PRMScore of `harness.stats.prm_score`. F1 of right steps
+        alone where no step is wrong; all NaN without any step.
+    """
+    kept, missed, found, lost = np.asarray(counts, np.float64).T
+    faults = missed + lost
+    figures = [_ratio_values(2 * kept, 2 * kept + faults)]
+    if found.sum() + missed.sum() > 0:
+        figures.append(_ratio_values(2 * found, 2 * found + faults))
+    return np.asarray(np.mean(figures, axis=0), np.float64)
+
+
+def _ratio_values(part: Floats, whole: Floats) -> Floats:
+    """Pseudo-values of the ratio of two sums over problems, each (P,)."""
+    total = whole.sum()
+    if total == 0:
+        return np.full(len(whole), np.nan)
+    ratio = part.sum() / total
+    return np.asarray(ratio + len(whole) * (part - ratio * whole) / total, np.float64)

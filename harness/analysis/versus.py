@@ -3,7 +3,8 @@
 A difference is a minus b over the problems that both have an answer to, in shares. At each budget
 the test is that of `harness.stats.compare` (McNemar's exact test for 0/1 answers, else sign-flip);
 p is corrected by Holm over everything that one comparison tests, all tasks and budgets. F1 of the
-first wrong step is no mean over items: its difference is tested by pseudo-values (`pseudo`).
+first wrong step and PRMScore are no means over problems: their differences are tested by
+pseudo-values (`pseudo`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from harness.analysis.contrast import holm, paired
 from harness.analysis.power import Power, pairing, power_of
-from harness.analysis.pseudo import pseudo_values
+from harness.analysis.pseudo import prm_score_values, pseudo_values
 from harness.analysis.resample import bootstrap
 from harness.stats.best_of_n import Bools, Floats
 from harness.stats.first_error import harmonic
@@ -44,6 +45,44 @@ class Answers:
     """(P, B) expected correctness, mean over replicas; NaN where there is no answer."""
     error: Bools | None = None
     """(P,) for the first wrong step: whether the item has one. The figure is then F1."""
+    steps: Floats | None = None
+    """(P, 4) of `harness.stats.step_counts`, where every step has a label. The figure is then
+    PRMScore, and `values` are the shares of steps that are judged rightly."""
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One side's answers at a budget, on some problems."""
+
+    values: Floats
+    error: Bools | None
+    steps: Floats | None
+
+    def on(self, rows: Bools) -> _Side:
+        """Return those of the rows that a mask says."""
+        error = None if self.error is None else self.error[rows]
+        return _Side(self.values[rows], error, None if self.steps is None else self.steps[rows])
+
+    @property
+    def is_mean(self) -> bool:
+        """Whether the figure is the mean of the values."""
+        return self.error is None and self.steps is None
+
+    def pseudo(self) -> Floats:
+        """Return values whose mean is the figure and varies as it does; NaN if there is none."""
+        if self.steps is not None:
+            return prm_score_values(self.steps)
+        return self.values if self.error is None else pseudo_values(self.values, self.error)
+
+    def figure(self) -> float:
+        """Return the accuracy, F1 or PRMScore; NaN if there is none."""
+        if self.error is not None and (self.error.all() or not self.error.any()):
+            return math.nan
+        if self.error is not None:
+            means = (np.array(self.values[kind].mean()) for kind in (self.error, ~self.error))
+            return float(harmonic(*means))
+        found = self.pseudo()
+        return float(found.mean()) if len(found) else math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +131,7 @@ class Versus:
 
     task: str
     metric: str
-    """``accuracy``, ``f1`` or ``preference_accuracy``."""
+    """``accuracy``, ``f1``, ``prm_score`` or ``preference_accuracy``."""
     a: str
     b: str
     points: tuple[Point, ...]
@@ -161,59 +200,62 @@ def _versus(pair: Pair, seed: int) -> Versus:
     if not shared or not budgets:
         raise ValueError(f"{pair.task}: no {'problem' if budgets else 'budget'} in common")
     rows = [[side.problems.index(name) for name in shared] for side in (a, b)]
-    error = None if a.error is None else a.error[rows[0]]
-    strata = None
+    members = np.zeros(len(shared))
     if pair.strata is not None:
-        strata = np.array([pair.strata[name] for name in shared])
-    points, gaps, left, right = [], np.empty(0), np.empty(0), np.empty(0)
+        members = np.array([pair.strata[name] for name in shared])
+    points, gaps, left, right = [], np.empty(0), _NOBODY, _NOBODY
     for budget in budgets:
         left, right = (
-            side.values[own, side.budgets.index(budget)]
+            _Side(
+                side.values[own, side.budgets.index(budget)],
+                None if side.error is None else side.error[own],
+                None if side.steps is None else side.steps[own],
+            )
             for side, own in zip((a, b), rows, strict=True)
         )
-        point, gaps = _point(a.name, b.name, budget, left, right, error, seed, strata)
+        point, gaps = _point(a.name, b.name, budget, left, right, seed, members)
         points.append(point)
+    moved = left.values - right.values
     return Versus(
         pair.task,
         pair.metric,
         a.name,
         b.name,
         tuple(points),
-        np.sort((left - right)[~np.isnan(left - right)])[::-1],
+        np.sort(moved[~np.isnan(moved)])[::-1],
         (len(a.problems) - len(shared), len(b.problems) - len(shared)),
         power_of(gaps),
-        pairing(left, right),
+        pairing(left.values, right.values),
         len(points),
         1,
-        tuple(_slices(pair, shared, left, right, error, seed)),
+        tuple(_slices(pair, shared, left, right, seed)),
     )
+
+
+_NOBODY = _Side(np.empty(0), None, None)
 
 
 def _point(
     a: str,
     b: str,
     budget: int | None,
-    left: Floats,
-    right: Floats,
-    error: Bools | None,
+    left: _Side,
+    right: _Side,
     seed: int,
-    strata: NDArray[np.str_] | None = None,
+    members: NDArray[Any],
 ) -> tuple[Point, Floats]:
     """Return the two sides at a budget, and differences whose mean is that of the two figures."""
-    known = ~(np.isnan(left) | np.isnan(right))
-    own, other = left[known], right[known]
+    known = ~(np.isnan(left.values) | np.isnan(right.values))
+    own, other, members = left.on(known), right.on(known), members[known]
     mid = None
-    if error is None:
-        found = compare(a, b, own, other, seed=seed)
-        gaps = own - other
-        figures = (_mean(own), _mean(other))
+    if own.is_mean:
+        found = compare(a, b, own.values, other.values, seed=seed)
+        gaps = own.values - other.values
         if found.test == "mcnemar-exact":
             mid = mcnemar(round(found.only_a), round(found.only_b), mid=True)
     else:
-        kinds = error[known]
-        members = np.zeros(len(own)) if strata is None else strata[known]
-        found, gaps = _f1(a, b, own, other, kinds, members)
-        figures = (_figure(own, kinds, members), _figure(other, kinds, members))
+        found, gaps = _by_pseudo_values(a, b, own, other, members)
+    figures = _figure(own, members), _figure(other, members)
     ends = (math.nan, math.nan)
     if len(gaps) > 1 and not np.isnan(gaps).any():
         low, high = bootstrap(gaps[:, None], seed=seed)
@@ -221,17 +263,17 @@ def _point(
     return Point(budget, *figures, found, found.p, mid, ends), gaps
 
 
-def _f1(
-    a: str, b: str, own: Floats, other: Floats, error: Bools, members: NDArray[Any]
+def _by_pseudo_values(
+    a: str, b: str, own: _Side, other: _Side, members: NDArray[Any]
 ) -> tuple[Comparison, Floats]:
-    """Compare two F1 of the first wrong step, or two means of them over the members of a group."""
-    gaps, weighed = np.full(len(own), np.nan), np.full(len(own), np.nan)
+    """Compare two figures that are no means, or two means of them over the members of a group."""
+    gaps, weighed = np.full(len(members), np.nan), np.full(len(members), np.nan)
     names = np.unique(members)
     for name in names:
         rows = members == name
-        gaps[rows] = pseudo_values(own[rows], error[rows]) - pseudo_values(other[rows], error[rows])
-        weighed[rows] = gaps[rows] * len(own) / (len(names) * np.count_nonzero(rows))
-    moved = own - other
+        gaps[rows] = own.on(rows).pseudo() - other.on(rows).pseudo()
+        weighed[rows] = gaps[rows] * len(members) / (len(names) * np.count_nonzero(rows))
+    moved = own.values - other.values
     only = float(moved[moved > 0].sum()), float(-moved[moved < 0].sum())
     if not len(gaps) or np.isnan(gaps).any():
         none = Estimate(math.nan, math.nan, math.nan, 0, 0, "none")
@@ -240,28 +282,17 @@ def _f1(
     return Comparison(a, b, tested.estimate(0), float(tested.p[0]), "delta-t", *only), weighed
 
 
-def _figure(right: Floats, error: Bools, members: NDArray[Any]) -> float:
-    figures = []
-    for name in np.unique(members):
-        rows = members == name
-        kinds = error[rows]
-        if kinds.all() or not kinds.any():
-            return math.nan
-        means = (np.array(right[rows][kind].mean()) for kind in (kinds, ~kinds))
-        figures.append(float(harmonic(*means)))
-    return float(np.mean(figures)) if figures else math.nan
-
-
-def _mean(values: Floats) -> float:
-    return float(values.mean()) if len(values) else math.nan
+def _figure(side: _Side, members: NDArray[Any]) -> float:
+    """Return the mean over members of their figures; NaN where one has none."""
+    found = [side.on(members == name).figure() for name in np.unique(members)]
+    return float(np.mean(found)) if found else math.nan
 
 
 def _slices(
     pair: Pair,
     problems: Sequence[str],
-    left: Floats,
-    right: Floats,
-    error: Bools | None,
+    left: _Side,
+    right: _Side,
     seed: int,
 ) -> list[Slice]:
     """Return the breakdown by every key under which problems differ."""
@@ -274,8 +305,9 @@ def _slices(
         own = []
         for name in names:
             rows = labels == name
-            kinds = None if error is None else error[rows]
-            point, _ = _point(pair.a.name, pair.b.name, None, left[rows], right[rows], kinds, seed)
+            alone = np.zeros(np.count_nonzero(rows))
+            sides = left.on(rows), right.on(rows)
+            point, _ = _point(pair.a.name, pair.b.name, None, *sides, seed, alone)
             own.append(Slice(key, name, point.a, point.b, _enough(point.comparison), math.nan))
         adjusted = holm([one.comparison.p for one in own])
         found += [replace(one, adjusted=float(p)) for one, p in zip(own, adjusted, strict=True)]

@@ -15,7 +15,10 @@ _MORE = {
     "preference_accuracy": "prefers the right solution on {points} points more problems than "
     "{other}",
     "f1": "finds first wrong steps with an F1 {points} points above that of {other}",
+    "prm_score": "judges steps with a PRMScore {points} points above that of {other}",
 }
+_FIGURES = {"f1": "F1", "prm_score": "PRMScore"}
+"""Of metrics that are no shares of problems."""
 
 
 def sentence(found: Versus) -> str:
@@ -50,9 +53,10 @@ def sentence(found: Versus) -> str:
 def power_line(found: Versus, wanted: float | None = None) -> str:
     """Return what so many problems can see, and how many a wanted difference (a share) needs."""
     parts = [found.power.sentence()]
-    if found.metric == "f1" and not math.isnan(found.power.smallest):
+    figure = _FIGURES.get(found.metric)
+    if figure and not math.isnan(found.power.smallest):
         parts = [
-            f"{found.power.n} problems can separate F1 that differ by more than "
+            f"{found.power.n} problems can separate {figure} that differ by more than "
             f"{100 * found.power.smallest:.1f} points (80\u00a0% power, two-sided 5\u00a0%, one "
             "comparison)."
         ]

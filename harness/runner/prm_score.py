@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
+from pathlib import Path
 
 from harness.errors import DataError
 from harness.runner.arrays import architecture_of
@@ -18,7 +19,7 @@ from harness.stats.prm_score import OVERALL
 from harness.store.format import RunFolder, read_scores
 from harness.store.log import read_ledger
 from harness.store.sweepfile import PoolEntry, ScoreEntry, SweepFile
-from harness.types import Estimate, Json, Problem, ResultRow
+from harness.types import Estimate, Json, Problem, ResultRow, StepScores
 
 METHOD = "prm_score"
 
@@ -59,23 +60,14 @@ def _rows(
     threshold = declared_threshold(sweep, header.facts)
     if threshold is None:
         return
-    items, originals, tokens, flops = [], {}, [], []
+    items, originals, scored_items = read_items(path, problems)
+    tokens = [one.tokens for one in scored_items if one.tokens is not None]
     architecture = architecture_of(header.facts)
-    for name, _, scores in read_scores(path):
-        if scores is None:
-            continue
-        reference: Mapping[str, Json] = dict(problems[name].reference)  # type: ignore[arg-type]
-        category, origin = str(reference["category"]), str(reference["origin"])
-        wrong = reference["wrong"]
-        if scores.tokens is not None:
-            tokens.append(scores.tokens)
-            if architecture:
-                flops.append(architecture.prefill(scores.tokens, outputs=len(scores.values)))
-        if category == "original":
-            originals[origin] = scores.values
-        else:
-            steps = frozenset(wrong if isinstance(wrong, list) else ())
-            items.append(Labelled(scores.values, steps, category, origin))  # type: ignore[arg-type]
+    flops = [
+        architecture.prefill(one.tokens, outputs=len(one.values))
+        for one in scored_items
+        if architecture and one.tokens is not None
+    ]
     if not items:
         return
     count = len(items) + len(originals)
@@ -106,3 +98,28 @@ def _rows(
                 # The originals belong to the task and to no figure.
                 yield replace(made, n_total=figure.n) if whole else made
     yield replace(row, metric="threshold", value=threshold, n_problems=count)
+
+
+def read_items(
+    path: Path, problems: Mapping[str, Problem]
+) -> tuple[list[Labelled], dict[str, tuple[float, ...]], list[StepScores]]:
+    """Return what a file of scores says of a task that labels every step.
+
+    Returns:
+        The modified solutions; step scores of the original ones by their names; all of them as they
+        were read. Items without scores are left out.
+    """
+    items, originals, known = [], {}, []
+    for name, _, scores in read_scores(path):
+        if scores is None:
+            continue
+        known.append(scores)
+        reference: Mapping[str, Json] = dict(problems[name].reference)  # type: ignore[arg-type]
+        category, origin = str(reference["category"]), str(reference["origin"])
+        if category == "original":
+            originals[origin] = scores.values
+            continue
+        wrong = reference["wrong"]
+        steps = frozenset(wrong if isinstance(wrong, list) else ())
+        items.append(Labelled(scores.values, steps, category, origin))  # type: ignore[arg-type]
+    return items, originals, known

@@ -16,8 +16,9 @@ from harness.runner.comparable import common_tasks
 from harness.runner.evaluate import evaluate
 from harness.runner.first_error import declared_threshold, first_error_reference, labels_every_step
 from harness.runner.preference import right_solution
+from harness.runner.prm_score import read_items
 from harness.runner.sides import Side, entries, names
-from harness.stats import Judged, Subset, preference
+from harness.stats import Judged, Subset, preference, step_counts
 from harness.store.format import read_scores
 from harness.store.log import read_ledger
 from harness.store.sweepfile import PoolEntry, ScoreEntry
@@ -78,10 +79,13 @@ def _pair(a: Side, b: Side, task: str, budgets: Sequence[int]) -> Pair:
     if not set(left.problems) & set(right.problems):
         raise ConfigError(f"{task} cannot be compared: the two sides share no problem")
     metric = {"steps": "f1", "preference": "preference_accuracy"}.get(kind, "accuracy")
+    if left.steps is not None:
+        metric = "prm_score"
     pools = a.pool(task), b.pool(task)
     pooled = not (a.searches(task) or b.searches(task))
     same = bool(pooled and pools[0] and pools[1] and pools[0].digest == pools[1].digest)
-    return Pair(task, metric, left, right, _meta(read[0][1]), same)
+    meta = _meta(read[0][1]) if left.steps is None else {}
+    return Pair(task, metric, left, right, meta, same)
 
 
 def _groups(side: Side, pairs: Sequence[Pair]) -> Iterator[Pair]:
@@ -113,7 +117,7 @@ def _groups(side: Side, pairs: Sequence[Pair]) -> Iterator[Pair]:
 def _answers(side: Side, task: str, kind: Kind) -> tuple[Answers, Mapping[str, Problem]]:
     """Return a side's answers on a task, and the problems."""
     if kind == "steps":
-        return _first_errors(side, task)
+        return _labelled_steps(side, task)
     if kind == "preference":
         return _preferences(side, task)
     name = side.method_on(kind)
@@ -141,12 +145,11 @@ def _joined(curves: Sequence[Curve], side: Side, task: str) -> Curve:
     return curves[0]
 
 
-def _first_errors(side: Side, task: str) -> tuple[Answers, Mapping[str, Problem]]:
-    """Return on which items the first wrong step is found, at the threshold set before the run."""
+def _labelled_steps(side: Side, task: str) -> tuple[Answers, Mapping[str, Problem]]:
+    """Return a side's answers on given steps, at the threshold set before the run: on which items
+    the first wrong step is found, or how each step is judged where every one has a label."""
     pool, entry = _scored(side, task)
     problems = {problem.id: problem for problem in pool.folder(side.run).read_problems()}
-    if any(map(labels_every_step, problems.values())):
-        raise ConfigError(f"{task} cannot be compared: its figures are no sums over problems")
     path = side.sweep.scores_path(side.run, entry)
     header, units = read_ledger(path)
     done = {problem for unit in units for problem in unit.usage}
@@ -158,6 +161,11 @@ def _first_errors(side: Side, task: str) -> tuple[Answers, Mapping[str, Problem]
             f"{task} cannot be compared: {side.prm} declares no threshold; set one with "
             "--set threshold=… before the run"
         )
+    if all(map(labels_every_step, problems.values())):
+        modified, _, _ = read_items(path, problems)
+        origins, counts = step_counts(modified, threshold)
+        right = (counts[:, [0, 2]].sum(axis=1) / counts.sum(axis=1))[:, None]
+        return Answers(task, origins, (None,), right, steps=counts), problems
     items: dict[str, Judged] = {}
     for name, _, scores in read_scores(path):
         if scores is not None:

@@ -30,7 +30,7 @@ from harness.stats.first_error import (
 from harness.stats.intervals import estimate, share
 from harness.stats.paired import compare
 from harness.stats.preference import Preference, preference
-from harness.stats.prm_score import Figures, Labelled, prm_score
+from harness.stats.prm_score import Figures, Labelled, prm_score, step_counts
 from harness.stats.quality import Quality, quality
 from harness.stats.reliability import Bin, Reliability, reliability
 from harness.stats.solutions import length_correlation, probe_change, within_auroc
@@ -67,6 +67,7 @@ __all__ = [
     "quality",
     "reliability",
     "share",
+    "step_counts",
     "threshold_curve",
     "tune",
     "vote",

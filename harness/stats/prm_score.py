@@ -109,6 +109,14 @@ def prm_score(
     return found
 
 
+def step_counts(items: Sequence[Labelled], threshold: float) -> tuple[tuple[str, ...], Floats]:
+    """Return the origins of items, and (origins, 4) counts, all that the overall PRMScore needs: of
+    right steps called right, wrong ones right, wrong ones wrong, and right ones wrong.
+    """
+    origins = {name: i for i, name in enumerate(dict.fromkeys(item.origin for item in items))}
+    return tuple(origins), _sums(items, origins, {}, threshold)[:, :4]
+
+
 def _named(sums: Floats) -> dict[str, Floats]:
     """Return the columns of (draws, `_SUMS`) by name."""
     return dict(zip(_SUMS, sums.T, strict=True))

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from scipy.stats import ttest_1samp
 
 from harness.analysis.contrast import holm, paired
-from harness.analysis.pseudo import pseudo_values
+from harness.analysis.pseudo import prm_score_values, pseudo_values
 from harness.analysis.ranking import rank, tie_groups
+from harness.stats import Labelled, prm_score, step_counts
+from harness.stats.best_of_n import Floats
 from harness.stats.first_error import harmonic
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -211,3 +213,33 @@ def test_their_spread_is_that_of_a_bootstrap() -> None:
 def test_f1_of_nothing_right_is_0_and_of_one_kind_unknown() -> None:
     np.testing.assert_array_equal(np.zeros(3), pseudo_values([0, 0, 0], [True, False, True]))
     assert np.isnan(pseudo_values([1, 0], [True, True])).all()
+
+
+def test_pseudo_values_of_prm_score() -> None:
+    """Their mean is the figure that `prm_score` gives, and each is an influence: how much the
+    figure moves when its problem counts a little more."""
+    rng = np.random.default_rng(4)
+    items = [
+        Labelled(tuple(rng.random(n).tolist()), frozenset(range(n - n // 3, n)), "SC", f"p{i % 9}")
+        for i, n in enumerate(rng.integers(2, 9, 30))
+    ]
+    origins, counts = step_counts(items, 0.4)
+    assert origins == tuple(f"p{i}" for i in range(9))
+    values = prm_score_values(counts)
+    figure = prm_score(items, {}, 0.4)["all"].prm_score
+    assert values.mean() == pytest.approx(figure.value, abs=1e-12)
+
+    def at(weights: Floats) -> float:
+        kept, missed, found, lost = weights @ counts
+        faults = missed + lost
+        return (2 * kept / (2 * kept + faults) + 2 * found / (2 * found + faults)) / 2
+
+    for place in range(9):
+        weights = np.ones(9)
+        weights[place] += 1e-6
+        slope = (at(weights) - at(np.ones(9))) / 1e-6
+        assert values[place] == pytest.approx(figure.value + 9 * slope, abs=1e-4)
+    only_right = counts * [1, 0, 0, 1]
+    kept, lost = only_right[:, 0].sum(), only_right[:, 3].sum()
+    assert prm_score_values(only_right).mean() == pytest.approx(2 * kept / (2 * kept + lost))
+    assert np.isnan(prm_score_values(np.zeros((3, 4)))).all()

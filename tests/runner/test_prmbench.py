@@ -138,6 +138,14 @@ def test_a_run_by_hand(cli, tasks: Path, tmp_path: Path) -> None:  # type: ignor
     assert (out / "report/tables/prm_score.md").read_text().count("| prmbench_made |") == 4
     assert "| NCL " in (out / "report/tables/prm_score_detail.md").read_text()
     assert not (out / "report/tables/first_error.md").exists()
+    done = cli("compare", out, "--prm", "scores", "--prm", "blind", "--out", tmp_path / "versus")
+    assert done.code == 0, done.err
+    (told,) = csv.DictReader((tmp_path / "versus" / "versus.csv").open(newline=""))
+    assert (told["metric"], told["a"], told["b"]) == ("prm_score", "scores", "blind")
+    assert float(told["a_value"]) == pytest.approx(value["prm_score"])
+    assert float(told["b_value"]) == pytest.approx(blind["prm_score"])
+    assert float(told["difference"]) == pytest.approx(value["prm_score"] - blind["prm_score"])
+    assert "judges steps with a PRMScore" in " ".join(done.out.split())
 
 
 def test_scores_that_stop_at_the_first_wrong_step_have_no_such_figure(  # type: ignore[no-untyped-def]
