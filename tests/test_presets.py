@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import json
 import re
 import shlex
 from pathlib import Path
@@ -74,6 +75,23 @@ def test_a_published_preset_says_its_command_and_hours(preset: str) -> None:
         known = _specs(prm_catalog)
         chosen = {parse_spec(w, adapters=PRMS, catalog=known, what="PRM").name for w in given}
         assert chosen <= set(load_sweep(preset, {}).prms)
+
+
+def test_the_hours_that_presets_state_are_those_of_the_plan(  # type: ignore[no-untyped-def]
+    cli, data_dir: Path
+) -> None:
+    for preset in PUBLISHED:
+        done = cli("plan", preset, "--device", "h100", "--json", "--data-dir", data_dir)
+        assert done.code == 0, done.err
+        told = json.loads(done.out)
+        prms = {True: 0.0, False: 0.0}  # of the 72B, of the others; r-prm-7b-dpo has none
+        for line in told["lines"]:
+            prms["72b" in line["work"]] += line["prm_hours"] or 0
+        policy, grading = told["total"]["policy_hours"], told["total"]["grading_hours"]
+        wanted = [hours for hours in (policy, prms[False], prms[True], grading) if hours]
+        (stated,) = re.findall(r"# Expected on (.*?)\n#\n", preset_text(preset), re.DOTALL)
+        hours = [float(found) for found in re.findall(r"\d+\.\d+(?= hours| for)", stated)]
+        assert hours == pytest.approx(wanted, rel=0.07), preset
 
 
 def test_processbench_all_has_every_prm_with_a_published_figure() -> None:
