@@ -3,7 +3,7 @@
 // assigned to textContent.
 
 (() => {
-  const { make, scaleOf, legend, block, card } = Steps;
+  const { make, fill, scaleOf, legend, block, card } = Steps;
 
   // --- tables --------------------------------------------------------------------------------
 
@@ -79,17 +79,6 @@
 
   const taskOf = (pool) => (pool.policy ? `${pool.task}, policy ${pool.policy}` : pool.task);
   const prmOf = (view) => (view.aggregation ? `${view.prm} (${view.aggregation})` : view.prm);
-
-  const fill = (select, options, value) => {
-    select.replaceChildren(
-      ...options.map(([key, text]) => {
-        const option = make("option", "", text);
-        option.value = key;
-        return option;
-      }),
-    );
-    select.value = value;
-  };
 
   let current = 0;
   const show = (index) => {

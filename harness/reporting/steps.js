@@ -13,6 +13,18 @@ const Steps = (() => {
     return element;
   };
 
+  // Gives a select its options, each [value, text], and the value that it shows.
+  const fill = (select, options, value) => {
+    select.replaceChildren(
+      ...options.map(([key, text]) => {
+        const option = make("option", "", text);
+        option.value = key;
+        return option;
+      }),
+    );
+    select.value = value;
+  };
+
   // Where on the colour scale a score stands: scores within 0..1 use that range, others their own.
   const scaleOf = (scores) => {
     const low = scores.reduce((a, b) => Math.min(a, b), Infinity);
@@ -97,5 +109,5 @@ const Steps = (() => {
     return details;
   };
 
-  return { make, scaleOf, legend, block, card };
+  return { make, fill, scaleOf, legend, block, card };
 })();

@@ -1,7 +1,7 @@
 // What every part of the page needs: the data, elements, numbers in words.
 
 const Site = (() => {
-  const { make } = Steps;
+  const { make, fill } = Steps;
   const data = JSON.parse(document.getElementById("data").textContent);
   const entries = new Map(data.entries.map((entry) => [entry.id, entry]));
   const ranked = new Map(data.entries.filter((e) => e.rank).map((entry, i) => [entry.id, i]));
@@ -96,16 +96,6 @@ const Site = (() => {
     return { difference: -difference, low: -high, high: -low, p };
   };
 
-  const fill = (select, options, value) => {
-    select.replaceChildren(
-      ...options.map(([key, text]) => {
-        const option = make("option", "", text);
-        option.value = key;
-        return option;
-      }),
-    );
-    select.value = value;
-  };
   const button = (text, label, action) => {
     const element = make("button", "", text);
     element.type = "button";
