@@ -179,7 +179,7 @@ def frontier(
         )
     costs = _grid(found.tracks, points)
     contrasts, power = _contrasts(found, costs)
-    wins = tuple(_wins(found.tracks, contrasts, costs))
+    wins = tuple(_wins(contrasts, costs))
     return Frontier(found, tuple(lines), common, reference, contrasts, wins, power)
 
 
@@ -314,7 +314,7 @@ def _contrasts(found: Panel, costs: Floats) -> tuple[tuple[Contrast, ...], Power
     return contrasts, power_of(table)
 
 
-def _wins(tracks: Sequence[Track], contrasts: Sequence[Contrast], costs: Floats) -> list[Win]:
+def _wins(contrasts: Sequence[Contrast], costs: Floats) -> list[Win]:
     """Return the stretches of neighbouring costs that one curve wins."""
     winners: list[int | None] = []
     for cost in costs.tolist():
