@@ -193,46 +193,46 @@ def versus(pairs: Sequence[Pair], seed: int = 0) -> tuple[Versus, ...]:
 
 def _versus(pair: Pair, seed: int) -> Versus:
     a, b = pair.a, pair.b
-    shared = [name for name in a.problems if name in set(b.problems)]
+    places = [{name: place for place, name in enumerate(side.problems)} for side in (a, b)]
+    shared = [name for name in a.problems if name in places[1]]
     budgets = [budget for budget in a.budgets if budget in b.budgets]
     if pair.same_pool and len(budgets) > 1:
         budgets = [budget for budget in budgets if budget != 1]
     if not shared or not budgets:
         raise ValueError(f"{pair.task}: no {'problem' if budgets else 'budget'} in common")
-    rows = [[side.problems.index(name) for name in shared] for side in (a, b)]
+    rows = [[own[name] for name in shared] for own in places]
     members = np.zeros(len(shared))
     if pair.strata is not None:
         members = np.array([pair.strata[name] for name in shared])
-    points, gaps, left, right = [], np.empty(0), _NOBODY, _NOBODY
-    for budget in budgets:
-        left, right = (
-            _Side(
-                side.values[own, side.budgets.index(budget)],
-                None if side.error is None else side.error[own],
-                None if side.steps is None else side.steps[own],
-            )
-            for side, own in zip((a, b), rows, strict=True)
-        )
-        point, gaps = _point(a.name, b.name, budget, left, right, seed, members)
-        points.append(point)
+
+    def at(budget: int | None) -> tuple[_Side, _Side]:
+        return _side(a, rows[0], budget), _side(b, rows[1], budget)
+
+    found = [_point(a.name, b.name, budget, *at(budget), seed, members) for budget in budgets]
+    (left, right), gaps = at(budgets[-1]), found[-1][1]
     moved = left.values - right.values
     return Versus(
         pair.task,
         pair.metric,
         a.name,
         b.name,
-        tuple(points),
+        tuple(point for point, _ in found),
         np.sort(moved[~np.isnan(moved)])[::-1],
         (len(a.problems) - len(shared), len(b.problems) - len(shared)),
         power_of(gaps),
         pairing(left.values, right.values),
-        len(points),
+        len(found),
         1,
         tuple(_slices(pair, shared, left, right, seed)),
     )
 
 
-_NOBODY = _Side(np.empty(0), None, None)
+def _side(answers: Answers, rows: Sequence[int], budget: int | None) -> _Side:
+    return _Side(
+        answers.values[rows, answers.budgets.index(budget)],
+        None if answers.error is None else answers.error[rows],
+        None if answers.steps is None else answers.steps[rows],
+    )
 
 
 def _point(
