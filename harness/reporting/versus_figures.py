@@ -51,7 +51,7 @@ def write_versus_figures(found: Sequence[Versus], folder: Path) -> tuple[Figure,
 def _task(one: Versus, folder: Path) -> Figure:
     """Write one task's figure."""
     budgets = [point for point in one.points if point.budget is not None]
-    canvas = _canvas(7.4 if len(budgets) > 1 else 4.6, 3.1)
+    canvas = _canvas(7.4, 3.1)  # as wide as others, so that a page shows them at one scale
     if len(budgets) > 1:
         left, right = canvas.subplots(1, 2)
         _by_budget(left, one)
