@@ -22,8 +22,11 @@ IMAGE = f"docker.io/library/python:{sys.version_info[0]}.{sys.version_info[1]}-s
 PROBE_SECONDS = 10.0
 
 
-def command(engine: str, name: str, image: str = IMAGE) -> list[str]:
-    """Return the command that runs one worker."""
+def command(
+    engine: str, name: str, image: str = IMAGE, preload: plan.Preload = "lean"
+) -> list[str]:
+    """Return the command that runs one worker; one with numpy sees this machine's, read-only."""
+    folders = plan.numpy_folders() if preload == "numpy" else ()
     program = "docker" if engine == "gvisor" else engine
     own = {
         "gvisor": ["--runtime=runsc"],
@@ -49,6 +52,10 @@ def command(engine: str, name: str, image: str = IMAGE) -> list[str]:
         "--hostname=sandbox",
         f"--tmpfs=/tmp:rw,noexec,nosuid,nodev,size={plan.SCRATCH},mode=1777",
         "--tmpfs=/dev/mqueue:ro,size=4k,mode=555",  # names of queues would stay, too
+        *(
+            f"--mount=type=bind,source={path},target={plan.PACKAGES}/{path.name},readonly"
+            for path in folders
+        ),
         "--workdir=/tmp",
         "--ulimit=core=0",
         # Engines ask for more than the machine may give, and then nothing starts.
@@ -74,7 +81,9 @@ def open_pool(engine: str, workers: int | None = None, image: str = IMAGE) -> Po
             fetched = True
         name = stream.name()
         kill = [program, "kill", name]
-        return StreamWorker(preload, command(engine, name, image), (*layers, "seccomp"), kill)
+        return StreamWorker(
+            preload, command(engine, name, image, preload), (*layers, "seccomp"), kill
+        )
 
     return Pool(engine, start, workers, selftest.IN_CONTAINER, {"image": image})
 

@@ -156,9 +156,11 @@ class StreamWorker:
             return None
         try:
             said: Any = json.loads(parts[0])
-            python = str(said["python"])
+            python, missing = str(said["python"]), str(said["missing"])
         except (ValueError, KeyError, TypeError, IndexError):
             return Gone("the container spoke out of turn")
+        if missing:  # code would fail that is right elsewhere
+            return Gone(f"in the container, {missing}")
         self._ready, self.deadline = True, float("inf")
         return Ready(self._layers, python)
 

@@ -42,13 +42,20 @@ def libraries(files: list[str]) -> set[str]:
 
 
 def archive() -> bytes:
-    """A root file system with this interpreter, its standard library and what they load."""
+    """A root file system: this interpreter, its standard library, and what they and numpy load."""
     library = sysconfig.get_path("stdlib")
     python = plan.interpreter()
-    modules = [str(path) for path in Path(library, "lib-dynload").glob("*.so")]
+    numpy = plan.numpy_folders()
+    modules = [
+        str(path)
+        for folder in (Path(library, "lib-dynload"), *numpy)
+        for path in folder.rglob("*.so*")
+    ]
+    needed = {os.path.normpath(path) for path in libraries([python, *modules])}
+    needed = {path for path in needed if not any(Path(path).is_relative_to(n) for n in numpy)}
     skipped = ("site-packages", "dist-packages", "test", "idlelib", "tkinter", "ensurepip")
     packed = io.BytesIO()
-    paths = (python, *sorted(libraries([python, *modules])))
+    paths = (python, *sorted(needed))
     named = ("/usr/bin/python3", library, *paths)
     parents = {str(folder) for path in named for folder in Path(path).parents}
     with tarfile.open(fileobj=packed, mode="w", dereference=True) as tar:
@@ -150,6 +157,11 @@ def test_a_container_is_as_tight_as_it_says(pool: Pool) -> None:
     assert said[2] == f"False {sorted(plan.ENVIRONMENT)}", found
     assert int(said[3]) in (errno.ENOENT, 1), found  # Podman makes one of one line
     assert pool.describe()["python"] == platform.python_version()
+
+
+def test_numpy_is_there(pool: Pool) -> None:
+    (found,) = pool.run([Program("import numpy\nprint(numpy.arange(4).sum())", b"")])
+    assert found.stdout == b"6\n", found
 
 
 def test_containers_are_gone_when_the_pool_is_closed(pool: Pool, program: str) -> None:

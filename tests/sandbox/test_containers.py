@@ -141,6 +141,27 @@ def test_the_command_shuts_every_door(engine: str) -> None:
     assert not any(word.startswith(("-v", "--volume", "--mount", "--privileged")) for word in words)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_only_numpy_is_seen_of_the_machine(engine: str) -> None:
+    lean, numpy = command(engine, "name"), command(engine, "name", preload="numpy")
+    added = [word for word in numpy if word not in lean]
+    assert added == [
+        f"--mount=type=bind,source={path},target=/run/packages/{path.name},readonly"
+        for path in plan.numpy_folders()
+    ]
+
+
+def test_numpy_that_cannot_be_loaded_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Right code that imports it would fail: no verdict is better than a wrong one."""
+    monkeypatch.setattr(plan, "numpy_folders", lambda: (Path("/nowhere/numpy"),))
+    monkeypatch.setattr(plan, "marshalled_setup", plan.marshalled_setup.__wrapped__)
+    with (
+        Pool("bare", bare, 1, test=None) as pool,
+        pytest.raises(InfrastructureError, match="numpy cannot be loaded: No module named"),
+    ):
+        list(pool.run([Program("import numpy", b"")]))
+
+
 def test_an_engine_that_is_not_there_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     found = probe("podman")
