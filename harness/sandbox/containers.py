@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 
+from harness.errors import InfrastructureError
 from harness.sandbox import plan, selftest, stream
 from harness.sandbox.job import Availability
 from harness.sandbox.pool import Pool
@@ -21,17 +22,24 @@ IMAGE = f"docker.io/library/python:{sys.version_info[0]}.{sys.version_info[1]}-s
 PROBE_SECONDS = 10.0
 
 
-def command(engine: str, name: str, image: str = IMAGE) -> list[str]:
-    """Return the command that runs one worker."""
+def command(
+    engine: str, name: str, image: str = IMAGE, preload: plan.Preload = "lean"
+) -> list[str]:
+    """Return the command that runs one worker; one with numpy sees this machine's, read-only."""
+    folders = plan.numpy_folders() if preload == "numpy" else ()
     program = "docker" if engine == "gvisor" else engine
-    runtime = ["--runtime=runsc"] if engine == "gvisor" else []
+    own = {
+        "gvisor": ["--runtime=runsc"],
+        "podman": ["--read-only-tmpfs=false"],  # /var/tmp and /run would be writable, and stay
+    }
     return [
         program,
         "run",
         "--rm",
         "--interactive",
         f"--name={name}",
-        *runtime,
+        *own.get(engine, []),
+        "--log-driver=none",  # the stream of results is no log: it would fill the engine's disk
         "--network=none",
         "--ipc=none",  # no /dev/shm: it would be writable, and stay from one execution to the next
         "--read-only",
@@ -43,6 +51,11 @@ def command(engine: str, name: str, image: str = IMAGE) -> list[str]:
         "--user=65534:65534",
         "--hostname=sandbox",
         f"--tmpfs=/tmp:rw,noexec,nosuid,nodev,size={plan.SCRATCH},mode=1777",
+        "--tmpfs=/dev/mqueue:ro,size=4k,mode=555",  # names of queues would stay, too
+        *(
+            f"--mount=type=bind,source={path},target={plan.PACKAGES}/{path.name},readonly"
+            for path in folders
+        ),
         "--workdir=/tmp",
         "--ulimit=core=0",
         # Engines ask for more than the machine may give, and then nothing starts.
@@ -59,13 +72,34 @@ def open_pool(engine: str, workers: int | None = None, image: str = IMAGE) -> Po
     """Return a sandbox of containers."""
     layers = (engine, "network", "read-only-root", "no-capabilities", "no-new-privs", "pids")
     program = "docker" if engine == "gvisor" else engine
+    fetched = False
 
     def start(preload: plan.Preload) -> StreamWorker:
+        nonlocal fetched
+        if not fetched:
+            _fetch(program, image)
+            fetched = True
         name = stream.name()
         kill = [program, "kill", name]
-        return StreamWorker(preload, command(engine, name, image), (*layers, "seccomp"), kill)
+        return StreamWorker(
+            preload, command(engine, name, image, preload), (*layers, "seccomp"), kill
+        )
 
     return Pool(engine, start, workers, selftest.IN_CONTAINER, {"image": image})
+
+
+def _fetch(program: str, image: str) -> None:
+    """Pull an image that is not there, for as long as that takes; a worker's start has a deadline.
+
+    Raises:
+        InfrastructureError: it cannot be pulled.
+    """
+    _, missing = _ask([program, "image", "inspect", "--format", "{{.Id}}", image])
+    if not missing:
+        return
+    _, failure = _ask([program, "pull", "--quiet", image], seconds=None)
+    if failure:
+        raise InfrastructureError(f"{program} cannot pull {image}: {failure}")
 
 
 def probe(engine: str) -> Availability:
@@ -96,7 +130,7 @@ def probe(engine: str) -> Availability:
     return Availability(engine, True, f"{program} starts containers: {answer[:80]}", (engine,))
 
 
-def _ask(command: list[str]) -> tuple[str, str]:
+def _ask(command: list[str], seconds: float | None = PROBE_SECONDS) -> tuple[str, str]:
     """Return what a command says, and why it failed or nothing."""
     try:
         done = subprocess.run(
@@ -104,11 +138,12 @@ def _ask(command: list[str]) -> tuple[str, str]:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=PROBE_SECONDS,
+            timeout=seconds,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return "", str(error)
-    said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-    failure = (said[-1] if said else f"exit code {done.returncode}") if done.returncode else ""
-    return done.stdout.strip(), failure
+    if not done.returncode:
+        return done.stdout.strip(), ""
+    said = stream.complaint(done.stderr) or stream.complaint(done.stdout)
+    return done.stdout.strip(), said or f"exit code {done.returncode}"

@@ -20,18 +20,21 @@ tried("fork", lambda: os.fork() or os._exit(3))
 tried("signals to others", lambda: os.kill(os.getppid() or 1, 0))
 tried("writing", lambda: open("/written", "w"))
 tried("writing to /dev", lambda: open("/dev/shm/written", "w"))
+tried("writing to queues", lambda: open("/dev/mqueue/written", "w"))
+tried("writing to /var", lambda: open("/var/tmp/written", "w"))
+tried("writing to /run", lambda: open("/run/written", "w"))
 tried("writing to /usr", lambda: open("/usr/written", "w"))
 tried("a higher limit", lambda: __import__("resource").prlimit(
     1, __import__("resource").RLIMIT_NOFILE))
 if os.getuid() == 0:
     print("running as root")
+if os.environ.keys() - {"PYTHONHASHSEED", "PYTHONDONTWRITEBYTECODE", "LANG", "OMP_NUM_THREADS",
+                        "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LC_CTYPE"}:
+    print("environment")
 # own root
 tried("files of the machine", lambda: open("/etc/passwd"))
 tried("/proc", lambda: os.listdir("/proc/self"))
 tried("/sys", lambda: os.listdir("/sys"))
-if os.environ.keys() - {"PYTHONHASHSEED", "PYTHONDONTWRITEBYTECODE", "LANG", "OMP_NUM_THREADS",
-                        "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "LC_CTYPE"}:
-    print("environment")
 # all
 tried("execve", lambda: os.execv("/bin/true", ["true"]))  # says nothing more if it works
 print("contained")

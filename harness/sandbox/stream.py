@@ -12,6 +12,7 @@ import itertools
 import json
 import marshal
 import os
+import re
 import struct
 import subprocess
 import tempfile
@@ -28,10 +29,16 @@ from harness.sandbox.worker import GRACE_SECONDS, START_SECONDS, Event, Gone, Re
 
 _LENGTH = struct.Struct("<Q")
 _numbers = itertools.count()
-COMPLAINT = 500
-"""Bytes of a command's standard error that are worth showing."""
-BOOT = """
+COMPLAINT = 1000
+"""Bytes of a command's standard error that are worth reading."""
+_ADVICE = re.compile(r"(Run|See) '.* --help'")
+"""What docker ends with, whatever the error."""
+BOOT = f"""
 import importlib.abc, importlib.util, marshal, os, sys
+bare = {plan.ENVIRONMENT!r}
+if os.environ.keys() - bare.keys() - {{"LC_CTYPE"}}:
+    # Names of the engine, the image and the user's proxies; none is left in the new program.
+    os.execve(sys.executable, sys.orig_argv, bare)
 def take(size):
     data = b""
     while len(data) < size:
@@ -149,18 +156,20 @@ class StreamWorker:
             return None
         try:
             said: Any = json.loads(parts[0])
-            python = str(said["python"])
+            python, missing = str(said["python"]), str(said["missing"])
         except (ValueError, KeyError, TypeError, IndexError):
             return Gone("the container spoke out of turn")
+        if missing:  # code would fail that is right elsewhere
+            return Gone(f"in the container, {missing}")
         self._ready, self.deadline = True, float("inf")
         return Ready(self._layers, python)
 
     def _complaint(self) -> str:
-        """Return the last line that the command wrote on standard error, if any."""
+        """Return what the command complains of on standard error, if it does."""
         size = os.fstat(self._errors.fileno()).st_size
         tail = os.pread(self._errors.fileno(), COMPLAINT, max(0, size - COMPLAINT))
-        lines = tail.decode("utf-8", "replace").strip().splitlines()
-        return f": {lines[-1]}" if lines else ""
+        line = complaint(tail.decode("utf-8", "replace"))
+        return f": {line}" if line else ""
 
     def _parts(self, count: int) -> list[bytes] | None:
         """Return so many messages once they are all there; too few if one is impossibly long."""
@@ -193,6 +202,12 @@ class StreamWorker:
             self._process.kill()
             self._process.wait()
         self._errors.close()
+
+
+def complaint(said: str) -> str:
+    """Return the last line that says what is wrong, nothing if there is none."""
+    lines = (line.strip() for line in reversed(said.splitlines()))
+    return next((line for line in lines if line and not _ADVICE.match(line)), "")
 
 
 def name() -> str:

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import InfrastructureError
-from harness.sandbox import plan, stream, values
-from harness.sandbox.containers import ENGINES, command, probe
+from harness.sandbox import containers, plan, stream, values
+from harness.sandbox.containers import ENGINES, command, open_pool, probe
 from harness.sandbox.inside.scratch import Scratch
 from harness.sandbox.job import Calls, Inputs, Limits, Program
 from harness.sandbox.pool import Pool
@@ -81,9 +81,25 @@ def test_a_stream_that_ends_is_tried_again(pool: Pool) -> None:
     assert [e.stdout for e in pool.run([Program("print(2)", b"")] * 4)] == [b"2\n"] * 4
 
 
-def test_an_engine_that_starts_nothing_is_quoted() -> None:
+def test_code_sees_a_bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines add names of their own, of the image, and proxies with their passwords."""
+    monkeypatch.setenv("HTTP_PROXY", "http://user:secret@127.0.0.1:1")
+    look = (
+        "import os\nprint(sorted(os.environ), b'secret' in open('/proc/self/environ', 'rb').read())"
+    )
+    with Pool("bare", bare, 1, test=None) as pool:
+        (found,) = pool.run([Program(look, b"")])
+    assert found.stdout.decode() == f"{sorted(plan.ENVIRONMENT)} False\n"
+
+
+HINT = "Run 'docker run --help' for more information"
+
+
+@pytest.mark.parametrize("after", ["", f"\n{HINT}", "\nSee 'docker run --help'."])
+def test_an_engine_that_starts_nothing_is_quoted(after: str) -> None:
     def broken(preload: plan.Preload) -> StreamWorker:
-        return StreamWorker(preload, ["sh", "-c", "echo no such image >&2; exit 1"], (), [])
+        words = ["sh", "-c", 'echo "$1" >&2; exit 1', "", f"no such image\n{after}"]
+        return StreamWorker(preload, words, (), [])
 
     with (
         Pool("broken", broken, 1) as pool,
@@ -117,10 +133,33 @@ def test_the_command_shuts_every_door(engine: str) -> None:
         "--security-opt=no-new-privileges",
         "--ipc=none",
         "--rm",
+        "--log-driver=none",  # or the engine keeps what code wrote, without limit
     ):
         assert door in words
     assert ("--runtime=runsc" in words) == (engine == "gvisor")
+    assert ("--read-only-tmpfs=false" in words) == (engine == "podman")
     assert not any(word.startswith(("-v", "--volume", "--mount", "--privileged")) for word in words)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_only_numpy_is_seen_of_the_machine(engine: str) -> None:
+    lean, numpy = command(engine, "name"), command(engine, "name", preload="numpy")
+    added = [word for word in numpy if word not in lean]
+    assert added == [
+        f"--mount=type=bind,source={path},target=/run/packages/{path.name},readonly"
+        for path in plan.numpy_folders()
+    ]
+
+
+def test_numpy_that_cannot_be_loaded_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Right code that imports it would fail: no verdict is better than a wrong one."""
+    monkeypatch.setattr(plan, "numpy_folders", lambda: (Path("/nowhere/numpy"),))
+    monkeypatch.setattr(plan, "marshalled_setup", plan.marshalled_setup.__wrapped__)
+    with (
+        Pool("bare", bare, 1, test=None) as pool,
+        pytest.raises(InfrastructureError, match="numpy cannot be loaded: No module named"),
+    ):
+        list(pool.run([Program("import numpy", b"")]))
 
 
 def test_an_engine_that_is_not_there_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,10 +172,23 @@ ENGINE = """#!/bin/sh
 case "$*" in
   info*) echo 4.3.1 ;;
   image*) test "$IMAGE_IS_HERE" || { echo "no such image" >&2; exit 125; } ;;
-  run*--network=none*" -c pass") test "$STARTS" || { echo "crun: no cgroups" >&2; exit 126; } ;;
+  run*--network=none*" -c pass")
+    test "$STARTS" || { echo "crun: no cgroups" >&2; echo >&2; echo "$HINT" >&2; exit 126; } ;;
+  pull*python*) sleep 1; test "$PULLS" || { echo "no route to host" >&2; exit 1; }; >"$0.here" ;;
+  run*) test -e "$0.here" || sleep 1; echo "only an example" >&2; exit 1 ;;
   *) echo "what is $*?" >&2; exit 2 ;;
 esac
 """
+
+
+def install(folder: Path, monkeypatch: pytest.MonkeyPatch, **settings: str) -> None:
+    """Put an engine that does as it is told on the PATH."""
+    program = folder / "podman"
+    program.write_text(ENGINE)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+    for key, value in {"HINT": HINT, **settings}.items():
+        monkeypatch.setenv(key, value)
 
 
 @pytest.mark.parametrize(
@@ -150,11 +202,23 @@ esac
 def test_an_engine_works_if_it_starts_a_container(
     here: str, starts: str, works: bool, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = tmp_path / "podman"
-    program.write_text(ENGINE)
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    monkeypatch.setenv("IMAGE_IS_HERE", here)
-    monkeypatch.setenv("STARTS", starts)
+    install(tmp_path, monkeypatch, IMAGE_IS_HERE=here, STARTS=starts)
     found = probe("podman")
     assert found.works is works and said in found.why
+
+
+@pytest.mark.parametrize(
+    ("pulls", "said"),
+    [
+        ("", "podman cannot pull .*python.*: no route to host"),
+        ("1", "do not start: the container ended: only an example"),
+    ],
+)
+def test_an_image_may_take_longer_to_pull_than_a_worker_to_start(
+    pulls: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, IMAGE_IS_HERE="", PULLS=pulls)
+    monkeypatch.setattr(containers, "PROBE_SECONDS", 0.5)
+    monkeypatch.setattr(stream, "START_SECONDS", 0.5)
+    with open_pool("podman", 1) as pool, pytest.raises(InfrastructureError, match=said):
+        list(pool.run([Program("print(1)", b"")]))

@@ -203,15 +203,22 @@ def _descriptors(files: tuple[int, int, int]) -> None:
     os.closerange(4, 256)
 
 
-def preload(names: tuple[str, ...]) -> None:
-    """Import what solutions often need, and warm the compiler up."""
-    for name in (*PRELOAD, *names):
+def preload(names: tuple[str, ...]) -> str:
+    """Import what solutions often need, warm the compiler up, and return why a name failed."""
+    missing = ""
+    for name in PRELOAD:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            missing = f"{name} cannot be loaded: {error}".strip().splitlines()[0]
     compile("def f(x):\n    return [y for y in x if y]\n", "<warm>", "exec")
     with contextlib.suppress(ValueError, RuntimeError):
         # RLIMIT_STACK would be the default for threads, and twenty of those would fill the limit.
         threading.stack_size(8 * 2**20)
+    return missing
 
 
 def main(channel: Channel) -> None:
@@ -225,7 +232,7 @@ def main(channel: Channel) -> None:
     with contextlib.suppress(OSError, AttributeError):
         confine.die_with_parent()
     sys.path[:] = [p for p in sys.path if p and not p.startswith("/run/")] + setup["packages"]
-    preload(tuple(setup["preload"]))
+    missing = preload(tuple(setup["preload"]))
     zygote = Zygote(channel, setup)
     gc.collect()
     gc.freeze()
@@ -234,6 +241,7 @@ def main(channel: Channel) -> None:
         "python": sys.version.split()[0],
         "pid": os.getpid(),
         "uid": os.getuid(),
+        "missing": missing,
     }
     channel.say(json.dumps(ready).encode())
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
