@@ -350,4 +350,5 @@ def _explain(
         return ConfigError(
             "no tasks; name a preset (run-benchmark ls presets) or give --tasks NAME"
         )
-    return ConfigError(f"{where}: {dotted}: {first['msg'][0].lower()}{first['msg'][1:]}")
+    said = first["msg"].removeprefix("Value error, ")
+    return ConfigError(f"{where}: {dotted}: {said[0].lower()}{said[1:]}")
