@@ -261,6 +261,24 @@ def _broken_scores(tmp_path: Path, change: str) -> Path:
     return path
 
 
+@pytest.mark.parametrize("rule", ["", ",steps=whole"])
+def test_scores_of_other_problems_are_refused(  # type: ignore[no-untyped-def]
+    cli, quick_tasks: Path, script: Path, tmp_path: Path, rule: str
+) -> None:
+    out, scores = tmp_path / "out", tmp_path / "theirs.jsonl"
+    arguments = _arguments(quick_tasks, script, out)
+    scores.write_text('{"id": "x0", "scores": [1.0, 0.0]}\n')
+    done = cli(*arguments, "--prm", f"recorded:{scores}{rule}")
+    assert done.code == 2, done.err
+    assert "has scores of none of the 12 problems of sums" in done.err
+    assert not out.exists()
+    scores.write_text('{"id": "s3", "scores": [1.0, 0.0]}\n')
+    assert cli("plan", *arguments[1:], "--prm", f"recorded:{scores}{rule}").code == 0
+    cli(*arguments)
+    scores.write_text('{"id": "x0", "scores": [1.0, 0.0]}\n')
+    assert "of none of the 12" in cli("score", out, "--prm", f"recorded:{scores}{rule}").err
+
+
 @pytest.mark.parametrize(
     ("change", "words"), [("few", "1 score"), ("many", "3 scores"), ("nan", "NaN")]
 )
