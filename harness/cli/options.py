@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 if TYPE_CHECKING:
+    from harness.policies.policy import Policy
     from harness.runner.plan import Plan
 
 Preset = Annotated[
@@ -177,7 +178,7 @@ def overrides(
 
 
 def say_notes(plan: Plan, given: Mapping[str, Any]) -> None:
-    """Say what a user should know before a run: of the tasks, and of a --budget next to searches.
+    """Say what a user should know before a run: of tasks, uneven pools, a --budget by searches.
 
     Raises:
         ConfigError: a --budget that nothing of the run heeds.
@@ -186,6 +187,20 @@ def say_notes(plan: Plan, given: Mapping[str, Any]) -> None:
     tasks = [*(pool.task for pool in plan.pools), *(search.task for search in plan.searches)]
     for note in dict.fromkeys(task.note for task in tasks if task.note):
         typer.echo(note, err=True)
+    for policy in {pool.name: pool.policy for pool in plan.pools}.values():
+        if policy is not None and policy.spec.adapter == "pool" and plan.sweep.samples is None:
+            _say_uneven(policy)
+
+
+def _say_uneven(policy: Policy) -> None:
+    """Say how many candidates are used where a recording has more of some problems."""
+    held = policy.describe()
+    if held["fewest"] != held["most"]:
+        typer.echo(
+            f"policy {policy.spec.name} has {held['fewest']} to {held['most']} candidates per "
+            f"problem; the first {held['fewest']} of each are used",
+            err=True,
+        )
 
 
 def _check_budgets(plan: Plan, given: Mapping[str, Any]) -> None:

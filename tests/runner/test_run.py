@@ -261,6 +261,22 @@ def _broken_scores(tmp_path: Path, change: str) -> Path:
     return path
 
 
+def test_an_uneven_recording_says_how_many_candidates_count(  # type: ignore[no-untyped-def]
+    cli, quick_tasks: Path, tmp_path: Path
+) -> None:
+    pool = tmp_path / "theirs.jsonl"
+    lines = [json.dumps({"id": f"s{i % 12}", "text": "0"}) + "\n" for i in range(30)]
+    arguments = ["plan", "--include-path", quick_tasks, "--task", "sums", "--policy", f"pool:{pool}"]
+    said = "policy theirs has 2 to 3 candidates per problem; the first 2 of each are used"
+    pool.write_text("".join(lines))
+    assert said in cli(*arguments).err
+    assert cli(*arguments, "--set", "samples=1").err == ""
+    pool.write_text("".join(lines[:24]))
+    assert cli(*arguments).err == ""
+    pool.write_text("".join(lines[:5]))
+    assert "has no candidates for 7 (s5, " in cli(*arguments).err
+
+
 @pytest.mark.parametrize("rule", ["", ",steps=whole"])
 def test_scores_of_other_problems_are_refused(  # type: ignore[no-untyped-def]
     cli, quick_tasks: Path, script: Path, tmp_path: Path, rule: str
