@@ -261,12 +261,38 @@ def _broken_scores(tmp_path: Path, change: str) -> Path:
     return path
 
 
+def test_a_prm_that_scores_nothing_says_so(  # type: ignore[no-untyped-def]
+    cli, quick_tasks: Path, script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "silent_prm.py").write_text(
+        "def score(prompt, found):\n    return [None] * len(found)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    kept = [
+        a
+        for a in _arguments(quick_tasks, script, tmp_path / "out")
+        if a[:5] != "fake:" or script.name in a
+    ]
+    kept = [a for a in kept if a != "--prm"]
+    done = cli(*kept, "--prm", "python:silent_prm:score", "--method", "best_of_n")
+    assert done.code == 0, done.err
+    assert "No problem has a score." in done.out and "()" not in done.out
+
+
 def test_an_uneven_recording_says_how_many_candidates_count(  # type: ignore[no-untyped-def]
     cli, quick_tasks: Path, tmp_path: Path
 ) -> None:
     pool = tmp_path / "theirs.jsonl"
     lines = [json.dumps({"id": f"s{i % 12}", "text": "0"}) + "\n" for i in range(30)]
-    arguments = ["plan", "--include-path", quick_tasks, "--task", "sums", "--policy", f"pool:{pool}"]
+    arguments = [
+        "plan",
+        "--include-path",
+        quick_tasks,
+        "--task",
+        "sums",
+        "--policy",
+        f"pool:{pool}",
+    ]
     said = "policy theirs has 2 to 3 candidates per problem; the first 2 of each are used"
     pool.write_text("".join(lines))
     assert said in cli(*arguments).err
