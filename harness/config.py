@@ -120,7 +120,8 @@ class Sweep(BaseModel):
     budgets: tuple[int, ...] | None = None
     """Candidates that a method may use. None: 1, 2, 4 … up to `samples`."""
     aggregations: tuple[str, ...] | None = None
-    """From step scores to a solution's score. None: all that the PRM's semantics allow."""
+    """From step scores to a solution's score, besides the one that the PRM declares. None: all that
+    its semantics allow."""
     sampling: SamplingConfig = SamplingConfig()
     search: SearchConfig = SearchConfig()
     threshold: float = 0.5

@@ -261,6 +261,17 @@ def _broken_scores(tmp_path: Path, change: str) -> Path:
     return path
 
 
+def test_the_declared_aggregation_is_always_there(  # type: ignore[no-untyped-def]
+    cli, quick_tasks: Path, script: Path, tmp_path: Path
+) -> None:
+    arguments = _arguments(quick_tasks, script, tmp_path / "out")
+    done = cli(*arguments, "--method", "best_of_n", "--set", "aggregations=[last, mean]")
+    assert done.code == 0, done.err
+    rows = _rows(tmp_path / "out")
+    assert {r["aggregation"] for r in rows if r["prm"] == "oracle"} == {"min", "last", "mean"}
+    assert _value(rows, "best_of_n", 4, "oracle") == 1
+
+
 def test_a_prm_that_scores_nothing_says_so(  # type: ignore[no-untyped-def]
     cli, quick_tasks: Path, script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
