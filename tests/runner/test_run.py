@@ -155,6 +155,8 @@ def test_grade_grades_again_and_agrees(  # type: ignore[no-untyped-def]
     cli(*_arguments(quick_tasks, script, out))
     (grades,) = [p for p in out.rglob("grades.jsonl") if "0:" not in str(p)][:1]
     before, results = grades.read_bytes(), (out / "results.csv").read_bytes()
+    part = cli("grade", out, "--task", "sums")
+    assert part.code == 2 and "--task goes with --samples" in part.err
     assert cli("grade", out).code == 0
     assert before == grades.read_bytes()
     assert results == (out / "results.csv").read_bytes()
