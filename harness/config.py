@@ -120,7 +120,8 @@ class Sweep(BaseModel):
     budgets: tuple[int, ...] | None = None
     """Candidates that a method may use. None: 1, 2, 4 … up to `samples`."""
     aggregations: tuple[str, ...] | None = None
-    """From step scores to a solution's score. None: all that the PRM's semantics allow."""
+    """From step scores to a solution's score, besides the one that the PRM declares. None: all that
+    its semantics allow."""
     sampling: SamplingConfig = SamplingConfig()
     search: SearchConfig = SearchConfig()
     threshold: float = 0.5
@@ -350,4 +351,5 @@ def _explain(
         return ConfigError(
             "no tasks; name a preset (run-benchmark ls presets) or give --tasks NAME"
         )
-    return ConfigError(f"{where}: {dotted}: {first['msg'][0].lower()}{first['msg'][1:]}")
+    said = first["msg"].removeprefix("Value error, ")
+    return ConfigError(f"{where}: {dotted}: {said[0].lower()}{said[1:]}")

@@ -54,6 +54,10 @@ class LimitReached(HarnessError):
     """A limit that the user set is used up; what was finished is kept, the rest is owed."""
 
 
+_LISTED = 60
+"""Names that an error lists; lm-eval has thousands of tasks."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return a half-sentence that offers the nearest valid name, or lists the valid ones.
 
@@ -64,6 +68,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if close:
         return f"did you mean {close[0]!r}?"
+    if len(names) > _LISTED:
+        return f"none of the {len(names):,} names is like it"
     return f"valid: {', '.join(names)}" if names else "there are none"
 
 

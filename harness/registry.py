@@ -73,7 +73,7 @@ def parse_spec(
     and ``probe=…`` that were asked for.
 
     Raises:
-        ConfigError: an unknown adapter or catalogue name, an option without a value.
+        ConfigError: an unknown adapter or catalogue name, an option without a value, no name.
     """
     head = _OPTION.split(text)[0]
     brackets = head in catalog or text.partition(":")[0] in (*_JOINT, "critic")
@@ -104,6 +104,8 @@ def parse_spec(
     if (probe := options.get("probe", "none")) != "none":
         usual += f",probe={probe}"
     chosen = options.pop("name", usual)
+    if chosen in (None, ""):
+        raise ConfigError(f"{what} {text!r}: name= is empty; tables need a name, as in name=mine")
     return Spec(str(chosen), adapter, target, options)
 
 

@@ -22,6 +22,9 @@ def test_the_nearest_name_is_offered_else_all() -> None:
     assert nearest("majorty", ["majority", "greedy"]) == "did you mean 'majority'?"
     assert nearest("zzz", ["b", "a"]) == "valid: a, b"
     assert nearest("zzz", []) == "there are none"
+    thousands = [f"n{i}" for i in range(3000)]
+    assert nearest("zzz", thousands) == "none of the 3,000 names is like it"
+    assert nearest("n299x", thousands) == "did you mean 'n299'?"
     assert str(unknown("task", "x", ["y"], "f.yaml:3")) == "f.yaml:3: unknown task 'x'; valid: y"
 
 

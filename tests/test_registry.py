@@ -43,6 +43,7 @@ def test_a_hub_id_keeps_its_owner() -> None:
         ("smal", "unknown PRM 'smal'; did you mean 'small'"),
         ("recordet:x", "unknown PRM adapter 'recordet'; did you mean 'recorded'"),
         ("recorded:", "names no target"),
+        ("small,name=", "name= is empty"),
     ],
 )
 def test_mistakes(text: str, message: str) -> None:

@@ -53,6 +53,10 @@ _FREE = 1 << 24
 _CHUNK = 1 << 20
 
 
+NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$")
+"""What a pool may be called: files have its name."""
+
+
 class PoolCard(BaseModel):
     """What a frozen pool is. Its canonical JSON is card.json, and decides the pool's digest."""
 
@@ -60,7 +64,7 @@ class PoolCard(BaseModel):
 
     format: Literal["prm-harness-pool"] = "prm-harness-pool"
     schema_version: Literal[1] = 1
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$")
+    name: str = Field(pattern=NAME.pattern)
     version: int = Field(ge=1)
     task: str
     task_version: str

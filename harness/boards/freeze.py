@@ -7,7 +7,15 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from harness.boards.archive import CANDIDATES, GRADES, PROBLEMS, README, PoolCard, write_archive
+from harness.boards.archive import (
+    CANDIDATES,
+    GRADES,
+    NAME,
+    PROBLEMS,
+    README,
+    PoolCard,
+    write_archive,
+)
 from harness.boards.datacard import data_card
 from harness.boards.pools import FrozenPool
 from harness.config import Sweep
@@ -57,9 +65,16 @@ def freeze(
     """Write a run's pool as an archive.
 
     Raises:
-        ConfigError: references are to be withheld of a task whose references are the labels.
+        ConfigError: a name that no file can have, no licence; references are to be withheld of a
+            task whose references are the labels.
         DataError: the pool is not complete or not graded.
     """
+    if not NAME.fullmatch(name):
+        raise ConfigError(
+            f"--name {name!r}: letters, digits, '.', '_' and '-', at most 60, the first no sign"
+        )
+    if not licence:
+        raise ConfigError("--licence says under which terms others may have it; none is stated")
     given = entry.kind in GIVEN_KINDS
     if withhold and given:
         raise ConfigError(

@@ -61,6 +61,12 @@ def grade(
     if (run is None) == (samples is None):
         raise ConfigError("name the folder of a run, or --samples FILE --task NAME")
     if run is not None:
+        given = {"--task": task, "--out": out, "--allow-partial": allow_partial or None}
+        unheeded = [name for name, value in given.items() if value is not None]
+        if unheeded:
+            raise ConfigError(
+                f"{unheeded[0]} goes with --samples; of a run every candidate is graded again"
+            )
         _regrade(run, choice)
         return
     assert samples is not None

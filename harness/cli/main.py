@@ -91,7 +91,7 @@ def main() -> None:
     try:
         code = app(prog_name="run-benchmark", standalone_mode=False)
     except _UsageMistake as error:
-        _say(f"error: {error}; try {_help_for(error)}")
+        _say(f"error: {_mistake(error)}; try {_help_for(error)}")
         sys.exit(2)
     except (typer.Abort, KeyboardInterrupt):
         code = INTERRUPTED
@@ -118,6 +118,13 @@ def main() -> None:
 
 _RESUMED = (["run"], ["score"])
 """Commands that go on where they stopped."""
+
+
+def _mistake(error: Exception) -> str:
+    """Return in one line what is wrong with which argument."""
+    # The text of the exception alone does not name the option.
+    said = getattr(error, "format_message", error.__str__)()
+    return " ".join(said.replace("Value error, ", "").split()).rstrip(".")
 
 
 def _help_for(error: Exception) -> str:

@@ -24,7 +24,7 @@ def plan(
     policy: options.Policies = [],  # noqa: B006
     prm: options.Prms = [],  # noqa: B006
     method: options.Methods = [],  # noqa: B006
-    budget: options.Budgets = [],  # noqa: B006
+    budget: options.PoolBudgets = [],  # noqa: B006
     seed: options.Seed = None,
     limit: options.Limit = None,
     out: options.Out = None,
@@ -77,7 +77,7 @@ def plan(
         return
     policies = partial(open_policy, engine=sweep.engine)
     made = make_plan(sweep, data, policies, RunTruth(sweep.engine).open_prm, places(preset))
-    options.say_notes(made)
+    options.say_notes(made, given)
     folder = RunFolder(out or default_out(made))
     stages = estimate(made, folder)
     if as_json:

@@ -16,7 +16,7 @@ def run(
     policy: options.Policies = [],  # noqa: B006
     prm: options.Prms = [],  # noqa: B006
     method: options.Methods = [],  # noqa: B006
-    budget: options.Budgets = [],  # noqa: B006
+    budget: options.PoolBudgets = [],  # noqa: B006
     seed: options.Seed = None,
     limit: options.Limit = None,
     out: options.Out = None,
@@ -80,7 +80,7 @@ def run(
     truth = RunTruth(sweep.engine)
     policies = partial(open_policy, engine=sweep.engine)
     plan = make_plan(sweep, data_folder(data_dir), policies, truth.open_prm, places(preset))
-    options.say_notes(plan)
+    options.say_notes(plan, given)
     folder = out or default_out(plan)
     typer.echo(f"run folder: {folder}", err=True)
     choice = SandboxChoice(sandbox, sandbox_url, unsafe_local_code)

@@ -133,8 +133,8 @@ class PoolPolicy:
         if missing:
             raise DataError(
                 f"{self._path} has no candidates for {_names(missing)} of {len(questions)} "
-                f"problems; it holds {len(self._sizes)} others or in part: check that it belongs "
-                "to this task, or run only the problems that it has"
+                f"problems; it has some of {len(self._sizes)} problems: check that they are those "
+                "of this task; for a part of a task write one of your own (--include-path)"
             )
         few = [q.id for q in questions if self._sizes[q.id] < samples]
         if few:

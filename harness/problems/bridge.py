@@ -142,6 +142,7 @@ def building(name: str, path: Path, or_else: str = "") -> Iterator[None]:
         ImportError,
         AttributeError,
         LookupError,
+        StopIteration,
         TypeError,
         ValueError,
         TemplateError,

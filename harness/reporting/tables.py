@@ -148,7 +148,8 @@ def _headline_notes(
             "pass_at_n is a ceiling, not a method: the share of problems with a correct candidate "
             "among N."
         )
-    yield f"Intervals over problems ({', '.join(distinct(row.ci_method for row in last))})."
+    intervals = ", ".join(distinct(row.ci_method for row in last))
+    yield f"Intervals over problems ({intervals})." if intervals else "No problem has a score."
     yield from subset_notes(last)
     ungraded = {(row.task, row.policy): row.n_ungraded for row in last if row.n_ungraded}
     if ungraded:

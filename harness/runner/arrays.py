@@ -182,17 +182,20 @@ def load_scores(
     where = tuple(np.array(places, np.int64).reshape(-1, 2).T)
     semantics = _semantics(header.facts)
     aggregated = {}
-    for name in aggregations(sweep, semantics):
+    for name in aggregations(sweep, semantics, entry.aggregation):
         aggregated[name] = np.full(shape, -np.inf)
         aggregated[name][where] = aggregate_many(name, np.array(values), np.array(offsets))
     seconds = _seconds(units, rows) if architecture else np.full(shape[0], np.nan)
     return ScoreArrays(entry, semantics, covered, aggregated, tokens, seconds, flops)
 
 
-def aggregations(sweep: SweepFile, semantics: Semantics) -> tuple[str, ...]:
-    """Return the aggregations that a run asks for: all legal ones unless it names some."""
+def aggregations(sweep: SweepFile, semantics: Semantics, declared: str) -> tuple[str, ...]:
+    """Return the aggregations that a run asks for: all legal ones unless it names some.
+
+    The one that the PRM declares is always among them: the result is by it.
+    """
     asked = sweep.config.get("aggregations")
-    return tuple(asked) if asked else legal(semantics)
+    return tuple(dict.fromkeys((*asked, declared))) if asked else legal(semantics)
 
 
 def _complete(path: Path, units: Sequence[Unit], problems: int) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from harness.config import Sweep, naming
 from harness.digest import digest
-from harness.errors import ConfigError, nearest
+from harness.errors import ConfigError, DataError, nearest
 from harness.prms.aggregate import check as check_aggregation
 from harness.prms.aggregate import threshold as threshold_of
 from harness.problems import Task, load
@@ -24,7 +24,7 @@ from harness.runner.shares import check_shares
 from harness.search.methods import MethodSpec, parse_method
 from harness.store.format import GIVEN
 from harness.store.log import Header
-from harness.types import GIVEN_KINDS, Json, Kind, Problem, Sampling
+from harness.types import GIVEN_KINDS, Draft, Json, Judge, Kind, Problem, Sampling
 
 if TYPE_CHECKING:
     from harness.policies.policy import Policy
@@ -222,6 +222,7 @@ def check_prm(prm: Prm, sources: Sequence[PoolSource], aggregations: Sequence[st
         ConfigError: scores up to the first error cannot choose between candidates, nor whole
             answers' scores name a step; solutions without text cannot be read; an aggregation that
             the scores' meaning forbids.
+        DataError: recorded scores are of other problems.
     """
     asked = [source.task for source in sources if source.kind != "steps"]
     if asked and prm.covers == "prefix":
@@ -252,6 +253,20 @@ def check_prm(prm: Prm, sources: Sequence[PoolSource], aggregations: Sequence[st
         )
     for aggregation in aggregations:
         check_aggregation(aggregation, prm.semantics)
+    if prm.spec.adapter == "recorded" and sources and not any(_covers(prm, s) for s in sources):
+        tasks = ", ".join(dict.fromkeys(source.task for source in sources))
+        problems = {problem.id for source in sources for problem in source.problems}
+        raise DataError(
+            f"{prm.spec.target} has scores of none of the {len(problems)} problems of {tasks}; "
+            "check that its ids are those of the task"
+        )
+
+
+def _covers(prm: Prm, source: PoolSource) -> bool:
+    """Whether a recording has a score for any solution of a pool, whatever the texts are."""
+    drafts = (Draft(),) * source.samples
+    requests = (Judge(problem.question, drafts, blind=True) for problem in source.problems)
+    return any(any(prm.judge([request])[0].scores) for request in requests)
 
 
 def _pools(

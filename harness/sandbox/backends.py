@@ -18,7 +18,8 @@ def open_sandbox(
     """Return a sandbox; ``auto`` is namespaces, and never anything without isolation.
 
     Raises:
-        ConfigError: a name that does not exist, or unsafe-local or remote not asked for in full.
+        ConfigError: a name that does not exist, unsafe-local or remote not asked for in full, or
+            their options beside another name.
         InfrastructureError: the backend does not work on this machine; the message says why and
             what to do.
     """
@@ -26,6 +27,10 @@ def open_sandbox(
         raise unknown("sandbox", name, NAMES)
     if workers is not None and workers < 1:
         raise ConfigError(f"a sandbox needs at least one worker, not {workers}")
+    if url is not None and name != "remote":
+        raise ConfigError(f"--sandbox {name} has no address; --sandbox-url goes with remote")
+    if unsafe_local and name != "unsafe-local":
+        raise ConfigError(f"--sandbox {name} isolates; --unsafe-local-code goes with unsafe-local")
     if name == "remote":
         return remote.RemoteSandbox(remote.address(url), workers)
     if name == "unsafe-local":
@@ -48,9 +53,10 @@ def _require(found: Availability) -> None:
     """Refuse to go on without isolation."""
     if found.works:
         return
+    others = [name for name in ("namespaces", *containers.ENGINES) if name != found.backend]
     raise InfrastructureError(
         "no sandbox available, refusing to run model-written code.\n"
         f"  {found.backend}  failed: {found.why}\n"
-        "Choose another: --sandbox docker | podman | gvisor | remote with --sandbox-url URL; "
+        f"Choose another: --sandbox {' | '.join(others)} | remote with --sandbox-url URL; "
         "last resort, NO isolation: --sandbox unsafe-local --unsafe-local-code"
     )

@@ -16,6 +16,7 @@
         <task>-<policy>-<prm>-<method>-<digest8>/     what searches found: `harness.store.searches`
       results.csv results.parquet                     one row per number (`harness.types.ResultRow`)
       report/index.html report/figures/ report/tables/
+      compare/<a>-vs-<b>-<digest8>/                   what `run-benchmark compare` wrote
       telemetry.jsonl     how fast it went, a line a second
       logs/run.log
 

@@ -180,6 +180,10 @@ def test_mistakes_say_what_to_type(cli, frozen: Path, tmp_path: Path) -> None:  
     assert "unknown PRM of this run 'nosy'" in cli(*new, *run, "--prm", "nosy").err
     freeze = ("pool", "freeze", "run", *NAMED)
     assert "unknown task of this run 'sum'" in cli(*freeze, "--task", "sum").err
+    named = cli(*freeze, "--name", "a/b")
+    assert named.code == 2 and "--name 'a/b': letters, digits" in named.err
+    unlicensed = cli(*freeze, "--licence", "")
+    assert unlicensed.code == 2 and "--licence says under which terms" in unlicensed.err
     done = cli("submit", "check", "nowhere")
     assert done.code == 2 and "submission.yaml: is not there" in done.err
     empty = cli("board", "ls", "--leaderboards", tmp_path)

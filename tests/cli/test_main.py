@@ -33,7 +33,11 @@ def test_every_verb_explains_itself(cli, verb: str) -> None:  # type: ignore[no-
     [
         (["runn"], "Did you mean 'run'"),
         (["run", "--bogus"], "try run-benchmark run --help"),
-        (["ls", "taskz"], "'tasks'"),
+        (["run", "--limit", "x"], "'--limit' / '-L': Input should be a valid integer"),
+        (["plan", "--set"], "Option '--set' requires an argument; try"),
+        (["ls", "taskz"], "'what': 'taskz' is not one of 'tasks', 'prms'"),
+        (["show"], "Missing argument 'what'"),
+        (["pool", "freeze", "/nowhere"], "'--name'"),
         (["show", "task", "math501"], "unknown task 'math501'; did you mean 'math500'?"),
         (["show", "prm", "prm-math-larg"], "did you mean 'prm-math-large'?"),
         (["show", "method", "beem"], "did you mean 'beam'"),

@@ -242,6 +242,14 @@ def test_lm_evals_own_tasks_are_found_by_name(
     assert len(done.err.strip().splitlines()) == 1
 
 
+def test_a_task_without_documents_is_one_line(cli: Any, foreign: Path) -> None:
+    (foreign / "counts" / "test.jsonl").write_text("")
+    done = cli("plan", "--task", TASK, "--include-path", foreign, "--policy", "fake:echo")
+    assert done.code == 2, done.err
+    assert "counts.yaml: lm-eval cannot build the task: " in done.err
+    assert "Traceback" not in done.err
+
+
 def test_tasks_of_ours_do_not_name_that_kind(quick_tasks: Path) -> None:
     file = quick_tasks / "sums" / "sums.yaml"
     file.write_text(file.read_text().replace("kind: math", "kind: lm_eval"))

@@ -155,6 +155,8 @@ def test_grade_grades_again_and_agrees(  # type: ignore[no-untyped-def]
     cli(*_arguments(quick_tasks, script, out))
     (grades,) = [p for p in out.rglob("grades.jsonl") if "0:" not in str(p)][:1]
     before, results = grades.read_bytes(), (out / "results.csv").read_bytes()
+    part = cli("grade", out, "--task", "sums")
+    assert part.code == 2 and "--task goes with --samples" in part.err
     assert cli("grade", out).code == 0
     assert before == grades.read_bytes()
     assert results == (out / "results.csv").read_bytes()
@@ -259,6 +261,77 @@ def _broken_scores(tmp_path: Path, change: str) -> Path:
     path = tmp_path / "scores.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
+
+
+def test_the_declared_aggregation_is_always_there(  # type: ignore[no-untyped-def]
+    cli, quick_tasks: Path, script: Path, tmp_path: Path
+) -> None:
+    arguments = _arguments(quick_tasks, script, tmp_path / "out")
+    done = cli(*arguments, "--method", "best_of_n", "--set", "aggregations=[last, mean]")
+    assert done.code == 0, done.err
+    rows = _rows(tmp_path / "out")
+    assert {r["aggregation"] for r in rows if r["prm"] == "oracle"} == {"min", "last", "mean"}
+    assert _value(rows, "best_of_n", 4, "oracle") == 1
+
+
+def test_a_prm_that_scores_nothing_says_so(  # type: ignore[no-untyped-def]
+    cli, quick_tasks: Path, script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "silent_prm.py").write_text(
+        "def score(prompt, found):\n    return [None] * len(found)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    kept = [
+        a
+        for a in _arguments(quick_tasks, script, tmp_path / "out")
+        if a[:5] != "fake:" or script.name in a
+    ]
+    kept = [a for a in kept if a != "--prm"]
+    done = cli(*kept, "--prm", "python:silent_prm:score", "--method", "best_of_n")
+    assert done.code == 0, done.err
+    assert "No problem has a score." in done.out and "()" not in done.out
+
+
+def test_an_uneven_recording_says_how_many_candidates_count(  # type: ignore[no-untyped-def]
+    cli, quick_tasks: Path, tmp_path: Path
+) -> None:
+    pool = tmp_path / "theirs.jsonl"
+    lines = [json.dumps({"id": f"s{i % 12}", "text": "0"}) + "\n" for i in range(30)]
+    arguments = [
+        "plan",
+        "--include-path",
+        quick_tasks,
+        "--task",
+        "sums",
+        "--policy",
+        f"pool:{pool}",
+    ]
+    said = "policy theirs has 2 to 3 candidates per problem; the first 2 of each are used"
+    pool.write_text("".join(lines))
+    assert said in cli(*arguments).err
+    assert cli(*arguments, "--set", "samples=1").err == ""
+    pool.write_text("".join(lines[:24]))
+    assert cli(*arguments).err == ""
+    pool.write_text("".join(lines[:5]))
+    assert "has no candidates for 7 (s5, " in cli(*arguments).err
+
+
+@pytest.mark.parametrize("rule", ["", ",steps=whole"])
+def test_scores_of_other_problems_are_refused(  # type: ignore[no-untyped-def]
+    cli, quick_tasks: Path, script: Path, tmp_path: Path, rule: str
+) -> None:
+    out, scores = tmp_path / "out", tmp_path / "theirs.jsonl"
+    arguments = _arguments(quick_tasks, script, out)
+    scores.write_text('{"id": "x0", "scores": [1.0, 0.0]}\n')
+    done = cli(*arguments, "--prm", f"recorded:{scores}{rule}")
+    assert done.code == 2, done.err
+    assert "has scores of none of the 12 problems of sums" in done.err
+    assert not out.exists()
+    scores.write_text('{"id": "s3", "scores": [1.0, 0.0]}\n')
+    assert cli("plan", *arguments[1:], "--prm", f"recorded:{scores}{rule}").code == 0
+    cli(*arguments)
+    scores.write_text('{"id": "x0", "scores": [1.0, 0.0]}\n')
+    assert "of none of the 12" in cli("score", out, "--prm", f"recorded:{scores}{rule}").err
 
 
 @pytest.mark.parametrize(

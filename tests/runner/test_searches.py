@@ -234,3 +234,19 @@ def test_recordings_neither_search_nor_steer(tmp_path: Path) -> None:
         planned(settings.model_copy(update={"prms": (f"recorded:{scores}",)}))
     with pytest.raises(ConfigError, match="cannot steer beam"):
         planned(settings.model_copy(update={"prms": ("fake:oracle",)}))
+
+
+def test_a_budget_that_no_method_heeds_is_refused(cli, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    arguments = [
+        "plan", "--task", "chain_arithmetic", "--policy", "embedded", "--prm", "prm-math-small",
+        "--limit", "2", "--budget", "8", "--out", tmp_path / "out",
+    ]  # fmt: skip
+    done = cli(*arguments, "--method", "beam")
+    assert done.code == 2
+    assert "--set 'search.budgets=[8]'" in done.err
+    mixed = cli(*arguments, "--method", "best_of_n,beam")
+    assert mixed.code == 0
+    assert "searches come up with 4, 16 candidates" in mixed.err
+    for heeded in (["--method", "best_of_n"], ["--method=beam", "--set", "search.budgets=[8]"]):
+        done = cli(*arguments, *heeded)
+        assert (done.code, done.err) == (0, "")

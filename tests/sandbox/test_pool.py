@@ -288,6 +288,13 @@ def test_unknown_backends_are_named() -> None:
         open_sandbox("remote", url="localhost")
 
 
+def test_options_of_one_backend_are_refused_beside_another() -> None:
+    with pytest.raises(ConfigError, match="--sandbox-url goes with remote"):
+        open_sandbox(url="http://localhost:8080")
+    with pytest.raises(ConfigError, match="--unsafe-local-code goes with unsafe-local"):
+        open_sandbox("namespaces", unsafe_local=True)
+
+
 def test_what_does_not_work_says_why() -> None:
     found = {a.backend: a for a in available()}
     assert found["namespaces"].works
@@ -298,8 +305,9 @@ def test_no_isolation_means_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.sandbox.seccomp.supported", lambda: False)
     probe.cache_clear()
     try:
-        with pytest.raises(InfrastructureError, match="refusing to run"):
+        with pytest.raises(InfrastructureError, match="refusing to run") as refused:
             open_sandbox()
+        assert "Choose another: --sandbox docker | podman | gvisor |" in str(refused.value)
     finally:
         probe.cache_clear()
 
