@@ -65,7 +65,7 @@ def first_error_table(
         title="F1 of the first wrong step",
         columns=tuple(columns),
         rows=tuple(body),
-        notes=(*_notes(found), *_citations(found, published)),
+        notes=(*_unparsed(rows), *_notes(found), *_citations(found, published)),
     )
 
 
@@ -145,7 +145,6 @@ def first_error_detail(rows: Sequence[ResultRow]) -> Table | None:
             "Error found: share of wrong solutions whose first wrong step is named exactly. "
             "Correct kept: share of right solutions in which no step is called wrong. "
             "F1 is their harmonic mean. All in percent.",
-            *_unparsed(rows),
             *_notes(found),
         ),
     )

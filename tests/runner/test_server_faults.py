@@ -55,7 +55,17 @@ def test_a_server_gone_for_good_stops_the_run_and_the_same_command_goes_on(
     out = tmp_path / "out"
     with serving() as server:
         server.context = 1000
-        server.trouble = lambda number, body: how if number > 30 else None
+
+        def trouble(number: int, body: Any) -> Any:
+            """Fail after the first unit of 24 drafts, and not before it is on the disk."""
+            if number <= 30:
+                return None
+            end = time.monotonic() + 10
+            while not kept(out) and time.monotonic() < end:
+                time.sleep(0.01)
+            return how
+
+        server.trouble = trouble
         arguments = command(quick_tasks, server, out, 0.3)
         failed = cli(*arguments)
         garbled = isinstance(how, tuple) and how[0] == 200
