@@ -13,10 +13,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.sandbox import delegation
+
 PREFIX = "prm-sandbox"
 TASKS = 128
 EXTRA = 2**30
 """Bytes beyond an execution's address space: the zygote, result files and /tmp."""
+_FIXED = (("pids.max", str(TASKS)), ("memory.swap.max", "0"), ("memory.swappiness", "0"))
+"""Without swap, as the cap on memory counts none: code would slow the machine, not end.
+`memory.oom.group` stays 0: the zygote outlives its child, and says that memory was the cause."""
 _numbers = itertools.count()
 
 
@@ -67,6 +72,7 @@ def create(memory: int) -> Group | None:
     name = f"{PREFIX}-{os.getpid()}-{next(_numbers)}"
     folders = []
     for parent, files in _hierarchies():
+        delegation.make_room(parent)
         folder = parent / name
         try:
             folder.mkdir()
@@ -82,8 +88,9 @@ def create(memory: int) -> Group | None:
     try:
         group.allow(memory)
         for folder in folders:
-            if (folder / "pids.max").exists():
-                (folder / "pids.max").write_text(str(TASKS))
+            for file, value in _FIXED:
+                if (folder / file).exists():
+                    (folder / file).write_text(value)
     except OSError:
         group.remove()
         return None
@@ -116,7 +123,7 @@ def _hierarchies() -> list[tuple[Path, tuple[str, ...]]]:
             below = point / path.lstrip("/")
             place = below if os.path.isdir(below) else point  # False, too, where we may not look
             if kind == "cgroup2" and not controllers:
-                found.append((place, ("memory.max", "pids.max")))
+                found.append((delegation.below(place), ("memory.max", "pids.max")))
             elif kind == "cgroup" and controllers == "memory" and "memory" in options:
                 found.append((place, ("memory.limit_in_bytes",)))
             elif kind == "cgroup" and controllers == "pids" and "pids" in options:

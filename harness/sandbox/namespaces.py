@@ -44,7 +44,9 @@ def probe() -> Availability:
         return Availability(NAME, False, f"a program ended with {found.end}: {found.reason}")
     layers = facts["layers"]
     assert isinstance(layers, list)
-    return Availability(NAME, True, "self-test passed", tuple(str(layer) for layer in layers))
+    groups = "with control groups" if "cgroups" in layers else "no control groups (not needed)"
+    why = f"self-test passed; {groups}"
+    return Availability(NAME, True, why, tuple(str(layer) for layer in layers))
 
 
 _KNOBS = (

@@ -63,6 +63,7 @@ class Worker:
         self._layers: tuple[str, ...] = ()
         self._threads = isolate
         self._group = cgroups.create(MEMORY) if isolate else None
+        self._joined = False
         self._killed = 0
         self._files: list[int] = []
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -154,6 +155,7 @@ class Worker:
             self.deadline_is_start, self.deadline = False, float("inf")
             self._threads = "uid" in self._layers or (self._isolate and plan.threads_counted())
             return Ready(self._layers, str(said["python"]))
+        self._joined = bool(said.get("joined"))
         self._pid, self._layers = int(said["pid"]), self._all_layers(said.get("layers", ()))
         if self._isolate and self._launcher:
             self._launcher.wait()
@@ -161,7 +163,7 @@ class Worker:
 
     def _all_layers(self, namespaces: tuple[str, ...]) -> tuple[str, ...]:
         more = ("seccomp", "no-new-privs", "read-only-root") if self._isolate else ()
-        groups = ("cgroups",) if self._group else ()
+        groups = ("cgroups",) if self._group and self._joined else ()
         return (*namespaces, *more, *groups, "rlimits")
 
     def _done(self, packet: bytes) -> Done:

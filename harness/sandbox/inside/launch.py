@@ -41,7 +41,7 @@ def main() -> None:
     plan = json.loads(sys.argv[1])
     control = socket.socket(fileno=os.dup(plan["files"][0]))
     try:
-        _join_cgroups(plan)
+        joined = _join_cgroups(plan)
         _prepare()
         if not plan["isolate"]:
             os.setsid()
@@ -59,7 +59,7 @@ def main() -> None:
                 control.send(json.dumps({"error": _words(error)}).encode())
             finally:
                 os._exit(1)
-        control.send(json.dumps({"pid": pid, "layers": layers}).encode())
+        control.send(json.dumps({"pid": pid, "layers": layers, "joined": joined}).encode())
     except (OSError, kernel.Refused) as error:
         control.send(json.dumps({"error": _words(error)}).encode())
     os._exit(0)
@@ -80,10 +80,15 @@ def _words(error: BaseException) -> str:
     return str(error) if isinstance(error, kernel.Refused) else f"{type(error).__name__}: {error}"
 
 
-def _join_cgroups(plan: dict[str, Any]) -> None:
-    for folder in plan["cgroups"]:
-        with open(os.path.join(folder, "cgroup.procs"), "w") as file:
-            file.write("0")
+def _join_cgroups(plan: dict[str, Any]) -> bool:
+    """Enter the groups; False where the kernel refuses, as they are never required."""
+    try:
+        for folder in plan["cgroups"]:
+            with open(os.path.join(folder, "cgroup.procs"), "w") as file:
+                file.write("0")
+    except OSError:  # a folder may be ours whose common ancestor with our own group is not
+        return False
+    return True
 
 
 def _prepare() -> None:
