@@ -58,7 +58,7 @@ DIFFERENT = {
     "a global": ("x = 1\ndef g():\n    global x\n    x += 1\ng()\nprint(x)", "", "2\n"),
     "a thread not joined": (
         "import threading, time\n"
-        "threading.Thread(target=lambda: (time.sleep(.05), print('a'))).start()",
+        "threading.Thread(target=lambda: (time.sleep(.5), print('a'))).start()",
         "",
         "a\n",
     ),
