@@ -5,6 +5,14 @@ its own sampler. Best-of-N, beam search and MCTS run through the driver as a run
 seconds of the PRM, a small one on transformers, are told apart. While it judges, the engine goes on
 with what it has, so that time is not all lost to the policy: both shares are printed.
 
+A search asks for many short pieces, each of which the engine has to take in anew, and which are not
+all there at once. What that alone costs is told by the bare engine too: it is given every request
+that the search made, all at once, to write as many tokens with its own sampler. A search that had
+no cost of its own, and never had to wait for a judgement, would be as fast.
+
+On a machine that others use speeds change within minutes: the bare engine runs before and after
+each line, and shares are of the mean of the two.
+
     python -m benchmarks.vllm_policy [PROBLEMS [SAMPLES]]
 """
 
@@ -12,9 +20,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
 
 from benchmarks.driver import jobs, same
+from harness.adapters.vllm import Engine
 from harness.policies.vllm import VllmPolicy
 from harness.problems import load
 from harness.registry import open_policy, open_prm
@@ -25,28 +38,60 @@ METHODS = (("best_of_n", 0.95), ("beam,width=4", 0.6), ("mcts", 0.6))
 """Method, and the share of the bare engine's tokens per second to be reached."""
 SAMPLING = Sampling(max_tokens=256)
 
+Asked = tuple[Sequence[int], int]
+"""Tokens of a request, and how many the engine wrote for it."""
 
-def bare(policy: VllmPolicy, questions: Sequence[Question], samples: int) -> float:
-    """Return the tokens per second of the engine alone."""
+
+def bare(policy: VllmPolicy, asked: Sequence[Asked], ends: bool = True) -> float:
+    """Return the tokens per second of the engine alone, given everything at once.
+
+    Args:
+        policy: whose engine it is.
+        asked: what is read, and most tokens to write.
+        ends: whether a text ends at its end token; else exactly as many are written.
+    """
     engine = policy._running()
     from vllm import SamplingParams
     from vllm.sampling_params import RequestOutputKind
 
-    prompts = [policy._encoding.asked(question) for question in questions]
-    params = SamplingParams(
-        temperature=SAMPLING.temperature,
-        max_tokens=SAMPLING.max_tokens,
-        stop_token_ids=list(policy._ends.tokens),
-        ignore_eos=True,
-        detokenize=False,
-        output_kind=RequestOutputKind.FINAL_ONLY,
-    )
+    params = [
+        SamplingParams(
+            temperature=SAMPLING.temperature,
+            max_tokens=size,
+            stop_token_ids=list(policy._ends.tokens) if ends else [],
+            ignore_eos=True,
+            detokenize=False,
+            output_kind=RequestOutputKind.FINAL_ONLY,
+        )
+        for _, size in asked
+    ]
     engine.forget()
     start = time.perf_counter()
-    wanted = [prompt for prompt in prompts for _ in range(samples)]
-    outputs = engine.run(wanted, [params] * len(wanted))
+    outputs = engine.run([ids for ids, _ in asked], params)
     decoded = sum(len(output.outputs[0].token_ids) for output in outputs)
     return decoded / (time.perf_counter() - start)
+
+
+@contextmanager
+def overheard(engine: Engine) -> Iterator[list[Asked]]:
+    """Yield a list that holds, when the block has ended, all that was asked of an engine there."""
+    submit, step = engine.submit, engine.step
+    sent, written, asked = dict[str, Sequence[int]](), Counter[str](), list[Asked]()
+
+    def submitting(ids: Sequence[int], params: Any, adapter: Any = None) -> str:
+        name = submit(ids, params, adapter)
+        sent[name] = ids
+        return name
+
+    def stepping() -> list[Any]:
+        outputs = step()
+        for output in outputs:
+            written[output.request_id] += len(output.outputs[0].token_ids)
+        return outputs
+
+    with patch.object(engine, "submit", submitting), patch.object(engine, "step", stepping):
+        yield asked
+    asked += [(ids, written[name]) for name, ids in sent.items()]
 
 
 def whole(policy: VllmPolicy, questions: Sequence[Question], samples: int) -> float:
@@ -63,33 +108,44 @@ def main() -> None:
     questions = [problem.question for problem in task.problems]
     policy, prm = open_policy("embedded,engine=vllm"), open_prm("prm-math-small")
     assert isinstance(policy, VllmPolicy)
+    prompts = [(policy._encoding.asked(question), SAMPLING.max_tokens) for question in questions]
 
     def read(draft: Draft) -> Draft:
         return Draft(tuple(task.steps.cut(draft.text)), draft.finish, draft.tokens)
 
-    bare(policy, questions[:4], 4)  # starts the engine
-    alone = {rows: max(bare(policy, questions, rows) for _ in range(2)) for rows in (samples, 1)}
-    for rows, speed in alone.items():
-        print(f"bare engine     {problems} problems × {rows:<3} {speed:9,.0f} tokens/s")
-    speed = max(whole(policy, questions, samples) for _ in range(2))
-    print(f"one call        {problems} problems × {samples:<3} {speed:9,.0f} tokens/s  ", end="")
-    print(f"{speed / alone[samples]:.2f} of the bare engine")
+    def alone(rows: int = samples) -> float:
+        return bare(policy, [prompt for prompt in prompts for _ in range(rows)])
+
+    bare(policy, prompts[:4] * 4)  # starts the engine
+    speeds = [alone(), whole(policy, questions, samples), alone()]
+    limit = (speeds[0] + speeds[2]) / 2
+    print(f"{problems} problems × {samples}; tokens/s of the bare engine before and after")
+    print(
+        f"one call        {speeds[1]:7,.0f} tokens/s, bare {speeds[0]:7,.0f} {speeds[2]:7,.0f}: ",
+        end="",
+    )
+    print(f"{speeds[1] / limit:.2f} of the bare engine", flush=True)
+    last = speeds[2]
     for method, target in METHODS:
         driver = Driver(policy, prm, same, read=read, concurrency=problems)
         todo = jobs(method, questions, samples, SAMPLING, Cut(("\n",)), prm.aggregation)
         start = time.perf_counter()
-        decoded = sum(one.usage.policy.decode for one in driver.run(todo))
+        with overheard(policy._running()) as asked:
+            decoded = sum(one.usage.policy.decode for one in driver.run(todo))
         seconds, judging = time.perf_counter() - start, driver.timing.prm
-        limit = alone[1 if method == "mcts" else samples]
+        most = bare(policy, asked, ends=False)
+        before, last = last, alone()
+        limit = (before + last) / 2
         print(
-            f"{method:<15} n = {samples:<3} {decoded / seconds:9,.0f} tokens/s  "
+            f"{method:<15} {decoded / seconds:7,.0f} tokens/s, bare {before:7,.0f} {last:7,.0f}: "
             f"{decoded / seconds / limit:.2f} of the bare engine; without the PRM's "
-            f"{judging:.1f} of {seconds:.1f} s {decoded / (seconds - judging) / limit:.2f} "
-            f"of at least {target}"
+            f"{judging:.1f} of {seconds:.1f} s {decoded / (seconds - judging) / limit:.2f} of at "
+            f"least {target}; the bare engine, given the same {len(asked):,} requests at once, "
+            f"{most / limit:.2f}",
+            flush=True,
         )
-    print(
-        "MCTS writes one draft per problem at a time: it is set beside as much of the bare engine."
-    )
+    few = alone(1)
+    print(f"MCTS has one to four drafts of a problem at work; the bare engine with one {few:,.0f}")
     policy.close()
 
 

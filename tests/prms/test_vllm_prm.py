@@ -5,6 +5,7 @@ Starting takes longest, so each engine is started once, and reads all heads of o
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -214,9 +215,13 @@ def test_places_are_read_by_position_whatever_comes_again() -> None:
 
 
 def engine(owner: int) -> list[psutil.Process]:
-    """The processes of an engine that a process has started."""
-    found = psutil.Process(owner).children(recursive=True)
-    return [one for one in found if "VLLM" in " ".join(one.cmdline())]
+    """The processes of an engine that a process has started; those of an earlier one may be dead
+    and not waited for yet."""
+    found = []
+    for one in psutil.Process(owner).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # a zombie is one, too
+            found += [one] if "VLLM" in " ".join(one.cmdline()) else []
+    return found
 
 
 def left(processes: list[psutil.Process], seconds: float = 60) -> list[psutil.Process]:
