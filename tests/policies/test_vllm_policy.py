@@ -226,9 +226,7 @@ def killed(policy: VllmPolicy) -> None:
     stream = policy.stream()
     stream.submit(0, ask(PROMPTS[0], *(Draft(),) * 4, max_tokens=400, stop=("never",)))
     for process in psutil.Process().children(recursive=True):
-        with contextlib.suppress(
-            psutil.NoSuchProcess
-        ):  # an engine before may not be waited for yet
+        with contextlib.suppress(psutil.NoSuchProcess):  # of an engine before
             if "VLLM" in " ".join(process.cmdline()):
                 process.kill()
     said = "its process was killed, as systems do when memory runs out; lower max_length="
