@@ -17,6 +17,10 @@ from harness.types import Json
 _SHARE = 0.9
 """Of a GPU's memory, for weights, keys and values, unless the user says otherwise."""
 
+_CPU_BLOCK = 32
+"""Tokens of a block of keys and values on a CPU: the fewest that vLLM's kernels take there. Only
+whole blocks are found again, and vLLM's own 128 are longer than many a prompt with its solution."""
+
 _BLOCK = 1024
 """Tokens of keys and values beyond those asked for: the last block of each sequence is not full."""
 
@@ -103,6 +107,8 @@ def arguments(how: Settings, config: Any, length: int) -> dict[str, Any]:
         "quantization": how.quantization,
         "enforce_eager": how.enforce_eager,
     }
+    if how.device.type == "cpu":
+        found["block_size"] = _CPU_BLOCK
     cache = how.cache
     if cache is None and how.device.type == "cpu":
         # Of a CPU's memory, vLLM would take nearly all.

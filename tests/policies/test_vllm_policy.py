@@ -169,10 +169,10 @@ def step_by_step(policy: VllmPolicy, expected: TransformersPolicy) -> None:
         request = ask(PROMPTS[0], draft, cut=Cut(("\n",)), temperature=0, max_tokens=200)
         draft = policy.extend([request])[0].drafts[0]
     assert (draft.text, draft.tokens) == (whole.text, whole.tokens) and len(draft.steps) > 1
-    long = Draft(("7+8=15\n" * 30,), None, 10)
+    begun = Draft(("7+8=15\n" * 6,), None, 10)
     stream, computed = policy.stream(), []
     for ticket in range(2):
-        stream.submit(ticket, ask(PROMPTS[0], long, cut=Cut(("\n",)), temperature=0))
+        stream.submit(ticket, ask(PROMPTS[0], begun, cut=Cut(("\n",)), temperature=0))
         [(_, reply)] = stream.collect()
         computed.append(reply.tokens.prefill_computed)
     stream.close()
