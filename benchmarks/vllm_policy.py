@@ -11,7 +11,8 @@ that the search made, all at once, to write as many tokens with its own sampler.
 no cost of its own, and never had to wait for a judgement, would be as fast.
 
 On a machine that others use speeds change within minutes: the bare engine runs before and after
-each line, and shares are of the mean of the two.
+each method, and shares are of the mean of the two. The problems are fresh ones, drawn as those of
+`chain_arithmetic` are, of which there are 200.
 
     python -m benchmarks.vllm_policy [PROBLEMS [SAMPLES]]
 """
@@ -23,23 +24,47 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from unittest.mock import patch
 
 from benchmarks.driver import jobs, same
 from harness.adapters.vllm import Engine
+from harness.embedded import chain_arithmetic
+from harness.embedded.chain_arithmetic import MIXES
+from harness.embedded.splits import stream
 from harness.policies.vllm import VllmPolicy
 from harness.problems import load
 from harness.registry import open_policy, open_prm
 from harness.search.driver import Driver
 from harness.types import Cut, Draft, Extend, Question, Sampling
 
-METHODS = (("best_of_n", 0.95), ("beam,width=4", 0.6), ("mcts", 0.6))
-"""Method, and the share of the bare engine's tokens per second to be reached."""
 SAMPLING = Sampling(max_tokens=256)
 
 Asked = tuple[Sequence[int], int]
 """Tokens of a request, and how many the engine wrote for it."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a method did."""
+
+    method: str
+    decoded: int
+    seconds: float
+    judging: float
+    """Seconds in the PRM."""
+    asked: list[Asked]
+
+
+def line(run: Run, limit: float, target: float) -> str:
+    """Say a run beside the bare engine's tokens per second and the share of it to be reached."""
+    speed, own = run.decoded / run.seconds, run.decoded / (run.seconds - run.judging)
+    return (
+        f"{run.method:<15} {speed:7,.0f} tokens/s  {speed / limit:.2f} of the bare engine; without "
+        f"the PRM's {run.judging:.1f} of {run.seconds:.1f} s {own / limit:.2f} of at least {target}"
+    )
 
 
 def bare(policy: VllmPolicy, asked: Sequence[Asked], ends: bool = True) -> float:
@@ -104,8 +129,12 @@ def whole(policy: VllmPolicy, questions: Sequence[Question], samples: int) -> fl
 
 def main() -> None:
     problems, samples = (*map(int, sys.argv[1:3]), *(256, 16)[len(sys.argv[1:3]) :])
-    task = load("chain_arithmetic", limit=problems)[0]
-    questions = [problem.question for problem in task.problems]
+    task = load("chain_arithmetic", limit=1)[0]
+    chains = stream(chain_arithmetic.generate, MIXES["test"].levels, "test", "vllm_policy")
+    questions = [
+        Question(task.name, f"drawn-{i}", f"{chain.text}\n")
+        for i, chain in enumerate(islice(chains, problems))
+    ]
     policy, prm = open_policy("embedded,engine=vllm"), open_prm("prm-math-small")
     assert isinstance(policy, VllmPolicy)
     prompts = [(policy._encoding.asked(question), SAMPLING.max_tokens) for question in questions]
@@ -114,38 +143,36 @@ def main() -> None:
         return Draft(tuple(task.steps.cut(draft.text)), draft.finish, draft.tokens)
 
     def alone(rows: int = samples) -> float:
-        return bare(policy, [prompt for prompt in prompts for _ in range(rows)])
+        speed = bare(policy, [prompt for prompt in prompts for _ in range(rows)])
+        print(f"{'bare engine':<13} {rows:>3} drafts of each {speed:7,.0f} tokens/s", flush=True)
+        return speed
 
-    bare(policy, prompts[:4] * 4)  # starts the engine
-    speeds = [alone(), whole(policy, questions, samples), alone()]
-    limit = (speeds[0] + speeds[2]) / 2
-    print(f"{problems} problems × {samples}; tokens/s of the bare engine before and after")
-    print(
-        f"one call        {speeds[1]:7,.0f} tokens/s, bare {speeds[0]:7,.0f} {speeds[2]:7,.0f}: ",
-        end="",
-    )
-    print(f"{speeds[1] / limit:.2f} of the bare engine", flush=True)
-    last = speeds[2]
-    for method, target in METHODS:
+    def search(method: str) -> Run:
         driver = Driver(policy, prm, same, read=read, concurrency=problems)
         todo = jobs(method, questions, samples, SAMPLING, Cut(("\n",)), prm.aggregation)
         start = time.perf_counter()
         with overheard(policy._running()) as asked:
             decoded = sum(one.usage.policy.decode for one in driver.run(todo))
-        seconds, judging = time.perf_counter() - start, driver.timing.prm
-        most = bare(policy, asked, ends=False)
+            seconds = time.perf_counter() - start
+        return Run(method, decoded, seconds, driver.timing.prm, asked)
+
+    bare(policy, prompts[:4] * 4)  # starts the engine
+    before, call, first = alone(), whole(policy, questions, samples), search("best_of_n")
+    last = alone()
+    limit = (before + last) / 2
+    print(f"one call        {call:7,.0f} tokens/s  {call / limit:.2f} of the bare engine")
+    print(line(first, limit, 0.95), flush=True)
+    for method, target in (("beam,width=4", 0.6), ("mcts", 0.6)):
+        found = search(method)
+        most = bare(policy, found.asked, ends=False)
         before, last = last, alone()
         limit = (before + last) / 2
         print(
-            f"{method:<15} {decoded / seconds:7,.0f} tokens/s, bare {before:7,.0f} {last:7,.0f}: "
-            f"{decoded / seconds / limit:.2f} of the bare engine; without the PRM's "
-            f"{judging:.1f} of {seconds:.1f} s {decoded / (seconds - judging) / limit:.2f} of at "
-            f"least {target}; the bare engine, given the same {len(asked):,} requests at once, "
-            f"{most / limit:.2f}",
+            f"{line(found, limit, target)}; its {len(found.asked):,} requests, all at once, "
+            f"{most:,.0f} tokens/s, {most / limit:.2f}",
             flush=True,
         )
-    few = alone(1)
-    print(f"MCTS has one to four drafts of a problem at work; the bare engine with one {few:,.0f}")
+    alone(1)
     policy.close()
 
 
