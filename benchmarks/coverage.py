@@ -55,6 +55,23 @@ def beta(rng: np.random.Generator, n: int, sets: int) -> tuple[Floats, Floats]:
     return rng.beta(2, 1, (n, sets)), np.full(sets, 2 / 3)
 
 
+def accurate(rng: np.random.Generator, n: int, sets: int) -> tuple[Floats, Floats]:
+    """Expected accuracies near 1, mean 0.9."""
+    return rng.beta(9, 1, (n, sets)), np.full(sets, 0.9)
+
+
+def repeated(rng: np.random.Generator, n: int, sets: int) -> tuple[Floats, Floats]:
+    """Means of four graded answers, each right with 0.9."""
+    return rng.binomial(4, 0.9, (n, sets)) / 4, np.full(sets, 0.9)
+
+
+def decided(rng: np.random.Generator, n: int, sets: int) -> tuple[Floats, Floats]:
+    """Six tenths are 1, two tenths 0, the rest between."""
+    drawn = rng.random((n, sets))
+    between = np.where(drawn < 0.8, 0.0, rng.random((n, sets)))
+    return np.where(drawn < 0.6, 1.0, between), np.full(sets, 0.7)
+
+
 def pair(won: float, lost: float) -> Draw:
     """Differences of two 0/1 answers; up to these shares of problems are discordant."""
 
@@ -121,6 +138,9 @@ def by_estimate(values: Floats, truth: Floats) -> Bools:
 CASES = (
     Case("accuracy", "0/1, mean 50 to 90 %", by_estimate, share(0.5, 0.9)),
     Case("accuracy", "fractions, beta(2, 1)", by_estimate, beta),
+    Case("accuracy", "fractions, beta(9, 1)", by_estimate, accurate),
+    Case("accuracy", "means of 4 answers", by_estimate, repeated),
+    Case("accuracy", "fractions, mostly 0 or 1", by_estimate, decided),
     Case("difference", "0/1, discordant 15 to 30 %", by_t, pair(0.2, 0.1)),
     Case("difference", "0/1, discordant 25 to 50 %", by_t, pair(0.25, 0.25)),
     Case("difference", "fractions, half of them 0", by_t, fractions),

@@ -47,6 +47,7 @@ def plan(
     figure is from. Models that are not on this machine are not downloaded: a catalogue entry or a
     name says how large they are.
     """
+    from harness.cli.notes import say_notes
     from harness.config import load_sweep, places
     from harness.paths import data_folder
     from harness.registry import open_policy
@@ -77,7 +78,7 @@ def plan(
         return
     policies = partial(open_policy, engine=sweep.engine)
     made = make_plan(sweep, data, policies, RunTruth(sweep.engine).open_prm, places(preset))
-    options.say_notes(made, given)
+    say_notes(made, given)
     folder = RunFolder(out or default_out(made))
     stages = estimate(made, folder)
     if as_json:

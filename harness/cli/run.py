@@ -46,6 +46,7 @@ def run(
       run-benchmark run processbench --prm recorded:scores.jsonl.gz,covers=prefix
     """
     from harness.cli.main import command_line
+    from harness.cli.notes import say_notes
     from harness.cli.progress import TerminalProgress
     from harness.cli.stopped import tell
     from harness.config import load_sweep, places
@@ -80,7 +81,7 @@ def run(
     truth = RunTruth(sweep.engine)
     policies = partial(open_policy, engine=sweep.engine)
     plan = make_plan(sweep, data_folder(data_dir), policies, truth.open_prm, places(preset))
-    options.say_notes(plan, given)
+    say_notes(plan, given)
     folder = out or default_out(plan)
     typer.echo(f"run folder: {folder}", err=True)
     choice = SandboxChoice(sandbox, sandbox_url, unsafe_local_code)
