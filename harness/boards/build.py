@@ -25,6 +25,7 @@ from harness.boards.shown import samples
 from harness.boards.slices import facets
 from harness.boards.standing import TRUST, Board, Entry, Pool, Sample
 from harness.digest import digest
+from harness.runner.first_error import labels_every_step
 
 AGGREGATION = "each PRM's own, declared with the submission before its results were seen"
 
@@ -63,6 +64,12 @@ def load_pools(root: Path, board: BoardDefinition) -> tuple[dict[str, FrozenPool
                 what = f"pools.{name}.{key} is {said!r}, the pool's is {is_!r}"
                 raise Findings([Finding(where, what, "correct the board")])
         found[name] = pool
+    for one in board.figures:
+        own = found.get(one.pool)
+        if "prm_score" in one.methods and own and not all(map(labels_every_step, own.problems)):
+            where = root / "boards" / f"{board.name}.yaml"
+            what = f"prm_score is not defined on {one.pool}; it does not label every step"
+            raise Findings([Finding(where, what, "ask for first_error")])
     return found, absent
 
 

@@ -17,6 +17,7 @@ from harness.boards.findings import Finding, Findings
 from harness.boards.standing import TRUST, Column, Trust
 from harness.errors import nearest, unknown
 from harness.prms.aggregate import AGGREGATIONS
+from harness.stats.prm_score import GROUPS
 from harness.types import Kind
 
 BoardMethod = Literal["best_of_n", "weighted_vote", "first_error", "preference", "prm_score"]
@@ -26,7 +27,7 @@ METRICS: dict[str, tuple[str, ...]] = {
     "weighted_vote": ("accuracy",),
     "first_error": ("f1", "acc_error", "acc_correct"),
     "preference": ("preference_accuracy",),
-    "prm_score": ("prm_score",),
+    "prm_score": ("prm_score", *GROUPS),
 }
 """Method → its metrics, the one that can be ranked by first."""
 
@@ -49,6 +50,7 @@ _TITLES = {
     "acc_correct": "acc. correct",
     "preference_accuracy": "choice",
     "prm_score": "PRMScore",
+    **{group: group for group in GROUPS},
 }
 
 
@@ -122,8 +124,10 @@ class BoardDefinition(Document):
                 raise ValueError(f"there is no column {id_!r}; {nearest(id_, known)}")
         for id_ in self.ranking:
             rule, metric = id_.split("/")[1].split("@")[0], id_.split("/")[2]
-            if rule == "prm_score" or metric != METRICS[rule][0]:
-                raise ValueError(f"{id_} cannot be ranked by; choose accuracies, F1 or choices")
+            if metric != METRICS[rule][0]:
+                raise ValueError(
+                    f"{id_} cannot be ranked by; choose accuracies, F1, PRMScore or choices"
+                )
         if self.aggregation not in ("declared", *AGGREGATIONS):
             raise ValueError(f"aggregation: {nearest(self.aggregation, AGGREGATIONS)}")
         if self.trust not in TRUST[2:]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from harness.boards.pools import FrozenPool
 from harness.boards.recompute import Outcome, policy_tokens, references
 from harness.boards.rerun import Rerun
 from harness.boards.slices import Facets, slices
-from harness.boards.standing import Card, Column, Cost, Entry, Link, Value
+from harness.boards.standing import Card, Column, Cost, Entry, Link, Slice, Value
 from harness.boards.submission import RECIPE, Submission
 from harness.digest import file_digest
 from harness.store.format import slug
@@ -51,18 +51,27 @@ def entry_of(
         trust=checked.trust if rerun is None else "re-run",
         card=_card(checked, submission),
         values=tuple(values),
-        slices=tuple(
-            one
-            for id_ in board.ranking
-            if id_ in checked.outcomes
-            for one in slices(
-                columns[id_], checked.outcomes[id_], parts[columns[id_].pool or ""], board.seed
-            )
-        ),
+        slices=(*_slices(checked, board, columns, parts),),
         calibration=tuple(r.calibration for r in checked.readings.values() if r.calibration),
         samples=tuple(one for r in checked.readings.values() for one in r.scored),
         remarks=tuple(remarks),
     )
+
+
+def _slices(
+    checked: Checked,
+    board: BoardDefinition,
+    columns: Mapping[str, Column],
+    parts: Mapping[str, Facets],
+) -> Iterator[Slice]:
+    """Yield the ranked figures on parts of their problems, and figures by category of error."""
+    for id_ in board.ranking:
+        if id_ in checked.outcomes:
+            facets = parts[columns[id_].pool or ""]
+            yield from slices(columns[id_], checked.outcomes[id_], facets, board.seed)
+    for id_, outcome in checked.outcomes.items():
+        for category, own in outcome.parts.items():
+            yield Slice(id_, "category", category, own.value, own.low, own.high, own.n)
 
 
 def _value(

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.analysis.pseudo import prm_score_values
 from harness.boards.pools import FrozenPool
 from harness.boards.recompute import Outcome, Rule, mean_outcome, solution_scores
 from harness.boards.scores import PoolScores
 from harness.boards.standing import Bin, Calibration, Column
-from harness.stats import Judged, Labelled, Subset, preference, prm_score, reliability
+from harness.runner.prm_score import labelled
+from harness.stats import Judged, Subset, preference, prm_score, reliability, step_counts
 from harness.stats import evaluate as evaluate_subsets
 from harness.stats.first_error import harmonic
-from harness.stats.prm_score import OVERALL
+from harness.stats.prm_score import CATEGORIES, OVERALL
 from harness.types import Estimate
 
 Floats = NDArray[np.float64]
@@ -70,8 +73,8 @@ def _steps(
                 side = kinds if column.metric == "acc_error" else ~kinds
                 yield column.id, Outcome(figure, found[:, side])
     if "prm_score" in methods:
-        figure = _labelled(pool, scores, rule.threshold, seed)
-        yield from ((c.id, Outcome(figure)) for c in columns if c.method == "prm_score")
+        own = [column for column in columns if column.method == "prm_score"]
+        yield from _every_step(pool, scores, own, rule.threshold, seed)
 
 
 def _pooled(parts: Sequence[Estimate]) -> Estimate:
@@ -110,46 +113,55 @@ def _at_mean(figure: Estimate, found: Floats, kinds: Bools) -> Estimate:
     value = float(
         harmonic(found[:, kinds].mean(keepdims=True), found[:, ~kinds].mean(keepdims=True))[0, 0]
     )
+    return _at(figure, value)
+
+
+def _at(figure: Estimate, value: float) -> Estimate:
+    """Return the figure with another value, in an interval that holds it."""
     return replace(figure, value=value, low=min(figure.low, value), high=max(figure.high, value))
 
 
 def _judged(pool: FrozenPool, scores: PoolScores, replica: int) -> list[Judged]:
-    count = len(pool.problems)
     items = []
-    for row, problem in enumerate(pool.problems):
-        start, end = scores.offsets[replica * count + row : replica * count + row + 2]
+    own = _values(pool, scores, replica)
+    for problem, label, values in zip(pool.problems, pool.labels.tolist(), own, strict=True):
         reference = problem.reference
         final = reference.get("final_answer_correct") if isinstance(reference, dict) else None
-        items.append(
-            Judged(
-                tuple(scores.values[start:end].tolist()),
-                int(pool.labels[row]),
-                final if isinstance(final, bool) else None,
-                len(problem.steps),
-            )
-        )
+        known = final if isinstance(final, bool) else None
+        items.append(Judged(values, label, known, len(problem.steps)))
     return items
 
 
-def _labelled(pool: FrozenPool, scores: PoolScores, threshold: float, seed: int) -> Estimate:
-    """Return PRMScore over all modified solutions, of the first replica."""
-    items, originals = [], {}
-    for row, problem in enumerate(pool.problems):
-        reference = problem.reference
-        assert isinstance(reference, dict)
-        own = tuple(scores.values[scores.offsets[row] : scores.offsets[row + 1]].tolist())
-        category, origin = str(reference["category"]), str(reference["origin"])
-        wrong = reference.get("wrong")
-        if category == "original":
-            originals[origin] = own
-        elif own:
-            steps = (
-                frozenset(s for s in wrong if isinstance(s, int))
-                if isinstance(wrong, list)
-                else frozenset()
-            )
-            items.append(Labelled(own, steps, category, origin))
-    return prm_score(items, originals, threshold, seed)[OVERALL].prm_score
+def _every_step(
+    pool: FrozenPool, scores: PoolScores, columns: Sequence[Column], threshold: float, seed: int
+) -> Iterator[tuple[str, Outcome]]:
+    """Yield PRMScore over all modified solutions, and of the groups whose categories are there."""
+    made, counts = [], []
+    for replica in range(scores.replicas):
+        values = _values(pool, scores, replica)
+        items, originals = labelled(zip(pool.problems, values, strict=True))
+        if not items:
+            return
+        made.append(prm_score(items, originals, threshold, seed))
+        counts.append(step_counts(items, threshold)[1])
+    steps = np.mean(counts, axis=0)
+    figures = {name: _pooled([one[name].prm_score for one in made]) for name in made[0]}
+    for column in columns:
+        if column.metric in figures:
+            yield column.id, Outcome(figures[column.metric])
+        elif column.metric == "prm_score":
+            whole = figures[OVERALL]
+            if scores.replicas > 1:  # of the counts over all of them, as entries are ranked by it
+                whole = _at(whole, float(prm_score_values(steps).mean()))
+            parts = {name: figures[name] for name in CATEGORIES if name in figures}
+            yield column.id, Outcome(whole, steps=steps, parts=parts)
+
+
+def _values(pool: FrozenPool, scores: PoolScores, replica: int) -> list[tuple[float, ...]]:
+    """Return the step scores of the pool's problems, one given solution each; () without any."""
+    count = len(pool.problems)
+    ends = scores.offsets[replica * count : (replica + 1) * count + 1].tolist()
+    return [tuple(scores.values[a:b].tolist()) for a, b in pairwise(ends)]
 
 
 def calibration(pool: FrozenPool, scores: PoolScores, rule: Rule) -> Calibration | None:

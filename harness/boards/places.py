@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.analysis.contrast import holm, paired
-from harness.analysis.pseudo import pseudo_values
+from harness.analysis.pseudo import prm_score_values, pseudo_values
 from harness.analysis.ranking import Ranking, rank
 from harness.boards.recompute import Outcome
 from harness.boards.standing import Pair, Place
@@ -69,6 +69,8 @@ def stand(entries: Mapping[str, Mapping[str, Outcome]], columns: Sequence[str]) 
 
 def _items(outcome: Outcome) -> Floats:
     """Return (I,) values whose mean is the figure."""
+    if outcome.steps is not None:
+        return prm_score_values(outcome.steps)
     assert outcome.items is not None
     items = outcome.items
     known = ~np.isnan(items)

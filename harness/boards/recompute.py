@@ -6,8 +6,8 @@ only, under the one aggregation that was declared. Given solutions: `harness.boa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,9 +33,14 @@ class Outcome:
     figure: Estimate
     items: Floats | None = None
     """(R, I) expected correctness per replica and problem or item; NaN: ungraded. None: the figure
-    is no mean over items, and nobody is ranked by it."""
+    is no mean over items."""
     kinds: Bools | None = None
     """(I,) where the figure is F1: whether the item has an error."""
+    steps: Floats | None = None
+    """(O, 4) where the figure is PRMScore: `harness.stats.step_counts` of each original problem,
+    means over replicas. With neither these nor `items` nobody is ranked by the figure."""
+    parts: Mapping[str, Estimate] = field(default_factory=dict)
+    """Category of error → the figure on that category, where the task has such categories."""
 
 
 @dataclass(frozen=True)

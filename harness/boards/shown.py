@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from harness.boards.pools import FrozenPool
 from harness.boards.scores import PoolScores
 from harness.boards.standing import Sample, Scored, Solution
-from harness.types import GIVEN_KINDS
+from harness.runner.first_error import labels_every_step
+from harness.types import GIVEN_KINDS, Problem
 
 SOLUTIONS = 4
 """Candidates shown of a problem, right and wrong ones in turn."""
@@ -44,7 +46,7 @@ def samples(pools: Mapping[str, FrozenPool], each: int, seed: int) -> tuple[Samp
                     name,
                     problem.id,
                     problem.prompt,
-                    dict(problem.meta),
+                    _facts(problem),
                     tuple(
                         Solution(
                             index,
@@ -52,6 +54,7 @@ def samples(pools: Mapping[str, FrozenPool], each: int, seed: int) -> tuple[Samp
                             _verdict(pool, row, index),
                             answers.get((problem.id, index)),
                             int(pool.labels[row]) if pool.kind == "steps" else None,
+                            _wrong(problem),
                         )
                         for index in chosen
                     ),
@@ -71,6 +74,20 @@ def _chosen(pool: FrozenPool, row: int, rng: np.random.Generator) -> list[int]:
     half = SOLUTIONS // 2
     first = [*right[: max(half, SOLUTIONS - len(others))]]
     return sorted([*first, *others[: SOLUTIONS - len(first)]])
+
+
+def _facts(problem: Problem) -> dict[str, Any]:
+    """Return what is known of a problem: its facts and, where there is one, its kind of error."""
+    reference: Any = problem.reference
+    labelled = {"category": reference["category"]} if labels_every_step(problem) else {}
+    return {**problem.meta, **labelled}
+
+
+def _wrong(problem: Problem) -> tuple[int, ...] | None:
+    if not labels_every_step(problem):
+        return None
+    reference: Any = problem.reference
+    return tuple(sorted(reference["wrong"]))
 
 
 def _verdict(pool: FrozenPool, row: int, index: int) -> bool | None:

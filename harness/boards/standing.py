@@ -264,6 +264,8 @@ class Solution:
     answer: str | None = None
     first_wrong: int | None = None
     """Index of the first wrong step where the task labels steps; -1 if every step is right."""
+    wrong: tuple[int, ...] | None = None
+    """Indices of all wrong steps where the task labels every step."""
 
 
 @dataclass(frozen=True, slots=True)

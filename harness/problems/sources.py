@@ -122,7 +122,8 @@ def prmbench(**metadata: Any) -> Splits:
     A modified solution per row; `wrong` holds the indices of its wrong steps from 0, `origin` names
     the problem that it was made from. The unmodified solutions follow, category ``original``, as
     they stand in the rows of the category NR. As in the authors' code the first of rows with one id
-    counts, and steps beyond the solution's end are no steps.
+    counts, and steps beyond the solution's end are no steps. Both parts are in the order of their
+    ids: hub and repository need not agree on that of the categories.
     """
     modified: dict[str, Row] = {}
     originals: dict[str, Row] = {}
@@ -138,7 +139,7 @@ def prmbench(**metadata: Any) -> Splits:
             question, steps = row["original_question"], row["original_process"]
             item = _labelled(f"correct_{origin}", question, steps, [], "original", origin)
             originals.setdefault(origin, item)
-    return _test([*modified.values(), *originals.values()])
+    return _test([part[name] for part in (modified, originals) for name in sorted(part)])
 
 
 def _labelled(

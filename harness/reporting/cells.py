@@ -29,6 +29,32 @@ def subset_notes(rows: Sequence[ResultRow]) -> Iterable[str]:
         yield f"Only a part of the problems was run or covered: {', '.join(tasks)}."
 
 
+def unparsed_notes(
+    rows: Sequence[ResultRow], shown: Sequence[ResultRow], counts_as: str
+) -> Iterable[str]:
+    """Yield a sentence that says of how many critiques nothing could be read, if any.
+
+    Args:
+        rows: All results.
+        shown: Those of the table; its tasks alone are named.
+        counts_as: What becomes of a solution of which nothing else was said.
+    """
+    tasks = distinct(row.task for row in shown)
+    shares = {
+        (row.prm, row.task): row.value
+        for row in rows
+        if row.metric == "unparsed" and row.headline and row.task in tasks
+    }
+    if shares:
+        said = ", ".join(
+            f"{prm} on {task} {text.percent(share)}" for (prm, task), share in shares.items()
+        )
+        yield (
+            f"Answers without a verdict, in percent: {said}. A solution of which a critic says "
+            f"nothing else counts as {counts_as}."
+        )
+
+
 def distinct(names: Iterable[str | None]) -> tuple[str, ...]:
     """Return the names in the order of their first appearance, without None."""
     return tuple(dict.fromkeys(name for name in names if name is not None))

@@ -7,7 +7,13 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from harness.reporting import text
-from harness.reporting.cells import distinct, interval_cell, percent_cell, subset_notes
+from harness.reporting.cells import (
+    distinct,
+    interval_cell,
+    percent_cell,
+    subset_notes,
+    unparsed_notes,
+)
 from harness.reporting.table import Cell, Column, Table
 from harness.types import ResultRow
 
@@ -65,7 +71,11 @@ def first_error_table(
         title="F1 of the first wrong step",
         columns=tuple(columns),
         rows=tuple(body),
-        notes=(*_unparsed(rows), *_notes(found), *_citations(found, published)),
+        notes=(
+            *unparsed_notes(rows, found, "wrong"),
+            *_notes(found),
+            *_citations(found, published),
+        ),
     )
 
 
@@ -148,21 +158,6 @@ def first_error_detail(rows: Sequence[ResultRow]) -> Table | None:
             *_notes(found),
         ),
     )
-
-
-def _unparsed(rows: Sequence[ResultRow]) -> Iterable[str]:
-    """Say of how many critiques nothing could be read."""
-    shares = {
-        (row.prm, row.task): row.value for row in rows if row.metric == "unparsed" and row.headline
-    }
-    if shares:
-        said = ", ".join(
-            f"{prm} on {task} {text.percent(share)}" for (prm, task), share in shares.items()
-        )
-        yield (
-            f"Answers without a verdict, in percent: {said}. A solution of which a critic says "
-            "nothing else counts as wrong."
-        )
 
 
 def group_names(rows: Sequence[ResultRow]) -> tuple[str, ...]:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.reporting import text
-from harness.reporting.cells import distinct, interval_cell, percent_cell, subset_notes
+from harness.reporting.cells import (
+    distinct,
+    interval_cell,
+    percent_cell,
+    subset_notes,
+    unparsed_notes,
+)
 from harness.reporting.table import Cell, Column, Table
 from harness.types import ResultRow
 
@@ -61,6 +67,7 @@ def prm_score_table(rows: Sequence[ResultRow]) -> Table | None:
             "the F1 of right steps. Overall takes all steps together; a group is the mean of the "
             "categories before it. All in percent; intervals over problems "
             f"({', '.join(distinct(row.ci_method for row in found))}).",
+            *unparsed_notes(rows, found, "misjudged step by step"),
             *subset_notes(found),
         ),
     )

@@ -6,12 +6,13 @@ that declares none has no such rows. Items that the PRM does not cover are left 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 
 from harness.errors import DataError
-from harness.runner.arrays import architecture_of
+from harness.runner.arrays import architecture_of, flops_of
 from harness.runner.first_error import declared_threshold, labels_every_step
 from harness.runner.outcomes import with_estimate
 from harness.stats import Figures, Labelled, prm_score
@@ -63,11 +64,7 @@ def _rows(
     items, originals, scored_items = read_items(path, problems)
     tokens = [one.tokens for one in scored_items if one.tokens is not None]
     architecture = architecture_of(header.facts)
-    flops = [
-        architecture.prefill(one.tokens, outputs=len(one.values))
-        for one in scored_items
-        if architecture and one.tokens is not None
-    ]
+    flops = [flops_of(one, architecture) for one in scored_items]
     if not items:
         return
     count = len(items) + len(originals)
@@ -81,7 +78,7 @@ def _rows(
         metric=METHOD,
         n_total=entry.n_total,
         prm_tokens=sum(tokens) / count if len(tokens) == count else None,
-        flops=sum(flops) / count if len(flops) == count else None,
+        flops=None if math.isnan(total := sum(flops)) else total / count,
         seconds_per_problem=(
             seconds := sum(unit.seconds for unit in units) / count if architecture else None
         ),
@@ -98,6 +95,8 @@ def _rows(
                 # The originals belong to the task and to no figure.
                 yield replace(made, n_total=figure.n) if whole else made
     yield replace(row, metric="threshold", value=threshold, n_problems=count)
+    if unparsed := sum(one.unparsed for one in scored_items):
+        yield replace(row, metric="unparsed", value=unparsed / count, n_problems=count)
 
 
 def read_items(
@@ -109,17 +108,33 @@ def read_items(
         The modified solutions; step scores of the original ones by their names; all of them as they
         were read. Items without scores are left out.
     """
-    items, originals, known = [], {}, []
-    for name, _, scores in read_scores(path):
-        if scores is None:
-            continue
-        known.append(scores)
-        reference: Mapping[str, Json] = dict(problems[name].reference)  # type: ignore[arg-type]
-        category, origin = str(reference["category"]), str(reference["origin"])
-        if category == "original":
-            originals[origin] = scores.values
-            continue
-        wrong = reference["wrong"]
-        steps = frozenset(wrong if isinstance(wrong, list) else ())
-        items.append(Labelled(scores.values, steps, category, origin))  # type: ignore[arg-type]
-    return items, originals, known
+    known = [(name, scores) for name, _, scores in read_scores(path) if scores is not None]
+    items, originals = labelled((problems[name], scores.values) for name, scores in known)
+    return items, originals, [scores for _, scores in known]
+
+
+def labelled(
+    said: Iterable[tuple[Problem, tuple[float, ...]]],
+) -> tuple[list[Labelled], dict[str, tuple[float, ...]]]:
+    """Return modified solutions with their scores, and the scores of the original ones by name.
+
+    Args:
+        said: Problems that label every step, each with its step scores; none where a critic came to
+            no verdict.
+
+    Raises:
+        DataError: a reference that does not fit its problem.
+    """
+    items, originals = [], {}
+    for problem, scores in said:
+        reference: Mapping[str, Json] = dict(problem.reference)  # type: ignore[arg-type]
+        try:
+            category, origin = str(reference["category"]), str(reference["origin"])
+            wrong: frozenset[int] = frozenset(reference["wrong"])  # type: ignore[arg-type]
+            if category == "original":
+                originals[origin] = scores
+            else:
+                items.append(Labelled(scores, wrong, category, origin, len(problem.steps)))
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"problem {problem.id!r}: {error}") from None
+    return items, originals

@@ -8,8 +8,9 @@ categories'. The unmodified solutions count for *similarity* alone: the mean dis
 share of steps called right in a modified solution and in its original (originals of which no step
 is called right are left out, as in the authors' code).
 
-Two things differ from the authors' code: an F1 of no hits is 0 and one of nothing absent, where
-theirs can be -1; and a step whose score equals the threshold is called right.
+Three things differ from the authors' code: an F1 of no hits is 0 and one of nothing absent, where
+theirs can be -1; a step whose score equals the threshold is called right; and where a critic said
+nothing of a solution, which they leave out, every step counts as misjudged.
 
 Intervals resample original problems: the modified solutions of one are not independent.
 """
@@ -54,12 +55,23 @@ class Labelled:
     category: str
     origin: str
     """Name of the problem that it was made from."""
+    size: int = 0
+    """Steps of the solution, where nothing was said of any; else it is the number of scores."""
 
     def __post_init__(self) -> None:
         if self.category not in CATEGORIES:
             raise ValueError(f"category {self.category!r} is none of {', '.join(CATEGORIES)}")
-        if not self.scores or not all(0 <= step < len(self.scores) for step in self.wrong):
-            raise ValueError(f"wrong steps {sorted(self.wrong)} of {len(self.scores)}")
+        if self.scores:
+            object.__setattr__(self, "size", len(self.scores))
+        if not self.size or not all(0 <= step < self.size for step in self.wrong):
+            raise ValueError(f"wrong steps {sorted(self.wrong)} of {self.size}")
+
+    def right(self, threshold: float) -> list[bool]:
+        """Return which steps are called right. Where nothing was said, each is misjudged: silence
+        is no way around what is hard."""
+        if not self.scores:
+            return [step in self.wrong for step in range(self.size)]
+        return [score >= threshold for score in self.scores]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +148,7 @@ def _sums(
     """Return (origins, `_SUMS`): what the items of each origin add to every figure."""
     total = np.zeros((len(origins), len(_SUMS)))
     for item in items:
-        right = [score >= threshold for score in item.scores]
+        right = item.right(threshold)
         wrong = [step in item.wrong for step in range(len(right))]
         counts = [
             sum(r and not w for r, w in zip(right, wrong, strict=True)),
@@ -147,7 +159,8 @@ def _sums(
         first = [not right[min(item.wrong)], 1] if item.wrong else [0, 0]
         original = _share_right(originals.get(item.origin, ()), threshold)
         distance = [abs(_share_right(item.scores, threshold) - original), 1]
-        total[origins[item.origin]] += [*counts, *first, *(distance if original else [0, 0])]
+        known = original and item.scores
+        total[origins[item.origin]] += [*counts, *first, *(distance if known else [0, 0])]
     return total
 
 

@@ -92,6 +92,17 @@ def test_the_hubs_ids_are_the_same(tasks: Path, tmp_path: Path) -> None:
     assert ids[0] == ids[1]
 
 
+def test_the_order_of_the_categories_does_not_matter(tasks: Path, tmp_path: Path) -> None:
+    """A frozen pool of the problems has one digest, whichever source they came from."""
+    turned = sorted(ROWS, key=lambda one: str(one["classification"]))
+    assert turned != ROWS
+    found = [
+        load("prmbench_made", data_dir=write(tmp_path, rows), include=[tasks])[0].problems
+        for rows in (ROWS, turned)
+    ]
+    assert found[0] == found[1]
+
+
 def test_a_category_that_does_not_exist(tasks: Path, tmp_path: Path) -> None:
     rows = [row("sarcasm", "p0", [1])]
     with pytest.raises(DataError, match="no category 'sarcasm'; it has redundency"):
@@ -146,6 +157,41 @@ def test_a_run_by_hand(cli, tasks: Path, tmp_path: Path) -> None:  # type: ignor
     assert float(told["b_value"]) == pytest.approx(blind["prm_score"])
     assert float(told["difference"]) == pytest.approx(value["prm_score"] - blind["prm_score"])
     assert "judges steps with a PRMScore" in " ".join(done.out.split())
+
+
+def test_a_critic_that_says_nothing_has_misjudged_every_step(  # type: ignore[no-untyped-def]
+    cli, tasks: Path, tmp_path: Path
+) -> None:
+    """Of p0 it finds everything; of p1, the original among them, it says nothing."""
+    script = tmp_path / "script.jsonl"
+    lines = []
+    for one in ROWS:
+        sure = [1.0, 1.0, 1.0, 1.0] if one["classification"] == "multi_solutions" else [1, -1, -1, 1]
+        text = json.dumps({"validity": sure}) if one["idx"] == "p0" else "I pass"
+        lines.append({"id": f"{one['classification']}_{one['idx']}/4/0", "texts": [text]})
+    lines.append({"id": "correct_p0/2/0", "texts": [json.dumps({"validity": [1, 1]})]})
+    lines.append({"id": "correct_p1/2/0", "texts": ["I pass"]})
+    script.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    done = cli(
+        "run", "--task", "prmbench_made", "--include-path", tasks, "--data-dir",
+        write(tmp_path, ROWS), "--prm", f"critic:prmbench,model=fake:{script}", "--out",
+        tmp_path / "out",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    with (tmp_path / "out" / "results.csv").open(newline="") as file:
+        rows = {row["metric"]: row for row in csv.DictReader(file)}
+    # Of each two right and two wrong steps one solution has all, the other none.
+    assert float(rows["prm_score_nr"]["value"]) == pytest.approx(0.5)
+    assert float(rows["acc_first_wrong_nr"]["value"]) == pytest.approx(0.5)
+    assert float(rows["prm_score_ms"]["value"]) == pytest.approx(2 / 3)
+    assert int(rows["prm_score_nr"]["n_problems"]) == 2
+    # A share of steps called right is known of p0 alone.
+    assert float(rows["similarity_nr"]["value"]) == pytest.approx(0.5)
+    assert int(rows["similarity_nr"]["n_problems"]) == 1
+    assert float(rows["unparsed"]["value"]) == pytest.approx(0.5)
+    text = " ".join(done.out.split())
+    assert "Answers without a verdict, in percent: prmbench by script on prmbench_made 50.0" in text
+    assert "counts as misjudged step by step" in text
 
 
 def test_scores_that_stop_at_the_first_wrong_step_have_no_such_figure(  # type: ignore[no-untyped-def]

@@ -24,7 +24,8 @@ def benchmarks(draw: st.DrawFn) -> tuple[list[Labelled], dict[str, tuple[float, 
         own, category = draw(scores), draw(st.sampled_from(CATEGORIES))
         steps = st.sets(st.integers(0, len(own) - 1))
         wrong = frozenset() if category == "MS" else draw(steps)
-        items.append(Labelled(own, wrong, category, draw(st.sampled_from("abc"))))
+        said = () if draw(st.integers(0, 9)) == 9 else own
+        items.append(Labelled(said, wrong, category, draw(st.sampled_from("abc")), len(own)))
     return items, draw(st.dictionaries(st.sampled_from("abc"), scores))
 
 
@@ -34,6 +35,7 @@ def read(items: list[Labelled], originals: dict[str, tuple[float, ...]]) -> dict
     first, similarity = [], []
     for item in items:
         labels = [0 if score < CUT else 1 for score in item.scores]
+        labels = labels or [1 if step in item.wrong else 0 for step in range(item.size)]
         for step, label in enumerate(labels):
             if step in item.wrong and label == 1:
                 fp += 1
@@ -46,7 +48,7 @@ def read(items: list[Labelled], originals: dict[str, tuple[float, ...]]) -> dict
             if item.wrong and step == min(item.wrong):
                 first.append(1 - label)
         original = [0 if s < CUT else 1 for s in originals.get(item.origin, ())]
-        if sum(original):
+        if sum(original) and item.scores:
             gap = sum(labels) / len(labels) - sum(original) / len(original)
             similarity.append(abs(gap))
 

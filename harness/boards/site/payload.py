@@ -13,6 +13,7 @@ page says what is missing.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
@@ -230,7 +231,18 @@ def _whole(share: float) -> int:
 
 
 def _samples(board: Board, samples: int, candidates: int, letters: int) -> Any:
-    return [_sample(board, one, candidates, letters) for one in board.samples[:samples]]
+    chosen = _some(board.samples, samples)
+    return [_sample(board, one, candidates, letters) for one in chosen]
+
+
+def _some(samples: Sequence[Sample], most: int) -> list[Sample]:
+    """Return so many in their order, of each pool as many as of any other."""
+    seen: Counter[str] = Counter()
+    turns = []
+    for place, one in enumerate(samples):
+        turns.append((seen[one.pool], place))
+        seen[one.pool] += 1
+    return [samples[place] for place in sorted(place for _, place in sorted(turns)[:most])]
 
 
 def _sample(board: Board, sample: Sample, candidates: int, letters: int) -> Any:
@@ -249,6 +261,7 @@ def _sample(board: Board, sample: Sample, candidates: int, letters: int) -> Any:
                 "verdict": verdicts[one.correct],
                 "answer": None if one.answer is None else cut(one.answer, letters),
                 "first_wrong": one.first_wrong,
+                "wrong": one.wrong,
             }
             for one in sample.solutions[:candidates]
         ],

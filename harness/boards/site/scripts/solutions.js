@@ -26,11 +26,12 @@ const Solutions = (() => {
       make("p", "note", `${count}The number before a step is its score.`),
       ...found.map(({ solution, judged }, place) => {
         const card = Steps.card(judged, solution, scale, place === 0);
-        const wrong = solution.first_wrong;
-        if (wrong !== null && wrong >= 0) {
-          const step = card.querySelectorAll("li")[wrong];
-          step?.classList.add("first-wrong");
-          step?.append(make("span", "label", "✗ first wrong step, as labelled"));
+        const { wrong, first_wrong: first } = solution;
+        const steps = card.querySelectorAll("li");
+        for (const place of wrong ?? (first === null ? [] : [first])) {
+          steps[place]?.classList.add("wrong");
+          const which = wrong ? "wrong step" : "first wrong step";
+          steps[place]?.append(make("span", "label", `✗ ${which}, as labelled`));
         }
         return card;
       }),
