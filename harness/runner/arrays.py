@@ -101,8 +101,8 @@ def load_pool(run: RunFolder, entry: PoolEntry) -> PoolArrays:
     for candidate in folder.read_candidates():
         row, column = rows[candidate.problem], candidate.index
         length[row, column] = candidate.draft.finish == "length"
-        lengths["steps"][row, column] = len(candidate.draft.steps)
-        lengths["characters"][row, column] = sum(map(len, candidate.draft.steps))
+        for name, size in lengths_of(candidate.draft.steps).items():
+            lengths[name][row, column] = size
         count, before = candidate.draft.tokens, candidate.prompt_tokens
         if count is not None:
             tokens[row, column] = count
@@ -126,6 +126,11 @@ def load_pool(run: RunFolder, entry: PoolEntry) -> PoolArrays:
         flops,
         prompt_flops,
     )
+
+
+def lengths_of(steps: Sequence[str]) -> dict[str, int]:
+    """Return how long a solution is, by the names of `LENGTHS`."""
+    return dict(zip(LENGTHS, (len(steps), sum(map(len, steps))), strict=True))
 
 
 def _grades(

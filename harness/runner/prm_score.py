@@ -14,6 +14,7 @@ from harness.errors import DataError
 from harness.runner.arrays import architecture_of
 from harness.runner.first_error import declared_threshold, labels_every_step
 from harness.runner.outcomes import with_estimate
+from harness.runner.solution_scores import Given, given_rows
 from harness.stats import Figures, Labelled, prm_score
 from harness.stats.prm_score import OVERALL
 from harness.store.format import RunFolder, read_scores
@@ -57,15 +58,12 @@ def _rows(
             f"{path}: {len(done)} of {len(problems)} problems are scored; the run was "
             "interrupted: give its command again"
         )
-    threshold = declared_threshold(sweep, header.facts)
-    if threshold is None:
-        return
-    items, originals, scored_items = read_items(path, problems)
-    tokens = [one.tokens for one in scored_items if one.tokens is not None]
+    items, originals, known = read_items(path, problems)
+    tokens = [one.tokens for one in known.values() if one.tokens is not None]
     architecture = architecture_of(header.facts)
     flops = [
         architecture.prefill(one.tokens, outputs=len(one.values))
-        for one in scored_items
+        for one in known.values()
         if architecture and one.tokens is not None
     ]
     if not items:
@@ -89,6 +87,11 @@ def _rows(
         run_digest=sweep.digest,
     )
     seed = int(sweep.config["seed"])
+    given = [_given(problems[name], one) for name, one in known.items()]
+    yield from given_rows(row, scored.aggregation, given, True, seed)
+    threshold = declared_threshold(sweep, header.facts)
+    if threshold is None:
+        return
     for name, found in prm_score(items, originals, threshold, seed).items():
         suffix = "" if name == OVERALL else f"_{name.lower()}"
         for metric in fields(Figures):
@@ -102,19 +105,19 @@ def _rows(
 
 def read_items(
     path: Path, problems: Mapping[str, Problem]
-) -> tuple[list[Labelled], dict[str, tuple[float, ...]], list[StepScores]]:
+) -> tuple[list[Labelled], dict[str, tuple[float, ...]], dict[str, StepScores]]:
     """Return what a file of scores says of a task that labels every step.
 
     Returns:
-        The modified solutions; step scores of the original ones by their names; all of them as they
-        were read. Items without scores are left out.
+        The modified solutions; step scores of the original ones by their names; all of them by the
+        names of their problems. Items without scores are left out.
     """
-    items, originals, known = [], {}, []
+    items, originals, known = [], {}, {}
     for name, _, scores in read_scores(path):
         if scores is None:
             continue
-        known.append(scores)
-        reference: Mapping[str, Json] = dict(problems[name].reference)  # type: ignore[arg-type]
+        known[name] = scores
+        reference = _reference(problems[name])
         category, origin = str(reference["category"]), str(reference["origin"])
         if category == "original":
             originals[origin] = scores.values
@@ -123,3 +126,12 @@ def read_items(
         steps = frozenset(wrong if isinstance(wrong, list) else ())
         items.append(Labelled(scores.values, steps, category, origin))  # type: ignore[arg-type]
     return items, originals, known
+
+
+def _given(problem: Problem, scores: StepScores) -> Given:
+    reference = _reference(problem)
+    return Given(problem, scores.values, not reference["wrong"], str(reference["origin"]))
+
+
+def _reference(problem: Problem) -> Mapping[str, Json]:
+    return dict(problem.reference)  # type: ignore[arg-type]
