@@ -24,7 +24,7 @@ from harness.boards.submission import RECIPE, scores_path
 from harness.digest import digest
 from harness.errors import ConfigError, DataError
 from harness.files import write_json
-from harness.prms.prm import Prm
+from harness.prms.prm import Prm, check_alone
 from harness.provenance import provenance
 from harness.types import Json, Judge
 
@@ -119,6 +119,7 @@ def rerun(
         text += f",revision={submission.model.revision}"
     drawn = secrets.randbits(32) if seed is None else seed
     opened = open_prm(text)
+    check_alone(opened, "a submission")
     findings, count, largest, wanted = [], 0, 0.0, 0
     try:
         for name in checked.readings:
