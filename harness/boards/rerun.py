@@ -119,9 +119,9 @@ def rerun(
         text += f",revision={submission.model.revision}"
     drawn = secrets.randbits(32) if seed is None else seed
     opened = open_prm(text)
-    check_alone(opened, "a submission")
     findings, count, largest, wanted = [], 0, 0.0, 0
     try:
+        check_alone(opened, "a submission")
         for name in checked.readings:
             pool = pools[name]
             own, wrong = read_scores(scores_path(checked.folder, name), pool)
