@@ -48,7 +48,7 @@ PRMS = {
     "https": "harness.prms.http:open_http",
     "ensemble": "harness.prms.ensemble:EnsemblePrm",
     "pav": "harness.prms.pav:PavPrm",
-    "critic": "harness.prms.critics.critic:CriticPrm",
+    "critic": "harness.prms.critics.pairs:open_critic",
 }
 """Adapter name → class of PRMs."""
 

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from harness.cost import Architecture
 from harness.errors import DataError
 from harness.prms.aggregate import aggregate_many, legal
+from harness.search.ledger import flops_of
 from harness.store.format import PoolFolder, RunFolder, read_scores
 from harness.store.log import Unit, read_ledger
 from harness.store.sweepfile import PoolEntry, ScoreEntry, SweepFile
-from harness.types import Problem, Semantics, StepScores
+from harness.types import Problem, Semantics
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -228,15 +229,6 @@ def architecture_of(facts: Mapping[str, Any]) -> Architecture | None:
     """Return the shape of the model that filled a log; None for recorded content."""
     found = facts.get("architecture")
     return Architecture(**found) if found else None
-
-
-def flops_of(scores: StepScores, architecture: Architecture | None) -> float:
-    """Return the operations that a draft's scores took, NaN where they are not known."""
-    if scores.flops is not None:
-        return float(sum(scores.flops))
-    if scores.tokens is None or architecture is None:
-        return np.nan
-    return float(architecture.prefill(scores.tokens, outputs=len(scores.values)))
 
 
 def _semantics(facts: Mapping[str, Any]) -> Semantics:

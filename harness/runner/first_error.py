@@ -18,9 +18,10 @@ from harness.errors import DataError
 from harness.reporting.quality import STEP_SCORES
 from harness.reporting.step_curves import StepCurves
 from harness.reporting.thresholds import THRESHOLD_CURVE
-from harness.runner.arrays import architecture_of, flops_of
+from harness.runner.arrays import architecture_of
 from harness.runner.solution_scores import Given, given_rows
 from harness.runner.step_scores import curve_rows, quality_rows, with_found
+from harness.search.ledger import flops_of
 from harness.stats import (
     FirstErrorResult,
     Judged,
