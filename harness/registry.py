@@ -48,7 +48,7 @@ PRMS = {
     "https": "harness.prms.http:open_http",
     "ensemble": "harness.prms.ensemble:EnsemblePrm",
     "pav": "harness.prms.pav:PavPrm",
-    "critic": "harness.prms.critics.critic:CriticPrm",
+    "critic": "harness.prms.critics.pairs:open_critic",
 }
 """Adapter name → class of PRMs."""
 
@@ -197,11 +197,6 @@ def with_engine(spec: Spec, engine: str) -> Spec:
 
 def _not_on_vllm(spec: Spec) -> str:
     """Return why vLLM cannot run a model, as far as its name tells; "" if it can."""
-    from harness.prms.numbers import RATIOS
-    from harness.prms.recipe import with_recipe
-
-    if with_recipe(spec).options.get("head") in RATIOS:
-        return "its head needs the whole vocabulary of two models at every token"
     if spec.options.get("trust_remote_code") is True:
         return "vLLM gets no code of a checkpoint to run"
     if "device" in spec.options:

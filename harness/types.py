@@ -189,7 +189,8 @@ class StepScores:
     has the operations of all of it, those before it none."""
     unparsed: float = 0.0
     """Share of a critic's answers in which no verdict was found. Where they decide nothing at all
-    there are no `values`, which is an answer too, and a wrong one: it counts as such."""
+    there are no `values`, which is an answer too, and a wrong one: it counts as such. (Of two
+    solutions that were compared, both have 1/2 then.)"""
 
     def __post_init__(self) -> None:
         if self.progress is not None and len(self.progress) != len(self.values):

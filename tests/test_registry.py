@@ -88,8 +88,8 @@ def test_a_run_s_engine_is_for_those_that_say_none_themselves(
     assert adapter("transformers") == adapter("vllm") == "vllm"
     assert adapter("transformers", engine="transformers") == "transformers"
     assert adapter("fake") == "fake" and not caplog.records
-    kept = ({"recipe": "implicit-prm"}, {"trust_remote_code": True}, {"device": "cpu"})
-    assert [adapter("transformers", **options) for options in kept] == ["transformers"] * 3
+    kept = ({"trust_remote_code": True}, {"device": "cpu"})
+    assert [adapter("transformers", **options) for options in kept] == ["transformers"] * 2
     said = [one.getMessage() for one in caplog.records]
-    assert len(said) == 3 and "x keeps its engine, transformers: its head needs" in said[0]
+    assert len(said) == 2 and "x keeps its engine, transformers: vLLM gets no code" in said[0]
     assert with_engine(Spec("x", "transformers", "T"), "ray").adapter == "transformers"

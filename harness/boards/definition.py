@@ -6,7 +6,7 @@ Columns follow from `figures`: one per pool, method, budget and metric, named
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -52,6 +52,17 @@ _TITLES = {
     "prm_score": "PRMScore",
     **{group: group for group in GROUPS},
 }
+
+
+def main_columns(columns: Sequence[Column]) -> list[Column]:
+    """Return the ranked columns, and the main figures of pools that the ranking leaves out."""
+    pools = {column.pool for column in columns if column.ranked}
+    main = {(method, metrics[0]) for method, metrics in METRICS.items()}
+    return [
+        column
+        for column in columns
+        if column.ranked or (column.pool not in pools and (column.method, column.metric) in main)
+    ]
 
 
 class PoolRef(Document):

@@ -21,7 +21,8 @@ from harness.digest import digest
 from harness.errors import ConfigError, DataError, unknown
 from harness.files import write_json, write_text
 from harness.provenance import read_entries
-from harness.runner.arrays import architecture_of, flops_of
+from harness.runner.arrays import architecture_of
+from harness.search.ledger import flops_of
 from harness.store.format import RunFolder, read_scores
 from harness.store.log import Header, Unit, read_ledger
 from harness.store.sweepfile import ScoreEntry, SweepFile, read_sweep

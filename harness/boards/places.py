@@ -1,4 +1,4 @@
-"""Who stands where: ranks with intervals, tie groups, and every paired difference.
+"""Who stands where: ranks with intervals, tie groups, and every paired difference, also by column.
 
 The statistics are `harness.analysis.ranking`'s; here the entries' outcomes become its table. A task
 counts as much as any other, whatever its size. Replicas of a problem are averaged: they share the
@@ -17,9 +17,13 @@ from harness.analysis.contrast import holm, paired
 from harness.analysis.pseudo import prm_score_values, pseudo_values
 from harness.analysis.ranking import Ranking, rank
 from harness.boards.recompute import Outcome
-from harness.boards.standing import Pair, Place
+from harness.boards.standing import ColumnPair, Pair, Place
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_ROOM = 1 << 22
+"""Differences that are held at once."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ def stand(entries: Mapping[str, Mapping[str, Outcome]], columns: Sequence[str]) 
             int(found.high[at]),
             int(found.group[at]),
         )
-    return Standing(places, _pairs(names, table, strata, found))
+    return Standing(places, _pairs(names, columns, table, strata, found))
 
 
 def _items(outcome: Outcome) -> Floats:
@@ -81,31 +85,60 @@ def _items(outcome: Outcome) -> Floats:
 
 
 def _pairs(
-    names: Sequence[str], table: Floats, strata: NDArray[np.int64], found: Ranking
+    names: Sequence[str],
+    columns: Sequence[str],
+    table: Floats,
+    strata: NDArray[np.int64],
+    found: Ranking,
 ) -> tuple[Pair, ...]:
     """Return every pair once, the better entry first; p is adjusted as for the tie groups."""
-    adjusted = _adjusted(found)
     place = {at: position for position, at in enumerate(found.order.tolist())}
-    pairs = []
-    for i in range(len(names) - 1):
-        tested = paired((table[i] - table[i + 1 :]).T, strata)
-        for offset in range(len(tested.mean)):
-            j = i + 1 + offset
-            value, low, high = (
-                float(one[offset]) for one in (tested.mean, tested.low, tested.high)
-            )
-            a, b = i, j
-            if place[j] < place[i]:
-                a, b, value, low, high = j, i, -value, -high, -low
-            p = float(tested.p[offset])
-            pairs.append(Pair(names[a], names[b], value, low, high, p, float(adjusted[i, j])))
-    return tuple(pairs)
+    ends = [
+        (i, j) if place[i] < place[j] else (j, i)
+        for i in range(len(names) - 1)
+        for j in range(i + 1, len(names))
+    ]
+    if not ends:
+        return ()
+    first, second = np.array(ends).T
+    overall = _tested(table, first, second, strata)
+    alone = [_tested(table[:, strata == at], first, second) for at in range(len(columns))]
+    adjusted = _adjusted(*overall[[0, 3]])
+    each = _adjusted(*np.stack(alone)[:, [0, 3]].transpose(1, 0, 2))
+    return tuple(
+        Pair(
+            names[a],
+            names[b],
+            *_numbers(overall, at),
+            float(adjusted[at]),
+            tuple(
+                ColumnPair(column, *_numbers(tested, at), float(own[at]))
+                for column, tested, own in zip(columns, alone, each, strict=True)
+            ),
+        )
+        for at, (a, b) in enumerate(ends)
+    )
 
 
-def _adjusted(found: Ranking) -> Floats:
-    """Return (N, N) p after Holm over both directions of all pairs, of the likelier direction."""
-    apart = ~np.eye(len(found.p), dtype=np.bool_)
-    one_sided = np.where(found.difference > 0, found.p / 2, 1 - found.p / 2)
-    adjusted = np.ones(found.p.shape)
-    adjusted[apart] = holm(one_sided[apart])
-    return np.minimum(adjusted, adjusted.T)
+def _tested(
+    table: Floats, first: Ints, second: Ints, strata: NDArray[np.int64] | None = None
+) -> Floats:
+    """Return (4, pairs): difference, low, high, p of each pair, over all items or over strata."""
+    parts = []
+    for rows in np.array_split(np.arange(len(first)), 1 + len(first) * table.shape[1] // _ROOM):
+        found = paired((table[first[rows]] - table[second[rows]]).T, strata)
+        parts.append(np.stack([found.mean, found.low, found.high, found.p]))
+    return np.concatenate(parts, axis=1)
+
+
+def _numbers(tested: Floats, at: int) -> tuple[float, float, float, float]:
+    difference, low, high, p = tested[:, at].tolist()
+    return difference, low, high, p
+
+
+def _adjusted(difference: Floats, p: Floats) -> Floats:
+    """Return p after Holm over both directions of all tests, of the likelier direction."""
+    both = np.stack(
+        [np.where(ahead, p / 2, 1 - p / 2) for ahead in (difference > 0, difference < 0)]
+    )
+    return np.asarray(holm(both.ravel()).reshape(both.shape).min(axis=0), np.float64)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.boards import site
-from harness.boards.definition import METRICS
+from harness.boards.definition import main_columns
 from harness.boards.standing import Board, Column, Entry, Value, dumps
 from harness.errors import DataError
 from harness.files import write_bytes, write_text
@@ -107,7 +107,7 @@ def _keep_version_before(board: Board, folder: Path, names: list[str]) -> tuple[
 def board_table(board: Board) -> Table:
     """Return the table of a board: ranked entries by rank, then the others."""
     ranked = [column for column in board.columns if column.ranked]
-    shown = [*_shown(board, ranked)]
+    shown = main_columns(board.columns)
     shown = shown if len(shown) > 1 else []
     columns = (
         TableColumn("rank", "right"),
@@ -127,16 +127,6 @@ def board_table(board: Board) -> Table:
         rows=tuple(_row(entry, shown, ranked) for entry in board.entries),
         notes=tuple(_notes(board)),
     )
-
-
-def _shown(board: Board, ranked: list[Column]) -> Iterator[Column]:
-    """Yield the ranked columns, and the main figures of pools that the rank leaves out."""
-    pools = {column.pool for column in ranked}
-    main = {(method, metrics[0]) for method, metrics in METRICS.items()}
-    for column in board.columns:
-        own = (column.method, column.metric) in main
-        if column.ranked or (own and column.pool not in pools):
-            yield column
 
 
 def _head(column: Column) -> str:

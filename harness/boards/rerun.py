@@ -24,7 +24,7 @@ from harness.boards.submission import RECIPE, scores_path
 from harness.digest import digest
 from harness.errors import ConfigError, DataError
 from harness.files import write_json
-from harness.prms.prm import Prm
+from harness.prms.prm import Prm, check_alone
 from harness.provenance import provenance
 from harness.types import Json, Judge
 
@@ -121,6 +121,7 @@ def rerun(
     opened = open_prm(text)
     findings, count, largest, wanted = [], 0, 0.0, 0
     try:
+        check_alone(opened, "a submission")
         for name in checked.readings:
             pool = pools[name]
             own, wrong = read_scores(scores_path(checked.folder, name), pool)

@@ -240,6 +240,19 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class ColumnPair:
+    """The paired difference a - b of two ranked entries in one ranked column."""
+
+    column: str
+    difference: float
+    low: float
+    high: float
+    p: float
+    p_holm: float
+    """After Holm over all pairs of the board in all ranked columns."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pair:
     """The paired difference a - b of two ranked entries' scores."""
 
@@ -251,6 +264,8 @@ class Pair:
     p: float
     p_holm: float
     """After Holm over all pairs of the board."""
+    columns: tuple[ColumnPair, ...] = ()
+    """The same column by column."""
 
 
 @dataclass(frozen=True, slots=True)

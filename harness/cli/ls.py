@@ -73,7 +73,7 @@ def listing(what: What, include: list[str]) -> list[tuple[str, dict[str, str]]]:
             (
                 m.name,
                 {
-                    "needs PRM": "yes" if m.needs_prm else "no",
+                    "needs PRM": "of pairs" if m.pairs else "yes" if m.needs_prm else "no",
                     "how": "on pools" if m.pooled else "search",
                     "options": " ".join(m.options.model_fields),
                     "source": m.source,

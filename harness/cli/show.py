@@ -103,7 +103,7 @@ def _method(method: Method) -> str:
     facts = {
         "method": f"{method.name} ({method.title})",
         "about": method.about,
-        "needs a PRM": "yes" if method.needs_prm else "no",
+        "needs a PRM": _NEEDS[method.needs_prm + method.pairs],
         "works on": "solutions that come with a task" if method.given else works_on,
         "main metric": method.metric,
         "source": method.source,
@@ -125,6 +125,7 @@ def _method(method: Method) -> str:
     return "\n".join(lines)
 
 
+_NEEDS = ("no", "yes", "yes, one that judges solutions two by two, such as critic:pairwise")
 _CURVES = {
     "runs": "each is a run of its own",
     "anytime": "the largest, stopped earlier",

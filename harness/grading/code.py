@@ -32,7 +32,7 @@ from harness.grading.examples import ExampleTests
 from harness.grading.livecodebench import Style, tests_of
 from harness.grading.program import program
 from harness.grading.references import References
-from harness.grading.stream import stream
+from harness.grading.stream import in_place, longest_first, stream
 from harness.grading.verdicts import Behaviour, CodeResult, Result, Steps, Tests
 from harness.sandbox.choice import SandboxChoice
 from harness.sandbox.job import Sandbox
@@ -162,10 +162,11 @@ class CodeGrader:
                 self._sandbox = self._open()
             tests = {problem.digest: self._tests_of(problem) for problem, _ in batch}
             runs = References(self._sandbox, self._cache) if self._cache else self._sandbox
-            for _ in stream(runs, (own.prepare() for own in tests.values())):
-                pass
-            checks = (steps(tests[problem.digest], code) for problem, code in batch)
-            yield from stream(self._sandbox, checks)
+            spent = stream(runs, (own.prepare() for own in tests.values()))
+            seconds = dict(zip(tests, spent, strict=True))
+            order = longest_first([seconds[problem.digest] for problem, _ in batch])
+            checks = (steps(tests[batch[i][0].digest], batch[i][1]) for i in order)
+            yield from in_place(order, stream(self._sandbox, checks))
 
     def _tests_of(self, problem: Problem) -> Tests:
         known = self._tests.pop(problem.digest, None)

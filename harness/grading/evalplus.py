@@ -48,10 +48,12 @@ class EvalPlusTests:
                 f"HumanEval+ or MBPP+: {type(error).__name__}: {error}"
             ) from error
 
-    def prepare(self) -> Steps[None]:
+    def prepare(self) -> Steps[float]:
         """Run the reference solution on both suites."""
+        seconds = 0.0
         for suite in self._suites:
-            yield from suite.prepare()
+            seconds += yield from suite.prepare()
+        return seconds
 
     def check(self, code: str, *, both: bool = False) -> Steps[CodeResult]:
         """Run base, then plus; without `both`, plus only after base passed."""

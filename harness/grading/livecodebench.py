@@ -111,9 +111,10 @@ class FunctionTests:
         except ValueError as error:
             raise DataError(f"a test that is not JSON: {error}") from error
 
-    def prepare(self) -> Steps[None]:
+    def prepare(self) -> Steps[float]:
         """Do nothing: the expected values are known."""
         yield from ()
+        return 0.0
 
     def check(self, code: str, *, both: bool = False) -> Steps[CodeResult]:
         """Run all calls in one execution."""
@@ -151,9 +152,10 @@ class ProgramTests:
         self._public = [test.input.encode() for test in public]
         self._limits = Limits(cpu=SECONDS)
 
-    def prepare(self) -> Steps[None]:
+    def prepare(self) -> Steps[float]:
         """Do nothing: the expected outputs are known."""
         yield from ()
+        return 0.0
 
     def check(self, code: str, *, both: bool = False) -> Steps[CodeResult]:
         """Run one test after the other, up to the first that fails."""
@@ -178,9 +180,10 @@ class EmulatedTests:
         self._tests = (*public, *private)
         self._inputs, self._public = _texts(self._tests), _texts(public)
 
-    def prepare(self) -> Steps[None]:
+    def prepare(self) -> Steps[float]:
         """Do nothing: the expected outputs are known."""
         yield from ()
+        return 0.0
 
     def check(self, code: str, *, both: bool = False) -> Steps[CodeResult]:
         """Run all tests in one execution."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Generic, Protocol
 
 from harness.grading.verdicts import Result, Steps
 from harness.sandbox.job import Execution, Job
+
+_LONG = 16
+"""A check is long if it takes one part in so many of what all take."""
 
 
 class Runs(Protocol):
@@ -28,6 +31,27 @@ def stream(sandbox: Runs, checks: Iterable[Steps[Result]]) -> Iterator[Result]:
         InfrastructureError: the sandbox does not start.
     """
     return _Stream(sandbox, checks).results()
+
+
+def longest_first(seconds: Sequence[float]) -> list[int]:
+    """Return an order for checks that take so long: the few long ones first, the longest before the
+    others, so that none is begun when the other workers are about to run dry. The rest stay as
+    they are, and their results come as they would."""
+    whole = sum(seconds)
+    long = [i for i, own in enumerate(seconds) if own * _LONG > whole]
+    rest = set(range(len(seconds))).difference(long)
+    return [*sorted(long, key=lambda i: -seconds[i]), *sorted(rest)]
+
+
+def in_place(order: Sequence[int], results: Iterable[Result]) -> Iterator[Result]:
+    """Yield results that come in an order in the places that it names, from 0."""
+    early: dict[int, Result] = {}
+    place = 0
+    for i, result in zip(order, results, strict=True):
+        early[i] = result
+        while place in early:
+            yield early.pop(place)
+            place += 1
 
 
 class _Check(Generic[Result]):

@@ -47,24 +47,27 @@ class Suite:
         self._values: dict[int, Value] = {}
         self._tolerant: int | None = None  # the first call from which floats are near enough
         self._limits = Limits()
+        self._seconds = 0.0  # of the reference
         self._failure = "the reference solution has not run"
 
-    def prepare(self) -> Steps[None]:
-        """Run the reference; if that fails, every program is a ``sandbox_error`` from then on."""
+    def prepare(self) -> Steps[float]:
+        """Run the reference and return its CPU seconds; if that fails, every program is a
+        ``sandbox_error`` from then on."""
         if self._expected is not None:
-            return
+            return self._seconds
         if not self._inputs.calls:
             self._expected = ()
-            return
+            return 0.0
         execution = yield self._of_reference()
         returned = execution.returned
         bad = [r for r in returned if r.kind in ("raised", "out_of_memory")]
         if execution.end != "finished" or bad or len(returned) < len(self._inputs.calls):
             why = execution.reason or (bad[0].data.decode("utf-8", "replace") if bad else "")
             self._failure = f"the reference solution failed: {execution.end} {why}".strip()
-            return
+            return 0.0
         self._expected = returned
         self._certain = tuple(map(_certain, returned))
+        self._seconds = sum(execution.call_seconds)
         seconds = [
             max(CALL_SECONDS, TIMES_REFERENCE * spent)
             for spent in execution.call_seconds or [0.0] * len(returned)
@@ -72,6 +75,7 @@ class Suite:
         total = min(TASK_SECONDS, sum(seconds)) + GRACE_SECONDS
         same = len(set(seconds)) == 1
         self._limits = Limits(cpu=total, per_call=tuple(seconds[:1] if same else seconds))
+        return self._seconds
 
     def check(self, code: str) -> Steps[Outcome]:
         """Return what the calls say about a program."""

@@ -82,8 +82,9 @@ class Behaviour:
 class Tests(Protocol):
     """The tests of one problem."""
 
-    def prepare(self) -> Steps[None]:
-        """Run what must be known before any candidate: the reference solution."""
+    def prepare(self) -> Steps[float]:
+        """Run what must be known before any candidate: the reference solution. Return the CPU
+        seconds that it needs for the tests, 0 where none runs."""
         ...
 
     def check(self, code: str, *, both: bool = False) -> Steps[CodeResult]:

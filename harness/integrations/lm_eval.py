@@ -116,6 +116,8 @@ class SearchLM(LM):  # type: ignore[misc]
         self._prm = open_prm(prm) if prm is not None else None
         if self._method.method.needs_prm and self._prm is None:
             raise ConfigError(f"method {self._method.method.name} needs a PRM: prm='NAME'")
+        if self._prm is not None and self._method.method.needs_prm:
+            self._method.method.check_pairs(self._prm)
         self._n = 1 if self._method.method.name == "greedy" else n
         self._method.check(self._n, self._prm.semantics if self._prm else None)
         if not self._method.method.pooled:

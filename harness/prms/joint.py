@@ -11,7 +11,7 @@ from harness.adapters.options import Options
 from harness.cost import Architecture
 from harness.errors import ConfigError
 from harness.prms import aggregate
-from harness.prms.prm import Covers, Prm
+from harness.prms.prm import Covers, Prm, check_alone
 from harness.types import Json, Judge, Judged, Semantics, Spec, StepScores, Tokens
 
 _MEMBER = re.compile(r"\[([^\[\]]+)\]|([^+\[\]]+)")
@@ -40,6 +40,7 @@ class Joint:
             raise ConfigError(f"PRM {spec.name}: it has two members or more, as in {way}")
         self._members = [open_(name) for name in names]
         for member in self._members:
+            check_alone(member, f"{spec.adapter}:")
             if member.covers != "steps":
                 raise self._unfit(f"{member.spec.name} does not score every step")
 

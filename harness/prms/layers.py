@@ -16,7 +16,7 @@ import transformers
 from harness.adapters.checkpoint import Checkpoint
 from harness.errors import ConfigError, DataError
 from harness.prms.heads import Layers, named_layers, through
-from harness.prms.numbers import NUMBERS
+from harness.prms.numbers import NUMBERS, RATIOS
 from harness.prms.recipe import Recipe
 from harness.prms.render import token
 
@@ -66,16 +66,19 @@ def _classifier(found: Checkpoint) -> str:
 
 
 def _of_vocabulary(recipe: Recipe, found: Checkpoint, config: Any, tokenizer: Any) -> Layers:
-    """Return the rows of a language model's output that are read, or the mean of all."""
+    """Return the rows of a language model's output that are read, or the mean of all; where
+    likelihoods are read all, as they are stored."""
     with torch.device("meta"):
         model = transformers.AutoModelForCausalLM.from_config(config)
     names = {id(p): name for name, p in model.named_parameters()}
     # A tied output is stored once, under the first of its names: the embedding's.
     tied = bool(getattr(config.get_text_config(), "tie_word_embeddings", False))
     of = model.get_input_embeddings() if tied else model.get_output_embeddings()
-    rows: list[int] | None = None
+    rows: list[int] | slice | None = None
     if recipe.head == "pair":
         rows = [token(tokenizer, recipe.good, "good"), token(tokenizer, recipe.bad, "bad")]
+    elif recipe.head in RATIOS:
+        rows = slice(None)
     weight = _read(found, names[id(of.weight)], rows)
     bias = getattr(model.get_output_embeddings(), "bias", None)
     layer = weight, None if bias is None else _read(found, names[id(bias)], rows)
@@ -94,8 +97,9 @@ def _tensors(found: Checkpoint) -> dict[str, Any]:
     return files
 
 
-def _read(found: Checkpoint, name: str, rows: list[int] | None) -> torch.Tensor:
-    """Return float32 rows of a tensor, or their mean (1, …), without a copy of all.
+def _read(found: Checkpoint, name: str, rows: list[int] | slice | None) -> torch.Tensor:
+    """Return float32 rows of a tensor, or their mean (1, …), without a copy of all; a slice of it
+    as it is stored.
 
     Raises:
         DataError: it is not there, or quantized.
@@ -107,13 +111,16 @@ def _read(found: Checkpoint, name: str, rows: list[int] | None) -> torch.Tensor:
     key = next((k for k in (name, re.sub(r"^\w+\.", "", name)) if k in files), None)
     if key is None:
         raise DataError(
-            f"{found.folder} has no tensor {name!r}, which head=pair and vocabulary read"
+            f"{found.folder} has no tensor {name!r}, which heads of language models read"
         )
     with safe_open(files[key], framework="pt") as file:
         stored = file.get_slice(key)
         count = stored.get_shape()[0]
         if stored[0:1].dtype not in (torch.float32, torch.bfloat16, torch.float16):
             raise DataError(f"{found.folder}: {key!r} is quantized; use a checkpoint that is not")
+        if isinstance(rows, slice):
+            whole: torch.Tensor = stored[rows]
+            return whole
         if rows is not None:
             return torch.cat([stored[row : row + 1] for row in rows]).float()
         sums = [stored[at : at + _ROWS].double().sum(0) for at in range(0, count, _ROWS)]

@@ -45,28 +45,38 @@ class Likelihood(Body):
         numbers = torch.zeros(input_ids.shape, device=hidden.device)
         follows = parents >= 0
         before = hidden[:, parents[follows]]
-        numbers[:, follows] = self._log_probabilities(
-            before.flatten(0, 1), input_ids[:, follows].flatten()
+        numbers[:, follows] = log_probabilities(
+            self._weight, self._bias, before.flatten(0, 1), input_ids[:, follows].flatten()
         ).view(before.shape[:2])
         return Numbers(numbers[..., None], getattr(found, "past_key_values", None))
 
-    def _log_probabilities(self, hidden: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
-        """Return (tokens,) log-probabilities of `ids`, one after each of `hidden`."""
-        total = torch.full(ids.shape, -torch.inf, device=hidden.device)
-        own = torch.empty_like(total)
-        for row in range(0, len(self._weight), _ROWS):
-            weight, bias = self._rows(slice(row, row + _ROWS))
-            for first in range(0, len(ids), _TOKENS):
-                part = slice(first, first + _TOKENS)
-                logits = torch.nn.functional.linear(hidden[part].float(), weight, bias)
-                total[part] = torch.logaddexp(total[part], logits.logsumexp(-1))
+
+def log_probabilities(
+    weight: torch.Tensor, bias: torch.Tensor | None, hidden: torch.Tensor, ids: torch.Tensor
+) -> torch.Tensor:
+    """Return (tokens,) log-probabilities of `ids`, each after one of the states `hidden`.
+
+    Args:
+        weight: (vocabulary, width) rows of a language model's output.
+        bias: (vocabulary,), if it has one.
+        hidden: (tokens, width).
+        ids: (tokens,).
+    """
+
+    def rows(which: slice | torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        return weight[which].float(), None if bias is None else bias[which].float()
+
+    total = torch.full(ids.shape, -torch.inf, device=hidden.device)
+    own = torch.empty_like(total)
+    for row in range(0, len(weight), _ROWS):
+        some, offsets = rows(slice(row, row + _ROWS))
         for first in range(0, len(ids), _TOKENS):
             part = slice(first, first + _TOKENS)
-            weight, bias = self._rows(ids[part])
-            logits = (hidden[part].float() * weight).sum(-1)
-            own[part] = logits if bias is None else logits + bias
-        return own - total
-
-    def _rows(self, which: slice | torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        bias = self._bias
-        return self._weight[which].float(), None if bias is None else bias[which].float()
+            logits = torch.nn.functional.linear(hidden[part].float(), some, offsets)
+            total[part] = torch.logaddexp(total[part], logits.logsumexp(-1))
+    for first in range(0, len(ids), _TOKENS):
+        part = slice(first, first + _TOKENS)
+        some, offsets = rows(ids[part])
+        logits = (hidden[part].float() * some).sum(-1)
+        own[part] = logits if offsets is None else logits + offsets
+    return own - total

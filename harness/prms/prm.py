@@ -12,8 +12,15 @@ what it has for drafts whose text nobody knows. Only a PRM whose ``covers`` is
 ``whole`` gives a single number per draft, one that is ``own`` any number of them, neither of which
 a first-error metric accepts.
 
+**Two by two.** A PRM whose ``covers`` is ``pair`` judges the drafts of a request in pairs, the
+first with the second, the third with the fourth (`in_pairs`): a single number per draft, the chance
+that it is the better one, so that the two of a pair add up to 1. Such a number says nothing of its
+draft alone, so only those take it that compare: the method ``tournament``, and tasks whose problems
+bring two solutions.
+
 A critic, which writes before it judges, may write nothing that holds a verdict. Then there are no
-numbers and `StepScores.unparsed` is 1: it was asked and paid for, and metrics take it as wrong.
+numbers and `StepScores.unparsed` is 1: it was asked and paid for, and metrics take it as wrong. Of
+a pair without a verdict both have 1/2.
 
 **Determinism.** As for policies: the reply depends on the requests of the call alone.
 """
@@ -21,14 +28,18 @@ numbers and `StepScores.unparsed` is 1: it was asked and paid for, and metrics t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 from harness.cost import Architecture
+from harness.errors import ConfigError
 from harness.types import Draft, Json, Judge, Judged, Semantics, Spec, StepScores
 
-Covers = Literal["steps", "prefix", "whole", "own"]
+Covers = Literal["steps", "prefix", "whole", "own", "pair"]
 """Which steps get a score: all · those up to (and with) the first wrong one · none of them, but the
-solution as a whole gets one · none of them, but those of another way to cut the solution."""
+solution as a whole gets one · none of them, but those of another way to cut the solution · none of
+them, but each of two solutions gets one against the other."""
+
+T = TypeVar("T")
 
 
 @runtime_checkable
@@ -59,7 +70,7 @@ class Prm(Protocol):
     @property
     def covers(self) -> Covers:
         """``steps``: one score per step. ``prefix``: possibly fewer. ``whole``: one in all.
-        ``own``: one per step of its own."""
+        ``own``: one per step of its own. ``pair``: one in all, against another draft."""
         ...
 
     @property
@@ -94,7 +105,7 @@ class Prm(Protocol):
         for every model that reads.
 
         Raises:
-            ValueError: a draft with an empty step.
+            ValueError: a draft with an empty step, an odd number of drafts to judge in pairs.
             UserError: scores that do not fit the draft, an input that is too long.
             InfrastructureError: the engine failed; nothing of the call counts.
         """
@@ -132,7 +143,7 @@ def check_fit(
 
     Raises:
         ValueError: not exactly one score per step (``steps``), more scores than steps or none at
-            all (``prefix``), not exactly one (``whole``), none at all (``own``).
+            all (``prefix``), not exactly one (``whole``, ``pair``), none at all (``own``).
     """
     given = len(scores.values)
     if not given and scores.unparsed == 1:
@@ -143,7 +154,35 @@ def check_fit(
         "prefix": 0 < given <= steps,
         "whole": given == 1,
         "own": given > 0,
+        "pair": given == 1,
     }
     if not fits[covers]:
         raise ValueError(f"{where}: {given} scores for {steps} steps")
     return scores
+
+
+def in_pairs(drafts: Sequence[T]) -> list[tuple[T, T]]:
+    """Return the pairs in which a PRM that ``covers`` pairs judges the drafts of a request.
+
+    Raises:
+        ValueError: one is left over.
+
+    >>> in_pairs("abcd")
+    [('a', 'b'), ('c', 'd')]
+    """
+    if len(drafts) % 2:
+        raise ValueError(f"{len(drafts)} drafts cannot be judged two by two")
+    return list(zip(drafts[::2], drafts[1::2], strict=True))
+
+
+def check_alone(prm: Prm, what: str) -> None:
+    """Refuse a PRM that judges in pairs for `what` needs a score of each solution.
+
+    Raises:
+        ConfigError: says what such a PRM is for.
+    """
+    if prm.covers == "pair":
+        raise ConfigError(
+            f"PRM {prm.spec.name} judges solutions two by two (covers=pair), and {what} needs a "
+            "score of each; run it with --method tournament, or choose another PRM"
+        )

@@ -42,6 +42,10 @@ def open_prm(spec: Spec, adapter: Callable[[Spec], Prm]) -> Prm:
     cut, pad = parse_recut(rule), parse_probe(probe)
     rest = {key: value for key, value in spec.options.items() if key not in only}
     inner = adapter(replace(spec, options=rest))
+    if inner.covers == "pair" and only:
+        raise ConfigError(
+            f"PRM {spec.name} compares solutions as they are; leave out steps= and probe="
+        )
     if probe != "none" and not inner.live:
         raise ConfigError(f"PRM {spec.name} is recorded and cannot score what probe={probe} adds")
     if inner.covers == "whole" and "steps" in only and rule != "whole":

@@ -2,21 +2,24 @@
 
 Recipes, their options and what they mean are the same (`harness.prms.recipe`): our own encoder
 makes token ids and places, the engine runs the transformer, and our own head in 32-bit floats reads
-its hidden states inside the engine's workers (`harness.prms.places`), for every family alike. The
-machine's options (`harness.adapters.vllm_settings`) are ``dtype``, ``revision``, ``batch`` (tokens
-of a step), ``cache`` (tokens whose keys and values it holds), and vLLM's
-``gpu_memory_utilization``, ``tensor_parallel_size``, ``quantization``, ``enforce_eager``.
+its hidden states inside the engine's workers (`harness.prms.places`), for every family alike. A log
+ratio has an engine for each of its models. The machine's options (`harness.adapters.vllm_settings`)
+are ``dtype``, ``revision``, ``batch`` (tokens of a step), ``cache`` (tokens whose keys and values
+it holds), and vLLM's ``gpu_memory_utilization``, ``tensor_parallel_size``, ``quantization``,
+``enforce_eager``.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from harness.adapters import checkpoint
 from harness.adapters.checkpoint import Checkpoint
@@ -53,12 +56,10 @@ class VllmPrm(TransformersPrm):
         self._machine = Machine(device, dtype, self._settings.batch or 0, self._settings.cache)
 
     def _read_with(self, models: Sequence[Opened]) -> Sequence[EngineReader]:
-        if self._recipe.head in RATIOS:
-            raise ConfigError(
-                f"PRM {self.spec.name}: head={self._recipe.head} needs the whole vocabulary of two "
-                "models at every token: use engine=transformers"
-            )
-        return [EngineReader(self._recipe, own, self._settings, self._max_length) for own in models]
+        share = self._settings.gpu_memory_utilization
+        own_share = None if share is None else share / len(models)
+        how = replace(self._settings, gpu_memory_utilization=own_share)
+        return [EngineReader(self._recipe, own, how, self._max_length) for own in models]
 
     def identity(self) -> dict[str, Json]:
         """Weights, number format, quantization and recipe."""
@@ -98,7 +99,10 @@ class EngineReader:
         if self.running is None or not self.running.alive:
             own = self.opened
             head = layers.of_files(self._recipe, own.found, own.config, own.tokenizer)
-            self.running = VllmReader(own.found, own.config, head, self._how, self._length)
+            likelihoods = self._recipe.head in RATIOS
+            self.running = VllmReader(
+                own.found, own.config, head, self._how, self._length, likelihoods
+            )
             self.running.remember(self._remember)
         return self.running
 
@@ -131,21 +135,27 @@ class VllmReader:
         head: Layers,
         how: Settings,
         length: int,
+        likelihoods: bool,
     ) -> None:
-        """Args: what is run and how; the head's layers; the longest input in tokens."""
+        """Args: what is run and how; the head's layers; the longest input in tokens; see `put`."""
         self._known: dict[bytes, Floats] = {}
+        self._dtype = how.dtype
         self._engine = Engine(
             found, config, how, length, lambda: _arguments(_language_model(found, config))
         )
-        self.put(head)
+        self.put(head, likelihoods)
 
-    def put(self, head: Layers) -> None:
-        """Read by these layers from now on; what was read by others is forgotten."""
-        self._numbers = len(head[-1][0])
+    def put(self, head: Layers, likelihoods: bool = False) -> None:
+        """Read by these layers from now on; what was read by others is forgotten.
+
+        With `likelihoods` the one layer holds all rows of an output, and the number of a place is
+        the log-probability of its token.
+        """
+        self._likelihoods, self._numbers = likelihoods, 1 if likelihoods else len(head[-1][0])
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "head.safetensors"
-            _save(head, path)
-            self._engine.call("read_places", str(path))
+            _save(head, self._dtype if likelihoods else torch.float32, path)
+            self._engine.call("read_places", str(path), likelihoods)
         self.remember(False)
 
     def read(self, requests: Sequence[Sequence[Encoded]]) -> list[tuple[list[Floats], int]]:
@@ -164,6 +174,8 @@ class VllmReader:
         for number, inputs in enumerate(requests):
             for one, own in zip(inputs, marks[number], strict=True):
                 new = {mark: place for mark, place in zip(own, one.reads, strict=True)}
+                if self._likelihoods and one.reads[:1] == (0,):
+                    self._known[own[0]] = np.zeros(1)  # nothing stands before the first token
                 new = {m: p for m, p in new.items() if m not in self._known and m not in claimed}
                 claimed.update(new)
                 if new:
@@ -209,16 +221,21 @@ class VllmReader:
 
         from harness.prms.places import TASK
 
-        prompts = [one.ids[: max(place for place, _ in wanted) + 1] for _, one, wanted in owed]
-        params = [
-            PoolingParams(
-                task=TASK,
-                use_activation=False,
-                skip_reading_prefix_cache=again,
-                extra_kwargs={"places": [place for place, _ in wanted]},
+        # How likely a token is stands at the one before it.
+        back = int(self._likelihoods)
+        prompts, params = [], []
+        for _, one, wanted in owed:
+            places = [place - back for place, _ in wanted]
+            after = [one.ids[place] for place, _ in wanted] if back else None
+            prompts.append(one.ids[: max(places) + 1])
+            params.append(
+                PoolingParams(
+                    task=TASK,
+                    use_activation=False,
+                    skip_reading_prefix_cache=again,
+                    extra_kwargs={"places": places, "after": after},
+                )
             )
-            for _, _, wanted in owed
-        ]
         left = []
         for (number, one, wanted), ids, output in zip(
             owed, prompts, self._engine.run(prompts, params), strict=True
@@ -279,13 +296,13 @@ def _language_model(found: Checkpoint, config: Any) -> str:
     return name
 
 
-def _save(head: Layers, path: Path) -> None:
+def _save(head: Layers, dtype: torch.dtype, path: Path) -> None:
     """Write layers to a safetensors file, as `harness.prms.places` reads them."""
     from safetensors.torch import save_file
 
     parts = {}
     for number, (weight, bias) in enumerate(head):
-        parts[f"{number}.weight"] = weight.float().contiguous()
+        parts[f"{number}.weight"] = weight.to(dtype).contiguous()
         if bias is not None:
-            parts[f"{number}.bias"] = bias.float().contiguous()
+            parts[f"{number}.bias"] = bias.to(dtype).contiguous()
     save_file(parts, path)

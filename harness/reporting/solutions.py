@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from harness.reporting import text
 from harness.reporting.cells import distinct, interval_cell, percent_cell, subset_notes
@@ -11,9 +11,12 @@ from harness.reporting.table import Cell, Column, Table
 from harness.types import ResultRow
 
 SOLUTION_SCORES = "solution_scores"
-"""Under this name the rows stand that look at scores of a pool's solutions within problems."""
+"""Under this name the rows stand that look at scores of whole solutions."""
 
 SOLUTION_AUROC = "solution_auroc"
+
+_AMONG = {"": "all", "right": "right", "wrong": "wrong"}
+"""Solutions that a correlation with length is over; what the table calls them."""
 
 _RECUT = ",steps="
 """What parts the name of a PRM from the rule by which it cuts solutions."""
@@ -40,46 +43,62 @@ def length_metric(kind: str, among: str = "") -> str:
 
 
 def solution_table(rows: Sequence[ResultRow]) -> Table | None:
-    """Return one row per (task, policy, PRM): AUROC within a problem, correlations with length."""
+    """Return up to three rows per (task, policy, PRM): of all solutions AUROC within a problem and
+    correlations with length, and the latter of right ones and of wrong ones."""
+    metrics = {length_metric(kind, among) for kind in ("steps", "characters") for among in _AMONG}
     found = [row for row in rows if row.method == SOLUTION_SCORES]
+    found = [row for row in found if row.metric in {SOLUTION_AUROC, *metrics}]
     if not found:
         return None
     values = {(row.task, row.policy, row.prm, row.metric): row for row in found}
+    first = [SOLUTION_AUROC] if any(row.metric == SOLUTION_AUROC for row in found) else []
+    policies = any(row.policy for row in found)
+    tasks = distinct(row.task for row in found)
+    places = dict.fromkeys((row.task, row.policy, row.prm) for row in found)
     body = []
-    for task, policy, prm in dict.fromkeys((row.task, row.policy, row.prm) for row in found):
-        cells = [Cell(task, task), Cell(policy or text.UNKNOWN, policy), Cell(prm or "", prm)]
-        for metric in (SOLUTION_AUROC, length_metric("steps"), length_metric("characters")):
-            row = values.get((task, policy, prm, metric))
-            cells += [percent_cell(row.value if row else None), interval_cell(row)]
-        for among in ("right", "wrong"):
-            row = values.get((task, policy, prm, length_metric("characters", among)))
-            cells.append(percent_cell(row.value if row else None))
-        body.append(tuple(cells))
+    for place in sorted(places, key=lambda place: tasks.index(place[0])):
+        task, policy, prm = place
+        for among, name in _AMONG.items():
+            shown = ["" if among else metric for metric in first]
+            shown += [length_metric("steps", among), length_metric("characters", among)]
+            own = [values.get((*place, metric)) for metric in shown]
+            if not any(own):
+                continue
+            cells = [Cell(task, task)]
+            cells += [Cell(policy or text.UNKNOWN, policy)] if policies else []
+            cells += [Cell(prm or "", prm), Cell(name, name)]
+            for row in own:
+                cells += [percent_cell(row.value if row else None), interval_cell(row)]
+            body.append(tuple(cells))
+    columns = [Column("task", fold="group")]
+    columns += [Column("policy", fold="group")] if policies else []
+    columns += [Column("PRM"), Column("solutions")]
+    for header in (*(["AUROC"] if first else []), "length in steps", "in characters"):
+        columns += [Column(header, "right"), Column("95\u00a0% interval", "right", rank=1)]
     return Table(
         name="solution_scores",
-        title="Scores of solutions, within a problem",
-        columns=(
-            Column("task", fold="group"),
-            Column("policy", fold="group"),
-            Column("PRM"),
-            Column("AUROC", "right"),
-            Column("95\u00a0% interval", "right", rank=1),
-            Column("length in steps", "right"),
-            Column("95\u00a0% interval", "right", rank=1),
-            Column("in characters", "right"),
-            Column("95\u00a0% interval", "right", rank=1),
-            Column("of right ones", "right", rank=2),
-            Column("of wrong ones", "right", rank=2),
-        ),
+        title="Scores of whole solutions",
+        columns=tuple(columns),
         rows=tuple(body),
-        notes=(
-            "AUROC: how often a right solution scores above a wrong one of the same problem.",
-            "Length: rank correlation of score and length among solutions of the same problem that "
-            "are equally right, times 100; above 0 the PRM prefers longer ones whatever their "
-            "worth. Intervals over problems.",
-            *subset_notes(found),
-        ),
+        notes=tuple(_notes(found)),
     )
+
+
+def _notes(found: Sequence[ResultRow]) -> Iterator[str]:
+    if any(row.metric == SOLUTION_AUROC for row in found):
+        yield "AUROC: how often a right solution scores above a wrong one of the same problem."
+    drawn, given = ([row for row in found if (row.policy is None) == own] for own in (False, True))
+    same = "rank correlation of score and length, times 100, among solutions that are equally right"
+    taste = "above 0 the PRM prefers longer ones whatever their worth"
+    if drawn:
+        yield f"Length: {same} and of the same problem; {taste}. Intervals over problems."
+    if given:
+        yield (
+            f"Length, where solutions come with the task: {same}, over its problems; below 0 also "
+            "because hard problems have longer solutions and lower scores. Of scores that stop at "
+            "the first wrong step only right solutions are known as a whole."
+        )
+    yield from subset_notes(found)
 
 
 def recut_table(rows: Sequence[ResultRow]) -> Table | None:

@@ -49,6 +49,7 @@ _MARKERS = {
     "adaptive_best_of_n": "d",
     "guided_greedy": ">",
     "value_guided": "8",
+    "tournament": "H",
 }
 _SPARE_MARKERS = "^vP<>Xph8d"
 

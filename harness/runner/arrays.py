@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from harness.cost import Architecture
 from harness.errors import DataError
 from harness.prms.aggregate import aggregate_many, legal
+from harness.search.ledger import flops_of
 from harness.store.format import PoolFolder, RunFolder, read_scores
 from harness.store.log import Unit, read_ledger
 from harness.store.sweepfile import PoolEntry, ScoreEntry, SweepFile
-from harness.types import Problem, Semantics, StepScores
+from harness.types import Problem, Semantics
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -101,8 +102,8 @@ def load_pool(run: RunFolder, entry: PoolEntry) -> PoolArrays:
     for candidate in folder.read_candidates():
         row, column = rows[candidate.problem], candidate.index
         length[row, column] = candidate.draft.finish == "length"
-        lengths["steps"][row, column] = len(candidate.draft.steps)
-        lengths["characters"][row, column] = sum(map(len, candidate.draft.steps))
+        for name, size in lengths_of(candidate.draft.steps).items():
+            lengths[name][row, column] = size
         count, before = candidate.draft.tokens, candidate.prompt_tokens
         if count is not None:
             tokens[row, column] = count
@@ -126,6 +127,11 @@ def load_pool(run: RunFolder, entry: PoolEntry) -> PoolArrays:
         flops,
         prompt_flops,
     )
+
+
+def lengths_of(steps: Sequence[str]) -> dict[str, int]:
+    """Return how long a solution is, by the names of `LENGTHS`."""
+    return dict(zip(LENGTHS, (len(steps), sum(map(len, steps))), strict=True))
 
 
 def _grades(
@@ -223,15 +229,6 @@ def architecture_of(facts: Mapping[str, Any]) -> Architecture | None:
     """Return the shape of the model that filled a log; None for recorded content."""
     found = facts.get("architecture")
     return Architecture(**found) if found else None
-
-
-def flops_of(scores: StepScores, architecture: Architecture | None) -> float:
-    """Return the operations that a draft's scores took, NaN where they are not known."""
-    if scores.flops is not None:
-        return float(sum(scores.flops))
-    if scores.tokens is None or architecture is None:
-        return np.nan
-    return float(architecture.prefill(scores.tokens, outputs=len(scores.values)))
 
 
 def _semantics(facts: Mapping[str, Any]) -> Semantics:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.errors import UserError
-from harness.prms.prm import Prm
+from harness.prms.prm import Prm, check_alone
 from harness.types import Draft, Judge, Question, StepScores
 
 CLOSE = 1e-3
@@ -51,7 +51,12 @@ class Trial:
 
 
 def conformance(prm: Prm) -> Iterator[Trial]:
-    """Try a PRM; each trial stands alone, and what an adapter raises is its answer."""
+    """Try a PRM; each trial stands alone, and what an adapter raises is its answer.
+
+    Raises:
+        ConfigError: it judges in pairs, and the trials are of scores of one solution.
+    """
+    check_alone(prm, "validate prm")
     if not prm.live:
         return
     for name, trial in _TRIALS.items():

@@ -18,8 +18,10 @@ from harness.errors import DataError
 from harness.reporting.quality import STEP_SCORES
 from harness.reporting.step_curves import StepCurves
 from harness.reporting.thresholds import THRESHOLD_CURVE
-from harness.runner.arrays import architecture_of, flops_of
+from harness.runner.arrays import architecture_of
+from harness.runner.solution_scores import Given, given_rows
 from harness.runner.step_scores import curve_rows, quality_rows, with_found
+from harness.search.ledger import flops_of
 from harness.stats import (
     FirstErrorResult,
     Judged,
@@ -58,6 +60,10 @@ class _Scored:
     probabilities: bool
     whole: bool
     """Every step has a score."""
+    given: tuple[Given, ...]
+    """The same items, to be scored as a whole, ..."""
+    aggregation: str
+    """... by what the PRM declares."""
 
     @property
     def items(self) -> int:
@@ -107,7 +113,7 @@ def _load(run: RunFolder, sweep: SweepFile, entry: PoolEntry, scored: ScoreEntry
             f"{path}: {len(done)} of {len(problems)} problems are scored; the run was "
             "interrupted: give its command again"
         )
-    items, tokens, flops, truncated, unparsed = [], [], [], 0, 0.0
+    items, given, tokens, flops, truncated, unparsed = [], [], [], [], 0, 0.0
     architecture = architecture_of(header.facts)
     for problem, _, scores in read_scores(path):
         if scores is None:
@@ -118,6 +124,7 @@ def _load(run: RunFolder, sweep: SweepFile, entry: PoolEntry, scored: ScoreEntry
             items.append(Judged(scores.values, label, final, steps))
         except ValueError as error:
             raise DataError(f"{path}: problem {problem!r}: {error}") from error
+        given.append(Given(problems[problem], scores.values, label < 0))
         if scores.tokens is not None:
             tokens.append(scores.tokens)
         if not math.isnan(operations := flops_of(scores, architecture)):
@@ -139,6 +146,8 @@ def _load(run: RunFolder, sweep: SweepFile, entry: PoolEntry, scored: ScoreEntry
         declared_threshold(sweep, header.facts),
         header.facts["semantics"] == "p_correct",
         header.facts["covers"] == "steps",
+        tuple(given),
+        scored.aggregation,
     )
 
 
@@ -187,6 +196,7 @@ def _prm_rows(
         row = replace(_row(sweep, prm, STEP_SCORES, task), headline=False)
         if task.said:
             yield from quality_rows(row, task.said, task.probabilities, task.whole, seed)
+            yield from given_rows(row, task.aggregation, task.given, task.whole, seed)
     for method, thresholds in rules.items():
         found = evaluate_subsets([task.subset for task in tasks], thresholds, seed)
         for task, result in zip(tasks, found.subsets, strict=True):

@@ -131,8 +131,7 @@ class Forecaster:
             return Forecast(source.task, work, left, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
         shape = self._shape(prm)
         flops = None if shape is None else left * float(shape.prefill(round(prompt + solution)))
-        if prm.spec.adapter == "critic":
-            self._note(f"{prm.spec.name} writes before it judges; how much is not known beforehand")
+        if self._unforeseen(prm):
             return Forecast(source.task, work, left, 0.0, None, None, 0.0, None, 0.0)
         hours = self._hours(prm, shape, read, 0.0)
         return Forecast(source.task, work, left, 0.0, read, flops, 0.0, hours, 0.0)
@@ -152,8 +151,11 @@ class Forecaster:
         count = factor * search.n
         flops = _writing(shape, prompt, solution, left, left * count)
         hours = self._hours(policy, shape, left * prompt, left * written)
-        read, prm_hours = 0.0, 0.0 if prm is None else None
-        if prm is not None:
+        read: float | None = 0.0
+        prm_hours: float | None = 0.0
+        if prm is not None and left and self._unforeseen(prm):
+            read = flops = prm_hours = None
+        elif prm is not None:
             read = left * (prompt + written)
             judge = self._shape(prm)
             prm_hours = self._hours(prm, judge, read, 0.0)
@@ -175,6 +177,13 @@ class Forecaster:
         )
 
     # --- figures ---
+
+    def _unforeseen(self, prm: Prm) -> bool:
+        """Whether nobody knows beforehand what a PRM will have to do."""
+        if prm.spec.adapter != "critic":
+            return False
+        self._note(f"{prm.spec.name} writes before it judges; how much is not known beforehand")
+        return True
 
     def _learn(self, pool: PoolPlan) -> None:
         """Learn how long solutions are, if this run has some."""

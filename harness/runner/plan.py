@@ -17,6 +17,7 @@ from harness.digest import digest
 from harness.errors import ConfigError, DataError, nearest
 from harness.prms.aggregate import check as check_aggregation
 from harness.prms.aggregate import threshold as threshold_of
+from harness.prms.prm import check_alone
 from harness.problems import Task, load
 from harness.runner.first_error import labels_every_step
 from harness.runner.search_plan import SearchPlan, search_plans
@@ -141,9 +142,13 @@ def make_plan(
     _check(sweep, methods, tasks, policies, prms)
     pools = [pool for task in tasks for pool in _pools(sweep, methods, task, policies)]
     sources = [pool.source for pool in pools if not pool.greedy]
+    scores = []
     for prm in prms:
-        check_prm(prm, sources, sweep.aggregations or ())
-    scores = [score_plan(source, prm) for prm in prms for source in sources]
+        own = sources
+        if prm.covers == "pair" and any(spec.method.pairs for spec in methods):
+            own = [source for source in sources if source.kind in GIVEN_KINDS]  # else it searches
+        check_prm(prm, own, sweep.aggregations or ())
+        scores += [score_plan(source, prm) for source in own]
     searches = search_plans(sweep, methods, tasks, policies, prms)
     check_shares((plan.policy, plan.prm) for plan in searches)
     return Plan(sweep, groups, tuple(pools), tuple(scores), tuple(searches))
@@ -213,6 +218,12 @@ def _check(
             raise ConfigError(
                 f"method {method.name} needs a PRM; give --prm NAME (run-benchmark ls prms)"
             )
+        scored = bool(asked and prms) and method.needs_prm and not method.given
+        if scored and not any(map(method.suits, prms)):
+            method.check_pairs(prms[0])
+    if asked and not any(spec.method.pairs for spec in methods):
+        for prm in prms:
+            check_alone(prm, f"the pool of {asked[0].name}")
 
 
 def check_prm(prm: Prm, sources: Sequence[PoolSource], aggregations: Sequence[str]) -> None:
@@ -220,10 +231,12 @@ def check_prm(prm: Prm, sources: Sequence[PoolSource], aggregations: Sequence[st
 
     Raises:
         ConfigError: scores up to the first error cannot choose between candidates, nor whole
-            answers' scores name a step; solutions without text cannot be read; an aggregation that
-            the scores' meaning forbids.
+            answers' scores name a step, nor comparisons score single solutions; solutions without
+            text cannot be read; an aggregation that the scores' meaning forbids.
         DataError: recorded scores are of other problems.
     """
+    if prm.covers == "pair":
+        _check_pairs(prm, sources)
     asked = [source.task for source in sources if source.kind != "steps"]
     if asked and prm.covers == "prefix":
         raise ConfigError(
@@ -260,6 +273,19 @@ def check_prm(prm: Prm, sources: Sequence[PoolSource], aggregations: Sequence[st
             f"{prm.spec.target} has scores of none of the {len(problems)} problems of {tasks}; "
             "check that its ids are those of the task"
         )
+
+
+def _check_pairs(prm: Prm, sources: Sequence[PoolSource]) -> None:
+    """Refuse pools of which a PRM that compares cannot judge each problem's two solutions."""
+    for source in sources:
+        if source.kind != "preference":
+            check_alone(prm, source.task)
+        if any(len(problem.solutions) != 2 for problem in source.problems):
+            raise ConfigError(
+                f"PRM {prm.spec.name} judges solutions two by two (covers=pair), and "
+                f"{source.task} has problems with more than two; choose another PRM, or "
+                "--task rewardbench_math"
+            )
 
 
 def _covers(prm: Prm, source: PoolSource) -> bool:

@@ -12,9 +12,11 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from harness.errors import DataError
-from harness.runner.arrays import architecture_of, flops_of
+from harness.runner.arrays import architecture_of
 from harness.runner.first_error import declared_threshold, labels_every_step
 from harness.runner.outcomes import with_estimate
+from harness.runner.solution_scores import Given, given_rows
+from harness.search.ledger import flops_of
 from harness.stats import Figures, Labelled, prm_score
 from harness.stats.prm_score import OVERALL
 from harness.store.format import RunFolder, read_scores
@@ -58,13 +60,10 @@ def _rows(
             f"{path}: {len(done)} of {len(problems)} problems are scored; the run was "
             "interrupted: give its command again"
         )
-    threshold = declared_threshold(sweep, header.facts)
-    if threshold is None:
-        return
-    items, originals, scored_items = read_items(path, problems)
-    tokens = [one.tokens for one in scored_items if one.tokens is not None]
+    items, originals, known = read_items(path, problems)
+    tokens = [one.tokens for one in known.values() if one.tokens is not None]
     architecture = architecture_of(header.facts)
-    flops = [flops_of(one, architecture) for one in scored_items]
+    flops = [flops_of(one, architecture) for one in known.values()]
     if not items:
         return
     count = len(items) + len(originals)
@@ -86,6 +85,11 @@ def _rows(
         run_digest=sweep.digest,
     )
     seed = int(sweep.config["seed"])
+    given = [_given(problems[name], one) for name, one in known.items()]
+    yield from given_rows(row, scored.aggregation, given, True, seed)
+    threshold = declared_threshold(sweep, header.facts)
+    if threshold is None:
+        return
     for name, found in prm_score(items, originals, threshold, seed).items():
         suffix = "" if name == OVERALL else f"_{name.lower()}"
         for metric in fields(Figures):
@@ -95,22 +99,22 @@ def _rows(
                 # The originals belong to the task and to no figure.
                 yield replace(made, n_total=figure.n) if whole else made
     yield replace(row, metric="threshold", value=threshold, n_problems=count)
-    if unparsed := sum(one.unparsed for one in scored_items):
+    if unparsed := sum(one.unparsed for one in known.values()):
         yield replace(row, metric="unparsed", value=unparsed / count, n_problems=count)
 
 
 def read_items(
     path: Path, problems: Mapping[str, Problem]
-) -> tuple[list[Labelled], dict[str, tuple[float, ...]], list[StepScores]]:
+) -> tuple[list[Labelled], dict[str, tuple[float, ...]], dict[str, StepScores]]:
     """Return what a file of scores says of a task that labels every step.
 
     Returns:
-        The modified solutions; step scores of the original ones by their names; all of them as they
-        were read. Items without scores are left out.
+        The modified solutions; step scores of the original ones by their names; all of them by the
+        names of their problems. Items without scores are left out.
     """
-    known = [(name, scores) for name, _, scores in read_scores(path) if scores is not None]
-    items, originals = labelled((problems[name], scores.values) for name, scores in known)
-    return items, originals, [scores for _, scores in known]
+    known = {name: scores for name, _, scores in read_scores(path) if scores is not None}
+    items, originals = labelled((problems[name], one.values) for name, one in known.items())
+    return items, originals, known
 
 
 def labelled(
@@ -127,7 +131,7 @@ def labelled(
     """
     items, originals = [], {}
     for problem, scores in said:
-        reference: Mapping[str, Json] = dict(problem.reference)  # type: ignore[arg-type]
+        reference = _reference(problem)
         try:
             category, origin = str(reference["category"]), str(reference["origin"])
             wrong: frozenset[int] = frozenset(reference["wrong"])  # type: ignore[arg-type]
@@ -138,3 +142,12 @@ def labelled(
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"problem {problem.id!r}: {error}") from None
     return items, originals
+
+
+def _given(problem: Problem, scores: StepScores) -> Given:
+    reference = _reference(problem)
+    return Given(problem, scores.values, not reference["wrong"], str(reference["origin"]))
+
+
+def _reference(problem: Problem) -> Mapping[str, Json]:
+    return dict(problem.reference)  # type: ignore[arg-type]

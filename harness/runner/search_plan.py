@@ -176,7 +176,9 @@ def _plans(
         budgets = (1,)
     elif method.curve != "runs":
         budgets = budgets[-1:]
-    for prm in prms if method.needs_prm else (None,):
+    # A PRM that does not suit the method is for others, unless there is no other.
+    suited = [prm for prm in prms if method.suits(prm)] or prms
+    for prm in suited if method.needs_prm else (None,):
         check_steering(spec, prm)
         for n in budgets:
             spec.check(n, prm.semantics if prm else None)
@@ -187,8 +189,11 @@ def check_steering(spec: MethodSpec, prm: Prm | None) -> None:
     """Refuse a PRM that cannot steer.
 
     Raises:
-        ConfigError: it holds scores of given drafts.
+        ConfigError: it holds scores of given drafts, or judges in pairs what needs scores of single
+            ones, or the other way round.
     """
+    if prm is not None:
+        spec.method.check_pairs(prm)
     if prm is not None and (not prm.live or prm.covers == "prefix"):
         raise ConfigError(
             f"PRM {prm.spec.name} ({prm.spec.adapter}) holds scores of given drafts and cannot "

@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from harness.digest import digest
 from harness.errors import ConfigError, InfrastructureError, UserError
-from harness.prms.prm import Prm
+from harness.prms.prm import Prm, check_alone
 from harness.types import Draft, Json, Judge, Judged, Question
 
 LARGEST = 64 * 2**20
@@ -85,6 +85,7 @@ class PrmServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, prm: Prm, host: str, port: int) -> None:
+        check_alone(prm, "serve-prm")
         if not prm.live or prm.covers != "steps":
             raise ConfigError(f"{prm.spec.name} does not score every step of any solution")
         self.batcher = Batcher(prm)

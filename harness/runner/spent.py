@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from harness.policies.policy import Policy
 from harness.prms.prm import Prm
-from harness.runner.arrays import flops_of
-from harness.search.ledger import Ledger
+from harness.search.ledger import Ledger, flops_of
 from harness.types import Extend, Extended, Judged
 
 

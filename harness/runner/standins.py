@@ -16,6 +16,7 @@ from harness.cost import Architecture
 from harness.errors import DataError
 from harness.policies.policy import Ability
 from harness.prms import recipe
+from harness.prms.critics import recipe as critics
 from harness.prms.prm import Covers
 from harness.registry import POLICIES, PRMS, parse_spec
 from harness.types import Json, Question, Semantics, Spec
@@ -48,6 +49,8 @@ class StandIn:
         self.threshold: float | None = recipe.threshold if recipe else 0.5
         whole = recipe is not None and recipe.inputs == "whole"
         self.covers: Covers = "whole" if whole else "steps"
+        if spec.adapter == "critic":
+            self.covers = critics.from_options(Options(critics.with_recipe(spec), "PRM")).covers
 
     def identity(self) -> dict[str, Json]:
         """Nothing but the name: the digests of a plan with stand-ins are not those of a run."""

@@ -305,8 +305,11 @@ class Driver:
 
     def _begin(self, job: Job) -> tuple[_Running, Attempt | None]:
         """Start a search and feed it what it had got before."""
+        prm = self._prm
         ledger = Ledger(
-            self._policy.architecture, self._prm.architecture if self._prm is not None else None
+            self._policy.architecture,
+            prm.architecture if prm is not None else None,
+            pairs=prm is not None and prm.covers == "pair",
         )
         running = _Running(job, job.start(), ledger, self._clock())
         attempt = self._step(running, None)

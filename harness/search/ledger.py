@@ -5,7 +5,8 @@ keeps what it has read on the way to a draft: the prompt is read by the policy o
 decoded token is computed once, and a PRM reads of a draft only what lies beyond the longest
 beginning of it (whole steps) that it judged before in the same search. A draft without such a
 beginning pays for its whole input, prompt included. A critic says itself what each step's verdict
-took (`StepScores.flops`). So the figure does not depend on an engine's
+took (`StepScores.flops`). Where drafts are compared, all of both is read for every pair, and the
+same pair once. So the figure does not depend on an engine's
 cache, on batches or on interruptions; what went through the model in fact is
 `Tokens.prefill_computed`.
 """
@@ -16,7 +17,8 @@ import math
 from dataclasses import dataclass, field
 
 from harness.cost import Architecture
-from harness.types import Extend, Extended, Judge, Judged, Usage
+from harness.prms.prm import in_pairs
+from harness.types import Extend, Extended, Judge, Judged, StepScores, Usage
 
 
 @dataclass(slots=True)
@@ -25,11 +27,15 @@ class Ledger:
 
     policy: Architecture | None
     prm: Architecture | None
+    pairs: bool = False
+    """The PRM judges drafts two by two."""
     spent: Usage = field(default_factory=Usage)
     _prompt: int | None = None
     """Tokens of the prompt, once it was read."""
     _read: dict[tuple[str, ...], int] = field(default_factory=dict)
     """Steps that the PRM has read → tokens of that input."""
+    _compared: set[tuple[tuple[str, ...], ...]] = field(default_factory=set)
+    """Pairs that it has judged."""
 
     def extended(self, request: Extend, reply: Extended) -> None:
         """Charge what the policy wrote."""
@@ -60,6 +66,11 @@ class Ledger:
 
     def judged(self, request: Judge, reply: Judged) -> None:
         """Charge what the PRM read."""
+        flops = self._judged_pairs(request, reply) if self.pairs else self._judged(request, reply)
+        self.spent += Usage(prm=reply.tokens, flops=flops)
+
+    def _judged(self, request: Judge, reply: Judged) -> float:
+        """Return the operations of one reply."""
         flops = 0.0
         for draft, scores in zip(request.drafts, reply.scores, strict=True):
             if scores is None:
@@ -77,11 +88,32 @@ class Ledger:
                 outputs = max(0, len(scores.values) - end)
                 flops += self.prm.prefill(new, cached=known, outputs=outputs)
             self._read.setdefault(draft.steps, scores.tokens)
-        self.spent += Usage(prm=reply.tokens, flops=flops)
+        return flops
+
+    def _judged_pairs(self, request: Judge, reply: Judged) -> float:
+        """Return the operations of one reply of a PRM that compares."""
+        flops = 0.0
+        for drafts, both in zip(in_pairs(request.drafts), in_pairs(reply.scores), strict=True):
+            pair = tuple(draft.steps for draft in drafts)
+            if pair in self._compared:
+                continue
+            self._compared.add(pair)
+            flops += sum(flops_of(one, self.prm) for one in both if one is not None)
+        return flops
 
     def ran(self, executions: int) -> None:
         """Charge programs that were run to choose."""
         self.spent += Usage(executions=executions)
+
+
+def flops_of(scores: StepScores, architecture: Architecture | None) -> float:
+    """Return the operations that a draft's scores took by themselves, NaN where they are not
+    known."""
+    if scores.flops is not None:
+        return float(sum(scores.flops))
+    if scores.tokens is None or architecture is None:
+        return math.nan
+    return float(architecture.prefill(scores.tokens, outputs=len(scores.values)))
 
 
 def _new(flops: tuple[int, ...], known: int, steps: int) -> int:

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from harness.errors import ConfigError, nearest, unknown
 from harness.policies.policy import Ability
+from harness.prms.prm import Prm, check_alone
 from harness.search import (
     adaptive,
     beam,
@@ -30,6 +31,7 @@ from harness.search import (
     particle,
     rebase,
     step_beam,
+    tournament,
     value_guided,
 )
 from harness.search.moves import Search
@@ -68,6 +70,26 @@ class Method:
     """Where it departs from its source, and why."""
     choice: Choice = "best"
     """How the answer is chosen from what was found, unless an option ``choice`` says so."""
+    pairs: bool = False
+    """Its PRM judges solutions two by two (``covers`` is ``pair``); that of all others must not."""
+
+    def suits(self, prm: Prm) -> bool:
+        """Whether it can use what a PRM says."""
+        return self.pairs == (prm.covers == "pair")
+
+    def check_pairs(self, prm: Prm) -> None:
+        """Refuse a PRM that does not suit it.
+
+        Raises:
+            ConfigError: says what would do.
+        """
+        if not self.pairs:
+            check_alone(prm, f"method {self.name}")
+        elif not self.suits(prm):
+            raise ConfigError(
+                f"method {self.name} needs a PRM that judges solutions two by two, and "
+                f"{prm.spec.name} scores single ones; give --prm critic:pairwise,model=POLICY"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +244,21 @@ _ALL = (
         curve="anytime",
         deviations="The source votes; here the option choice decides. It draws one candidate at a "
         "time, as here by default; batch= draws more between two looks.",
+    ),
+    Method(
+        "tournament",
+        "Tournament",
+        True,
+        "accuracy",
+        False,
+        "Zhang et al. 2025, arXiv 2501.07301, appendix B.5",
+        "Solutions meet two by two; the better one goes on, until one is left.",
+        tournament.tournament,
+        pooled=False,
+        pairs=True,
+        deviations="Solutions of equal text are not compared. The source states no order of the "
+        "two in a question, no bracket and no rule for ties: here critic:pairwise is asked in both "
+        "orders, neighbours as drawn meet, and of an undecided pair the first goes on.",
     ),
     Method(
         "beam",

@@ -8,6 +8,7 @@ compare                 two results on the same problems
 first_error             ProcessBench's first-wrong-step figures
 quality, reliability    ranking and calibration of step scores, whatever the threshold
 within_auroc, length_correlation, probe_change  scores of whole solutions within a problem
+given_length_correlation                        and of solutions that come with a task
 threshold_curve         F1 of the first wrong step at every threshold there is
 preference              which of the given solutions is right
 prm_score               PRMBench's figures, where every step has a label
@@ -33,7 +34,12 @@ from harness.stats.preference import Preference, preference
 from harness.stats.prm_score import Figures, Labelled, prm_score, step_counts
 from harness.stats.quality import Quality, quality
 from harness.stats.reliability import Bin, Reliability, reliability
-from harness.stats.solutions import length_correlation, probe_change, within_auroc
+from harness.stats.solutions import (
+    given_length_correlation,
+    length_correlation,
+    probe_change,
+    within_auroc,
+)
 from harness.stats.thresholds import ThresholdCurve, threshold_curve
 from harness.stats.votes import Votes, vote
 
@@ -59,6 +65,7 @@ __all__ = [
     "evaluate",
     "f1_possible",
     "first_below",
+    "given_length_correlation",
     "length_correlation",
     "pass_at_n",
     "preference",

@@ -77,6 +77,11 @@ def resamplings(solutions: int, seed: int) -> Ints:
     return rng.multinomial(solutions, np.full(solutions, 1 / solutions), DRAWS)
 
 
+def in_parts(times: Ints, size: int) -> list[Ints]:
+    """Return (D, S) resamplings in parts that leave room for weights of `size` things."""
+    return np.array_split(times, max(1, len(times) * size // _ROOM))
+
+
 def spread(
     value: float, found: Floats, n: int, clusters: int, method: str = "bootstrap-solutions"
 ) -> Estimate:
@@ -105,7 +110,7 @@ class Ranks:
         if not len(score) or wrong.all() or not wrong.any():
             return cls(np.zeros(1 + len(times)), np.zeros(1 + len(times)), 0, owner[:0])
         once = _won(score, wrong, np.ones((1, len(score))))
-        parts = np.array_split(times, max(1, len(times) * len(score) // _ROOM))
+        parts = in_parts(times, len(score))
         found = [once, *(_won(score, wrong, part[:, owner].astype(float)) for part in parts)]
         won, pairs = (np.concatenate(column) for column in zip(*found, strict=True))
         return cls(won, pairs, len(score), owner)

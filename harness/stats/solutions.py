@@ -2,7 +2,8 @@
 
 A pool's right solutions mostly come from easy problems; a PRM that only tells easy problems from
 hard ones ranks all solutions well and chooses none. So everything here compares candidates of the
-same problem, and intervals resample problems.
+same problem, and intervals resample problems; but for `given_length_correlation`, of solutions that
+come with a task, mostly one of each problem.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from harness.stats.best_of_n import Bools, Floats, Ints
-from harness.stats.labelled import NONE, resamplings, spread
+from harness.stats.labelled import NONE, in_parts, resamplings, spread
 from harness.types import Estimate
 
 
@@ -70,6 +71,80 @@ def length_correlation(
     return _correlation(*both, seed), right, wrong
 
 
+def given_length_correlation(
+    scores: ArrayLike,
+    lengths: ArrayLike,
+    correct: ArrayLike,
+    problems: ArrayLike | None = None,
+    seed: int = 0,
+) -> tuple[Estimate, Estimate, Estimate]:
+    """`length_correlation` of solutions that come with a task: its right ones are one group, its
+    wrong ones the other.
+
+    Whatever hard problems do to both, longer solutions and lower scores, is part of it.
+
+    Args:
+        scores, lengths: (I,); -inf or NaN leaves a solution out.
+        correct: (I,) 1 right, 0 wrong.
+        problems: (I,) labels, equal for solutions that are made from one problem; None: no two are.
+        seed: of the resampling of problems. Ranks are taken anew in each.
+
+    Returns:
+        Over right and wrong ones, over right, over wrong; in [-1, 1], `n` counts solutions in
+        groups in which both score and length differ.
+    """
+    score, length = np.asarray(scores, float), np.asarray(lengths, float)
+    grade = np.asarray(correct, float)
+    kept = np.isfinite(score) & np.isfinite(length) & ~np.isnan(grade)
+    if not kept.any():
+        return NONE, NONE, NONE
+    names = np.arange(len(score)) if problems is None else np.asarray(problems)
+    owner = np.unique(names[kept], return_inverse=True)[1]
+    count = int(owner.max()) + 1
+    # One row more than draws: the sample itself, every problem once.
+    times = np.vstack([np.ones(count, np.int64), resamplings(count, seed)])
+    score, length, grade = score[kept], length[kept], grade[kept]
+    parts = {right: _redrawn(score, length, owner, times, grade == right) for right in (1, 0)}
+    alone = {right: bool(sums[0].any()) for right, sums in parts.items()}
+    method = "bootstrap-solutions" if problems is None else "bootstrap-problems"
+
+    def over(*groups: int) -> Estimate:
+        counted = np.isin(grade, [right for right in groups if alone[right]])
+        if not counted.any():
+            return NONE
+        found = _ratio(np.sum([parts[right] for right in groups], axis=0))
+        own = len(np.unique(owner[counted]))
+        return spread(float(found[0]), found[1:], int(counted.sum()), own, method)
+
+    return over(1, 0), over(1), over(0)
+
+
+def _redrawn(score: Floats, length: Floats, owner: Ints, times: Ints, group: Bools) -> Floats:
+    """Return (D, 3) sums of products of centred ranks in a group, whose owners are drawn (D, S)
+    times; 0 where score or length is the same for all."""
+    if not group.any():
+        return np.zeros((len(times), 3))
+    found = []
+    for part in in_parts(times, int(group.sum())):
+        weight = part[:, owner[group]].astype(float)
+        x, y = _drawn_ranks(score[group], weight), _drawn_ranks(length[group], weight)
+        sums = np.stack([(weight * a * b).sum(axis=1) for a, b in ((x, x), (y, y), (x, y))], 1)
+        sums[(sums[:, :2] == 0).any(axis=1)] = 0
+        found.append(sums)
+    return np.concatenate(found)
+
+
+def _drawn_ranks(values: Floats, weight: Floats) -> Floats:
+    """(D, N) ranks of values that are each there (D, N) times, as `_ranks`."""
+    place = np.unique(values, return_inverse=True)[1]
+    order = np.argsort(place, kind="stable")
+    starts = np.flatnonzero(np.diff(place[order], prepend=-1))
+    sizes = np.add.reduceat(weight[:, order], starts, axis=1)
+    ranks = np.cumsum(sizes, axis=1) - (sizes + sizes.sum(axis=1, keepdims=True)) / 2
+    drawn: Floats = ranks[:, place]
+    return drawn
+
+
 def _products(score: Floats, length: Floats, kept: Bools) -> tuple[Floats, Ints]:
     """Return (P, 3) sums of products of centred ranks (xx, yy, xy), and (P,) candidates behind."""
     sums, counts = np.zeros((len(score), 3)), np.zeros(len(score), np.int64)
@@ -102,7 +177,10 @@ def _correlation(sums: Floats, counts: Ints, seed: int) -> Estimate:
 
 
 def _ratio(sums: Floats) -> Floats:
-    found: Floats = sums[:, 2] / np.sqrt(sums[:, 0] * sums[:, 1])
+    """Return (D,) correlations; NaN where nothing varies."""
+    scale = np.sqrt(sums[:, 0] * sums[:, 1])
+    found: Floats = np.full(len(sums), np.nan)
+    np.divide(sums[:, 2], scale, out=found, where=scale > 0)
     return found
 
 

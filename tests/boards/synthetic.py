@@ -17,6 +17,7 @@ from harness.boards.standing import (
     Calibration,
     Card,
     Column,
+    ColumnPair,
     Contamination,
     Cost,
     Entry,
@@ -234,10 +235,19 @@ def _pairs(ranked: Sequence[Entry]) -> list[Pair]:
             difference = _score(a) - _score(b)
             p = math.erfc(abs(difference) / 0.0125 / math.sqrt(2))
             p_holm = min(1.0, p * len(ranked))
-            found.append(
-                Pair(a.id, b.id, difference, difference - 0.0245, difference + 0.0245, p, p_holm)
-            )
+            ends = difference - 0.0245, difference + 0.0245
+            found.append(Pair(a.id, b.id, difference, *ends, p, p_holm, _by_column(a, b)))
     return found
+
+
+def _by_column(a: Entry, b: Entry) -> tuple[ColumnPair, ...]:
+    made = []
+    for column, left, right in zip(COLUMNS, a.values, b.values, strict=False):
+        difference = left.value - right.value
+        own = math.erfc(abs(difference) / 0.02 / math.sqrt(2))
+        ends = difference - 0.0392, difference + 0.0392
+        made.append(ColumnPair(column.id, difference, *ends, own, min(1.0, 100 * own)))
+    return tuple(made)
 
 
 def _slices(values: Sequence[Value], dice: random.Random) -> tuple[Slice, ...]:

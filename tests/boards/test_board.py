@@ -13,13 +13,15 @@ import pytest
 import yaml
 
 from harness.analysis.contrast import holm
+from harness.analysis.versus import Answers, versus
+from harness.analysis.versus import Pair as Compared
 from harness.boards.build import build as built
 from harness.boards.build import gather
 from harness.boards.changes import changes, read_board
 from harness.boards.publish import publish
 from harness.boards.standing import TRUST, Board, from_json
 from harness.errors import DataError
-from harness.stats import best_of_n, estimate, vote
+from harness.stats import best_of_n, compare, estimate, vote
 from tests.boards.made import make_board, make_submission, noisy
 
 
@@ -64,6 +66,37 @@ def test_p_is_corrected_for_all_pairs(root: Path) -> None:
     board = build(root, "tiny")
     one_sided = [p for pair in board.pairs for p in (pair.p / 2, 1 - pair.p / 2)]
     assert [pair.p_holm for pair in board.pairs] == pytest.approx(list(holm(one_sided)[::2]))
+
+
+def test_pairs_by_column_are_those_of_a_comparison(root: Path) -> None:
+    """The same interval as of `run-benchmark compare`, whichever figure the column holds."""
+    gathered = gather(root, "tiny")
+    outcomes = {one.folder.name: one.outcomes for one in gathered.checked}
+    ranked = [column for column in gathered.board.columns() if column.id in gathered.board.ranking]
+    problems = tuple(map(str, range(12)))
+    pairs = built(gathered).pairs
+    for pair in pairs:
+        assert [one.column for one in pair.columns] == [column.id for column in ranked]
+        for own in pair.columns:
+            sides = [
+                Answers(name, problems, (None,), outcome.items.T, outcome.kinds)  # type: ignore[union-attr]
+                for name in (pair.a, pair.b)
+                for outcome in [outcomes[name][own.column]]
+            ]
+            (found,) = versus([Compared("", "", *sides)])
+            wanted = found.last.difference
+            assert (own.difference, own.low, own.high) == pytest.approx(
+                (wanted.value, wanted.low, wanted.high)
+            )
+            if sides[0].error is None:
+                left, right = (side.values[:, 0] for side in sides)
+                assert (own.low, own.high) == pytest.approx(
+                    (lambda d: (d.low, d.high))(compare("", "", left, right).difference)
+                )
+    own = [one for pair in pairs for one in pair.columns]
+    assert len(own) == 3 * 2
+    one_sided = [p for one in own for p in (one.p / 2, 1 - one.p / 2)]
+    assert [one.p_holm for one in own] == pytest.approx(list(holm(one_sided)[::2]))
 
 
 def test_references_need_no_prm(root: Path) -> None:

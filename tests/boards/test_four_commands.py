@@ -149,6 +149,8 @@ def test_a_rerun_raises_trust(cli, frozen: Path) -> None:  # type: ignore[no-unt
     assert "mine  (re-run)" in cli("board", "build", "mine").out
     other = cli(*arguments, "--prm", "fake:constant,value=0.4")
     assert other.code == 2 and "the most by 0.1" in other.err
+    other = cli(*arguments, "--prm", "critic:pairwise,model=fake:echo")
+    assert other.code == 2 and "a submission needs a score of each" in other.err
 
 
 def test_withheld_references(cli, frozen: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

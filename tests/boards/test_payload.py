@@ -35,6 +35,31 @@ def test_pairs_are_those_of_the_board_whichever_way_they_are_written() -> None:
         assert pairs["p"][i] == (max(1, round(1e4 * pair.p_holm)) if pair.p_holm else 0)
 
 
+def test_pairs_by_column_are_those_of_the_board() -> None:
+    made = board(5)
+    turned = tuple(
+        replace(
+            p, a=p.b, b=p.a,
+            columns=tuple(
+                replace(c, difference=-c.difference, low=-c.high, high=-c.low) for c in p.columns
+            ),
+        )
+        if i % 2 else p
+        for i, p in enumerate(made.pairs)
+    )  # fmt: skip
+    found = data(replace(made, pairs=turned))["column_pairs"]
+    ranked = [place for place, column in enumerate(made.columns) if column.ranked]
+    assert list(found) == list(map(str, ranked))
+    by_ids = {(p.a, p.b): p.columns for p in made.pairs}
+    for i, ids in enumerate(combinations([entry.id for entry in made.ranked], 2)):
+        for place, own in zip(found, by_ids[ids], strict=True):
+            shown = [found[place][key][i] / 1e4 for key in ("difference", "low", "high")]
+            assert shown == pytest.approx([own.difference, own.low, own.high], abs=0.5e-4)
+    earlier = tuple(replace(p, columns=()) for p in made.pairs)  # built before there were any
+    found = data(replace(made, pairs=earlier))["column_pairs"]
+    assert {item for own in found.values() for column in own.values() for item in column} == {None}
+
+
 def test_a_pair_that_is_not_there_is_null() -> None:
     made = board(2)
     pairs = data(replace(made, pairs=made.pairs[1:]))["pairs"]

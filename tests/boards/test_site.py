@@ -102,13 +102,19 @@ def test_five_hundred_rows_stay_below_five_megabytes(large: Path) -> None:
 
 
 def test_what_does_not_fit_is_left_out_and_said() -> None:
-    full, small = board_json(board()), board_json(board(), 85_000)
-    assert '"omitted":{"samples":0,"paired":25}' in full
-    assert len(small) <= 85_000 < len(full)
+    full, small = board_json(board()), board_json(board(), 100_000)
+    assert '"omitted":{"samples":0,"paired":25,"paired_by_column":25}' in full
+    assert len(small) <= 100_000 < len(full)
+    less = json.loads(small)["omitted"]
+    assert less["paired"] == 25 > less["paired_by_column"] > 8  # those of the score go last
     few = json.loads(board_json(board(), 66_000))
     assert few["omitted"]["samples"] > 0 and few["omitted"]["paired"] < 25
-    pairs = few["omitted"]["paired"] * (few["omitted"]["paired"] - 1) // 2
-    assert {len(column) for column in few["pairs"].values()} == {pairs}
+    for shown, kept in (
+        ([few["pairs"]], few["omitted"]["paired"]),
+        (few["column_pairs"].values(), few["omitted"]["paired_by_column"]),
+    ):
+        pairs = kept * (kept - 1) // 2
+        assert {len(column) for own in shown for column in own.values()} == {pairs}
 
 
 # --- in a browser --------------------------------------------------------------------------------
@@ -292,9 +298,19 @@ def test_chosen_entries_are_compared(opened: Opened, artefacts: Path) -> None:
     size = f"−{100 * pair.difference:.1f} points [−{100 * pair.high:.1f}, −{100 * pair.low:.1f}]"
     assert f"{b.name} scores lower than {a.name}: {size}, p < 0.001 after Holm." in text
     assert f"{cited.name} and {a.name}: at least one is cited, so nothing is paired." in text
-    row = dialog.get_by_role("row").filter(has_text="MATH-500")
-    assert row.locator("td").nth(1).locator(".apart").count() == 1
-    assert row.locator("td").nth(2).locator(".apart").count() == 0
+    # On MATH-500 the interval excludes 0, and Holm's correction does not follow.
+    for place, title, kind, word in (
+        (0, "MATH-500", ".paired", "not told apart"),
+        (3, "HumanEval+", ".worse", "lower"),
+    ):
+        own = pair.columns[place]
+        row = dialog.get_by_role("row").filter(has_text=title)
+        size = f"−{100 * own.difference:.1f} points [−{100 * own.high:.1f}, −{100 * own.low:.1f}]"
+        assert row.locator("td").nth(1).locator(kind).inner_text() == f"{size}\n{word}"
+        assert row.locator("td").nth(2).locator(".apart").count() == 0
+    # No part of the score, so nothing is paired.
+    row = dialog.get_by_role("row").filter(has_text="First error F1")
+    assert re.fullmatch(r"[+−]\d+\.\d points", row.locator("td .apart").inner_text())
     opened.page.screenshot(path=artefacts / "board-compare.png")
     dialog.get_by_label("Against").select_option(b.id)
     assert f"{a.name} scores higher than {b.name}: +" in dialog.inner_text()
@@ -308,6 +324,8 @@ def test_entries_of_one_tie_group_are_not_told_apart(browser: Any, page: Path) -
     one = Opened(browser, page, f"#v=3&choose={a.id}&choose={b.id}&compare={a.id}")
     text = one.page.get_by_role("dialog").inner_text()
     assert f"{b.name} and {a.name} are not told apart: −" in text
+    row = one.page.get_by_role("row").filter(has_text="MATH-500")
+    assert row.locator(".paired .word").inner_text() == "not told apart"
     one.context.close()
 
 

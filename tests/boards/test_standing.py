@@ -13,6 +13,7 @@ from harness.boards.standing import (
     Calibration,
     Card,
     Column,
+    ColumnPair,
     Cost,
     Entry,
     Link,
@@ -75,7 +76,11 @@ BOARD = Board(
         Pool("sums", "sums", "1.0", "math", "math", "p", 12, 4, "1" * 64, "MIT", "", True, False),
     ),
     entries=(ENTRY, replace(ENTRY, id="c", trust="published", place=None)),
-    pairs=(Pair("a", "b", 0.1, -0.1, 0.3, 0.2, 0.4),),
+    pairs=(
+        Pair(
+            "a", "b", 0.1, -0.1, 0.3, 0.2, 0.4, (ColumnPair(COLUMN.id, 0.1, -0.1, 0.3, 0.2, 0.4),)
+        ),
+    ),
     samples=(
         Sample("sums/s1", "sums", "s1", "1+1=?", {"level": 3}, (Solution(0, ("x\n",), None),)),
     ),

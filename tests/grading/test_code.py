@@ -168,6 +168,19 @@ def test_the_reference_runs_once_per_problem(sandbox: Any, grader: CodeGrader) -
     assert sum(job.code == solution for job in sandbox.jobs) == 2  # base and plus
 
 
+def test_what_takes_long_begins_first(sandbox: Any, grader: CodeGrader) -> None:
+    """Begun last, it would run when no other worker has anything left to do."""
+    quick, slow = "return x + 1", "return sum(i % 7 for i in range(300_000)) and x + 1"
+    items = [
+        (plus_problem(f"def f(x): {body}", [[i]], [], f"HumanEval/{i}"), f"def f(x): {body}  # {i}")
+        for i, body in enumerate([*[quick] * 20, slow, "return 0"])
+    ]
+    wrong = items[3][0], "def f(x): return 0"
+    found = list(grader.results([*items, wrong]))
+    assert sandbox.jobs[len(items)].code == items[20][1]
+    assert [result.word for result in found] == ["passed"] * len(items) + ["wrong_answer"]
+
+
 def test_plus_runs_only_after_base_but_for_samples(sandbox: Any, grader: CodeGrader) -> None:
     said(grader, ADD, "def f(x): return 0")
     assert len(sandbox.jobs) == 3

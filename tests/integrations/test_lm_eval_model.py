@@ -168,6 +168,12 @@ def test_what_cannot_be_is_refused(tmp_path: Path, script: Path) -> None:
         SearchLM("embedded", method="baem")
     with pytest.raises(ConfigError, match="device='cuda'"):
         SearchLM("embedded", method="greedy", device="cuda")
+    compares = f"critic:pairwise,model=fake:{script}"
+    with pytest.raises(ConfigError, match="method best_of_n needs a score of each; run it with"):
+        SearchLM("embedded", compares, "best_of_n", 2)
+    with pytest.raises(ConfigError, match="prm-math-small scores single ones; give --prm critic:"):
+        SearchLM("embedded", "prm-math-small", "tournament", 2)
+    SearchLM("embedded", compares, "tournament", 2)
     model = SearchLM(f"fake:{script}", method="majority", id="nr")
     with pytest.raises(ConfigError, match="task sums asks for greedy text, of which majority"):
         SearchLM(f"fake:{script}", method="majority").generate_until([request()], True)

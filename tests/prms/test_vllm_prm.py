@@ -31,7 +31,7 @@ torch = pytest.importorskip("torch")
 from harness.prms import heads, layers  # noqa: E402
 from harness.prms.heads import Layers  # noqa: E402
 from harness.prms.vllm import VllmPrm  # noqa: E402
-from tests.prms import families  # noqa: E402
+from tests.prms import families, unusual  # noqa: E402
 from tests.prms.families import bytes_level, linear, save  # noqa: E402
 
 needs_vllm = pytest.mark.skipif(
@@ -131,6 +131,44 @@ def test_the_engine_reads_as_transformers_does(
     assert started and left(started, 0) == []
 
 
+@needs_vllm
+def test_a_log_ratio_has_an_engine_for_each_model(
+    tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    shape = {"num_attention_heads": 1, "num_key_value_heads": 1, "max_position_embeddings": 4096}
+    folder = unusual.two_models(tmp_path, **shape)
+    options: dict[str, Json] = {
+        "recipe": "implicit-prm",
+        "reference": str(folder / "reference"),
+        "beta": unusual.BETA,
+    }
+    expected = TransformersPrm(spec(folder, **options))
+    prm = VllmPrm(spec(folder, **options, batch=512))
+    try:
+        with subtests.test("as transformers does, and as the family describes it"):
+            found = ask(prm, STEPS, OTHER, LONG, STEPS[:1])
+            wanted = ask(expected, STEPS, OTHER, LONG, STEPS[:1])
+            assert apart(found, wanted) < 1e-4
+            assert found.tokens.prefill_logical == wanted.tokens.prefill_logical
+            question = replace(QUESTION, prompt=families.PROBLEM)
+            (one,) = prm.judge([Judge(question, (Draft(STEPS),))])
+            assert one.scores[0] is not None
+            assert one.scores[0].values == pytest.approx(unusual.implicit(folder, STEPS), abs=1e-4)
+        with subtests.test("as at once, so alone"):
+            assert apart(ask(prm, OTHER), replace(found, scores=found.scores[1:2])) < 1e-4
+        with subtests.test("drafts grow from what is remembered"):
+            prm.remember(True)
+            for end in range(4, 21, 4):
+                grown = ask(prm, LONG[:end])
+                assert apart(grown, ask(expected, LONG[:end])) < 1e-4
+            assert 0 < grown.tokens.prefill_computed < grown.tokens.prefill_logical / 2
+            assert ask(prm, LONG[:20]).tokens.prefill_computed == 0
+    finally:
+        started = engine(os.getpid())
+        prm.close()
+    assert len(started) >= 2 and left(started, 0) == []
+
+
 def on_engine_of(prm: VllmPrm, folder: Path, options: dict[str, Json]) -> VllmPrm:
     """Another PRM of the same checkpoint, read by the engine that runs already."""
     other = VllmPrm(spec(folder, **options))
@@ -181,11 +219,11 @@ def longest(prm: VllmPrm, folder: Path) -> None:
 @needs_vllm
 def test_places_are_read_by_position_whatever_comes_again() -> None:
     """Two sequences in parts: one begins anew, as when memory is short, one begins remembered."""
-    from harness.prms.places import Places
+    from harness.prms.places import Places, of_layers
 
     states = torch.randn(2, 9, 4)
     weight, bias = torch.randn(2, 4), torch.randn(2)
-    places = Places([(weight, bias)])
+    places = Places(of_layers([(weight, bias)]))
     kept = [SimpleNamespace(hidden_states_cache=[]) for _ in range(2)]
     for one in kept:
         one.clean = one.hidden_states_cache.clear
@@ -293,6 +331,31 @@ def test_layers_of_files_are_those_of_the_loaded_model(
         body = (model.base if hasattr(model, "base") else model.base_model)(input_ids=ids)
         numbers = heads.through(found, body.last_hidden_state)
         assert torch.allclose(numbers, model(input_ids=ids).logits, atol=1e-5)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_all_rows_of_an_output_are_read_as_they_are_stored(tied: bool, tmp_path: Path) -> None:
+    folder = unusual.two_models(tmp_path, tie_word_embeddings=tied)
+    prm = TransformersPrm(spec(folder, recipe="implicit-prm", reference=str(folder), beta=0.1))
+    ((weight, bias),) = of_files(prm)
+    assert bias is None and weight.dtype == torch.float32
+    assert torch.equal(weight, loaded(prm)._weight)
+
+
+def test_models_of_a_log_ratio_share_its_part_of_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = unusual.two_models(tmp_path)
+    monkeypatch.setattr("harness.adapters.vllm_settings.find_spec", lambda name: True)
+    monkeypatch.setattr(
+        "harness.prms.vllm.checkpoint.place", lambda *_: (torch.device("cuda"), torch.bfloat16)
+    )
+    two = {"recipe": "implicit-prm", "reference": str(folder), "beta": 0.1}
+    prm = VllmPrm(spec(folder, **two, gpu_memory_utilization=0.6))
+    assert [reader._how.gpu_memory_utilization for reader in prm._readers] == [0.3, 0.3]
+    assert prm.describe()["gpu_memory_utilization"] == 0.6
+    cached = VllmPrm(spec(folder, **two, cache=9000))
+    assert [reader._how.cache for reader in cached._readers] == [9000, 9000]
 
 
 def test_a_tied_output_is_read_from_the_embedding(tmp_path: Path) -> None:

@@ -166,6 +166,6 @@ def scalar(folder: Path) -> Path:
     return save(folder, chatml(MERGED), head=linear("score", 1))
 
 
-def two_models(folder: Path, words: list[str] = MERGED) -> Path:
-    save(folder / "reference", chatml(words), causal=True, seed=1)
-    return save(folder, chatml(words), causal=True)
+def two_models(folder: Path, words: list[str] = MERGED, **settings: Any) -> Path:
+    save(folder / "reference", chatml(words), causal=True, seed=1, **settings)
+    return save(folder, chatml(words), causal=True, **settings)

@@ -5,22 +5,42 @@ from __future__ import annotations
 from harness.reporting.solutions import recut_table, solution_table
 from tests.reporting.report_rows import row
 
+PLACE = {"prm": "p", "method": "solution_scores", "budget": None, "headline": False}
+
 
 def test_a_table_of_auroc_and_length() -> None:
-    place = {"prm": "p", "method": "solution_scores", "budget": None, "headline": False}
     ends = {"ci_low": -0.2, "ci_high": 0.1}
     table = solution_table(
         [
-            row(**place, metric="solution_auroc", value=0.8, ci_low=0.75, ci_high=0.85),
-            row(**place, metric="length_steps", value=-0.05, **ends),
-            row(**place, metric="length_characters_right", value=0.3, **ends),
+            row(**PLACE, metric="solution_auroc", value=0.8, ci_low=0.75, ci_high=0.85),
+            row(**PLACE, metric="length_steps", value=-0.05, **ends),
+            row(**PLACE, metric="length_characters_right", value=0.3, **ends),
         ]
     )
     assert table is not None
-    (cells,) = table.rows
-    assert [cell.text for cell in cells[3:7]] == ["80.0", "[75.0, 85.0]", "-5.0", "[-20.0, 10.0]"]
-    assert [cell.text for cell in cells[7:]] == ["–", "–", "30.0", "–"]
+    shown = [[cell.text for cell in cells[3:]] for cells in table.rows]
+    assert shown == [
+        ["all", "80.0", "[75.0, 85.0]", "-5.0", "[-20.0, 10.0]", "–", "–"],
+        ["right", "–", "–", "–", "–", "30.0", "[-20.0, 10.0]"],
+    ]
     assert solution_table([row()]) is None
+
+
+def test_given_solutions_have_no_policy_and_nothing_to_choose_from() -> None:
+    place = {**PLACE, "policy": None, "value": -0.4, "ci_low": -0.5, "ci_high": -0.3}
+    table = solution_table(
+        [
+            row(**{**place, "prm": prm}, task=task, metric="length_steps_right")
+            for prm in ("p", "q")
+            for task in ("a", "b")
+        ]
+    )
+    assert table is not None
+    assert [column.header for column in table.columns][:4] == [
+        "task", "PRM", "solutions", "length in steps",
+    ]  # fmt: skip
+    found = [[cell.text for cell in cells[:4]] for cells in table.rows]
+    assert found == [[task, prm, "right", "-40.0"] for task in ("a", "b") for prm in ("p", "q")]
 
 
 def test_only_prms_that_read_in_several_ways_are_put_side_by_side() -> None:

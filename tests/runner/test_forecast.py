@@ -154,6 +154,21 @@ def test_a_size_by_name(text: str, size: str) -> None:
     assert isinstance(found, StandIn) and found.size == size
 
 
+@pytest.mark.parametrize(
+    ("family", "method"), [("pairwise", "tournament"), ("think-prm", "beam,width=2")]
+)
+def test_what_a_critic_writes_in_a_search_is_not_known(
+    tmp_path: Path, family: str, method: str
+) -> None:
+    critic = f"critic:{family},model=transformers:Q/Judge-7B"
+    plan, _ = planned(POLICY, critic, methods=(method,), search={"budgets": (4,)})
+    maker = forecast(plan, tmp_path)
+    (line,) = maker.lines(plan)
+    assert line.policy_tokens and line.policy_hours
+    assert (line.prm_tokens, line.flops, line.prm_hours, line.hours) == (None,) * 4
+    assert any("writes before it judges" in note for note in maker.notes)
+
+
 def test_the_command_says_hours_and_sources(cli, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     command = (
         "plan", "--task", "chain_arithmetic", "--policy", POLICY, "--prm", "qwen2.5-math-prm-7b",

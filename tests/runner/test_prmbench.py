@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from scipy.stats import spearmanr
 
 from harness.errors import DataError
 from harness.problems import catalog, load
@@ -127,6 +128,17 @@ def test_a_run_by_hand(cli, tasks: Path, tmp_path: Path) -> None:  # type: ignor
     assert done.code == 0, done.err
     with (out / "results.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
+    # Right ones of four steps have a least score of 0.1 and 0.6, the originals, of two, 0.5; wrong
+    # ones are of one length in steps: their scores say nothing of it.
+    told = {
+        r["metric"]: (float(r["value"]), r["aggregation"], r["ci_method"])
+        for r in rows
+        if (r["prm"], r["method"]) == ("scores", "solution_scores")
+    }
+    alone = spearmanr([0.1, 0.6, 0.5, 0.5], [4, 4, 2, 2]).statistic
+    assert told["length_steps_right"] == (pytest.approx(alone), "min", "bootstrap-problems")
+    assert told["length_steps"][0] == pytest.approx(alone) and "length_steps_wrong" not in told
+    rows = [row for row in rows if row["method"] != "solution_scores"]
     assert {row["method"] for row in rows} == {"prm_score"}
     value = {r["metric"]: float(r["value"]) for r in rows if r["prm"] == "scores"}
     # A category: right steps kept 4 of 4, wrong ones found 1 of 4.
@@ -166,7 +178,9 @@ def test_a_critic_that_says_nothing_has_misjudged_every_step(  # type: ignore[no
     script = tmp_path / "script.jsonl"
     lines = []
     for one in ROWS:
-        sure = [1.0, 1.0, 1.0, 1.0] if one["classification"] == "multi_solutions" else [1, -1, -1, 1]
+        sure = (
+            [1.0, 1.0, 1.0, 1.0] if one["classification"] == "multi_solutions" else [1, -1, -1, 1]
+        )
         text = json.dumps({"validity": sure}) if one["idx"] == "p0" else "I pass"
         lines.append({"id": f"{one['classification']}_{one['idx']}/4/0", "texts": [text]})
     lines.append({"id": "correct_p0/2/0", "texts": [json.dumps({"validity": [1, 1]})]})

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import gzip
+import json
 import os
 from pathlib import Path
 
 import pytest
+from scipy.stats import spearmanr
 
 PRMS = {
     "Qwen2.5-Math-PRM-7B": (83.65, 74.46, 66.65, 67.59),
@@ -63,6 +66,7 @@ def test_processbench_f1_to_the_printed_digit(cli, data_dir: Path, tmp_path: Pat
     quality = {row["metric"] for row in _rows(out) if row["method"] == "step_scores"}
     assert {"step_auroc", "same_place_auroc", "brier", "ece", "ece_last_third"} <= quality
     assert not {"solution_auroc", "last_is_least"} & quality  # scores end at the first wrong step
+    _check_lengths(_rows(out), folder, data_dir)
     drawn = {path.stem for path in (out / "report/figures").glob("*.svg")}
     assert {"thresholds", "step_auroc", "processbench_gsm8k-reliability"} <= drawn
     lines = (out / "report/tables/first_error.md").read_text().splitlines()
@@ -74,6 +78,29 @@ def test_processbench_f1_to_the_printed_digit(cli, data_dir: Path, tmp_path: Pat
         "Llama3.1-8B-PRM-Mistral-Data": ["50.4", "33.4", "13.8", "15.8", "28.4"],
     }
     assert not any(row["method"] == "published" for row in _rows(out))
+
+
+def _check_lengths(rows: list[dict[str, str]], folder: Path, data_dir: Path) -> None:
+    """Of right solutions, whose scores are whole, by scipy from the files themselves."""
+    found = {
+        (row["prm"], row["task"], row["metric"]): float(row["value"])
+        for row in rows
+        if row["method"] == "solution_scores"
+    }
+    lengths = ("length_steps_right", "length_characters_right")
+    assert len(found) == len(PRMS) * len(SUBSETS) * len(lengths)
+    name, subset = "Skywork-o1-Open-PRM-Qwen-2.5-7B", "olympiadbench"
+    with gzip.open(data_dir / f"processbench/{subset}.json.gz", "rt") as file:
+        steps = {one["id"]: one["steps"] for one in json.load(file)}
+    with gzip.open(folder / f"{name}.jsonl.gz", "rt") as file:
+        recorded = [one for one in map(json.loads, file) if one["split"] == subset]
+    right = [one for one in recorded if one["label"] == -1]
+    least = [min(one["scores"]) for one in right]  # the declared aggregation of probabilities
+    sizes = [[len(steps[one["id"]]) for one in right]]
+    sizes += [[sum(len(step) + 2 for step in steps[one["id"]]) for one in right]]  # blank lines
+    for metric, own in zip(lengths, sizes, strict=True):
+        expected = spearmanr(least, own).statistic
+        assert found[name, f"processbench_{subset}", metric] == pytest.approx(expected)
 
 
 def test_prefix_scores_are_refused_where_candidates_are_chosen(  # type: ignore[no-untyped-def]

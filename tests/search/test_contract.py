@@ -36,6 +36,7 @@ STEERED = [
     "particle_gibbs,sweeps=3,choice=vote",
     "adaptive_best_of_n",
     "adaptive_best_of_n,choice=majority,batch=3",
+    "tournament",
     "value_guided",
 ]
 ALL = [*UNSTEERED, *STEERED]

@@ -19,7 +19,7 @@ SEARCHED = [name for name, method in METHODS.items() if not method.pooled]
 @pytest.mark.parametrize("name", SEARCHED)
 def test_the_table_has_each_method_with_its_defaults(name: str) -> None:
     lines = (ROOT / "docs" / "methods.md").read_text().splitlines()
-    (row,) = [line for line in lines if line.startswith(f"| `{name}` | ") and "=" in line][:1]
+    (row,) = [line for line in lines if line.startswith(f"| `{name}` | ")][:1]
     _, _, _, shown, curve, _ = [cell.strip() for cell in row.split("|")]
     fields = METHODS[name].options.model_fields
     wanted = [
@@ -27,7 +27,7 @@ def test_the_table_has_each_method_with_its_defaults(name: str) -> None:
         for key, field in fields.items()
         if key != "agg"
     ]
-    assert shown.split() == wanted
+    assert shown.split() == (wanted or ["none"])
     assert curve == METHODS[name].curve
 
 

@@ -19,7 +19,7 @@ from harness.cost import Architecture
 from harness.errors import InfrastructureError
 from harness.policies.batches import BatchStream
 from harness.policies.policy import Ability, check_unfinished
-from harness.prms.prm import Covers
+from harness.prms.prm import Covers, in_pairs
 from harness.runner.standing import elect
 from harness.search.driver import Driver, Job
 from harness.search.methods import MethodSpec, parse_method
@@ -248,6 +248,8 @@ class WorldPrm:
         replies = []
         for request in requests:
             scores = tuple(self.score(request.question, draft) for draft in request.drafts)
+            if self.covers == "pair":
+                scores = tuple(one for both in in_pairs(scores) for one in compared(*both))
             read = sum(one.tokens or 0 for one in scores if one)
             replies.append(Judged(scores, Tokens(len(scores), read, read, 0)))
             self.spent += replies[-1].tokens
@@ -271,6 +273,16 @@ class WorldPrm:
         if self.kind == "anti":
             good = not good
         return {"constant": 0.5}.get(self.kind, 0.8 + jitter if good else 0.2 - jitter)
+
+
+def compared(
+    one: StepScores | None, other: StepScores | None
+) -> tuple[StepScores | None, StepScores | None]:
+    """Return what is left of two drafts' scores where a PRM compares them by their minimum."""
+    if one is None or other is None:
+        return (one and replace(one, values=(1.0,)), other and replace(other, values=(1.0,)))
+    first = 0.5 + (min(one.values) - min(other.values)) / 2
+    return replace(one, values=(first,)), replace(other, values=(1 - first,))
 
 
 def classes(requests: Sequence[Agree]) -> list[Agreed]:
@@ -304,6 +316,10 @@ class Run:
     concurrency: int = 64
     retries: int = 2
     aggregate: Callable[[StepScores], float] = lambda scores: min(scores.values)
+
+    def __post_init__(self) -> None:
+        if self.spec.method.pairs:
+            self.prm.covers = "pair"
 
     @property
     def spec(self) -> MethodSpec:

@@ -10,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from harness.stats import length_correlation, probe_change, within_auroc
+from harness.stats import (
+    given_length_correlation,
+    length_correlation,
+    probe_change,
+    within_auroc,
+)
+from harness.stats.labelled import resamplings
 
 SHAPE = (5, 6)
 
@@ -82,6 +88,48 @@ def test_correctness_and_difficulty_explain_nothing_here() -> None:
     assert all(e.low < 0 < e.high and abs(e.value) < 0.1 for e in (both, one, other))
     longer = length_correlation(scores + 0.02 * lengths, lengths, right)
     assert all(e.low > 0.3 for e in longer)
+
+
+def test_given_solutions_by_hand() -> None:
+    """Right ones: ranks 1 2 3 of length meet 3 1 2 of score. Wrong ones: 1 2 meet 1 2."""
+    found = given_length_correlation(
+        [0.9, 0.2, 0.5, 0.1, 0.4, -np.inf], [2, 3, 7, 1, 9, 5], [1, 1, 1, 0, 0, 1]
+    )
+    # Products of centred ranks: right -1 of 2 and 2, wrong 0.5 of 0.5 and 0.5.
+    assert [one.value for one in found] == pytest.approx([-0.5 / 2.5, -0.5, 1])
+    assert [one.n for one in found] == [5, 3, 2]
+    # All of one length, or of one score, say nothing.
+    same = given_length_correlation([0.9, 0.2, 0.4, 0.4], [3, 3, 1, 2], [1, 1, 0, 0])
+    assert [one.n for one in same] == [0, 0, 0] and math.isnan(same[0].value)
+    assert [one.n for one in given_length_correlation([], [], [])] == [0, 0, 0]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6))
+def test_given_solutions_have_the_pool_s_correlation_as_one_group(seed: int) -> None:
+    scores, lengths, correct = (one.ravel() for one in pool(seed))
+    found = given_length_correlation(scores, lengths, correct)
+    expected = length_correlation(scores[None], lengths[None], correct[None])
+    for one, other in zip(found, expected, strict=True):
+        assert (one.value, one.n) == (pytest.approx(other.value, nan_ok=True), other.n)
+        assert one.n == 0 or -1 - 1e-9 <= one.low <= one.value <= one.high <= 1 + 1e-9
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_given_solutions_intervals_are_scipy_s_of_drawn_problems(several: bool) -> None:
+    rng = np.random.default_rng(5)
+    scores, lengths = rng.integers(0, 6, 40) / 5, rng.integers(1, 9, 40)
+    problems = np.arange(40) // 3 if several else np.arange(40)
+    found = given_length_correlation(
+        scores, lengths, np.ones(40), problems if several else None, seed=4
+    )[1]
+    drawn = []
+    for times in resamplings(problems.max() + 1, 4):
+        rows = np.repeat(np.arange(40), times[problems])
+        drawn.append(spearmanr(scores[rows], lengths[rows]).statistic)
+    assert found.value == pytest.approx(spearmanr(scores, lengths).statistic)
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(drawn, (0.025, 0.975))))
+    assert (found.n, found.clusters) == (40, problems.max() + 1)
 
 
 @settings(max_examples=40, deadline=None)

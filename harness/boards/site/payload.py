@@ -6,21 +6,33 @@ are not http(s) never become links.
 
 The page is to stay below 5 MB, and no text can make it long. What grows with the square of the
 entries (paired differences) is written as whole numbers of a hundredth of a point; what does not
-fit is left out, first letters and candidates of samples, then the pairs of the lower ranks, and the
-page says what is missing.
+fit is left out, first letters and candidates of samples, then pairs of the lower ranks, those by
+column before those of the score, and the page says what is missing.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from harness.boards.standing import TRUST, Board, Card, Cost, Entry, Sample, Scored, Value
+from harness.boards.definition import main_columns
+from harness.boards.standing import (
+    TRUST,
+    Board,
+    Card,
+    ColumnPair,
+    Cost,
+    Entry,
+    Pair,
+    Sample,
+    Scored,
+    Value,
+)
 from harness.prms.aggregate import AGGREGATIONS, aggregate_many
 from harness.reporting.payload import cut, html_json, visible
 
@@ -46,27 +58,45 @@ def board_json(board: Board, max_bytes: int = MAX_BYTES) -> str:
     """Return the page's data as JSON text of at most `max_bytes`, safe in a script element.
 
     The rows themselves are never cut: a board with too many of them comes out larger. Of what they
-    leave, samples may take a half, and more where the pairs need less.
+    leave, samples may take a half, and more where pairs need less; of what these leave, pairs by
+    column may take a third, and more where those of the score need less.
     """
     rows = html_json(_rows(board))
-    room = max_bytes - len(rows) - 100
-    paired = len(board.ranked)
-    pairs = html_json(_pairs(board, paired))
+    room = max_bytes - len(rows) - 120
+    pairs, by_column = (html_json(made(board, len(board.ranked))) for made in (_pairs, _by_column))
     for limit in _LIMITS:
         samples = html_json(_samples(board, *limit))
-        if len(samples) <= max(room - len(pairs), room // 2):
+        if len(samples) <= max(room - len(pairs) - len(by_column), room // 2):
             break
     left = room - len(samples)
-    while len(pairs) > left and paired:
+    by_column, by_columns = _fitting(
+        board, _by_column, by_column, max(left - len(pairs), left // 3)
+    )
+    pairs, paired = _fitting(board, _pairs, pairs, left - len(by_column))
+    shown = {"samples": max(0, len(board.samples) - limit[0])}
+    omitted = html_json({**shown, "paired": paired, "paired_by_column": by_columns})
+    return (
+        f'{rows[:-1]},"pairs":{pairs},"column_pairs":{by_column},"samples":{samples},'
+        f'"omitted":{omitted}}}'
+    )
+
+
+def _fitting(
+    board: Board, made: Callable[[Board, int], Any], whole: str, room: int
+) -> tuple[str, int]:
+    """Return the JSON of the pairs of as many ranked entries as fit, the best first, and how many;
+    `whole` is that of all."""
+    text, kept = whole, len(board.ranked)
+    while len(text) > room and kept:
         # Their number grows with the square; a hundredth less in case that these are longer.
-        paired = int(0.99 * paired * math.sqrt(max(0.0, left / len(pairs))))
-        pairs = html_json(_pairs(board, paired))
-    omitted = html_json({"samples": max(0, len(board.samples) - limit[0]), "paired": paired})
-    return f'{rows[:-1]},"pairs":{pairs},"samples":{samples},"omitted":{omitted}}}'
+        kept = int(0.99 * kept * math.sqrt(max(0.0, room / len(text))))
+        text = html_json(made(board, kept))
+    return text, kept
 
 
 def _rows(board: Board) -> Any:
     place = {column.id: number for number, column in enumerate(board.columns)}
+    main = main_columns(board.columns)
     return {
         **_texts(board),
         "version": board.version,
@@ -81,6 +111,7 @@ def _rows(board: Board) -> Any:
                 "budget": column.budget,
                 "metric": _name(column.metric),
                 "ranked": column.ranked,
+                "main": column in main,
             }
             for column in board.columns
         ],
@@ -202,15 +233,35 @@ def _words(value: Any) -> str:
 # --- pairs ---------------------------------------------------------------------------------------
 
 
-def _pairs(board: Board, paired: int) -> Any:
+def _pairs(board: Board, kept: int) -> Any:
     """The differences of ranked entries i < j in the order (0, 1), (0, 2), …; null where absent."""
-    ids = [entry.id for entry in board.ranked][:paired]
+    return _numbered(_between(board, kept))
+
+
+def _by_column(board: Board, kept: int) -> Any:
+    """The same column by column, under the places of the ranked columns."""
+    between = [
+        ({one.column: one for one in pair.columns} if pair else {}, sign)
+        for pair, sign in _between(board, kept)
+    ]
+    return {
+        place: _numbered((own.get(column.id), sign) for own, sign in between)
+        for place, column in enumerate(board.columns)
+        if column.ranked
+    }
+
+
+def _between(board: Board, kept: int) -> Iterator[tuple[Pair | None, int]]:
+    """Yield the pairs of the best entries, and -1 where one is written the other way round."""
     found = {(pair.a, pair.b): pair for pair in board.pairs}
+    for a, b in combinations([entry.id for entry in board.ranked][:kept], 2):
+        pair = found.get((a, b))
+        yield (pair, 1) if pair else (found.get((b, a)), -1)
+
+
+def _numbered(pairs: Iterable[tuple[Pair | ColumnPair | None, int]]) -> Any:
     columns: list[list[int | None]] = [[], [], [], []]
-    for a, b in combinations(ids, 2):
-        pair, sign = found.get((a, b)), 1
-        if pair is None:
-            pair, sign = found.get((b, a)), -1
+    for pair, sign in pairs:
         if pair is None:
             row: list[int | None] = [None] * 4
         else:

@@ -93,9 +93,8 @@ class CriticPrm:
 
     @property
     def covers(self) -> Covers:
-        """``whole`` where one probability is read of a whole solution, else ``steps``."""
-        recipe = self._recipe
-        return "whole" if (recipe.per, recipe.read) == ("solution", "words") else "steps"
+        """The recipe's."""
+        return self._recipe.covers
 
     @property
     def live(self) -> bool:
@@ -132,7 +131,7 @@ class CriticPrm:
         for number, request in enumerate(requests):
             for draft in request.drafts:
                 wanted |= dict.fromkeys((number, part) for part in self._parts(draft))
-        findings: dict[_Key, _Finding] = {}
+        findings: dict[_Key, Finding] = {}
         if self._recipe.per == "turn":
             # A turn shows the answers to those before it.
             for size in sorted({len(steps) for _, steps in wanted}):
@@ -157,16 +156,23 @@ class CriticPrm:
         return [draft.steps[:size] for size in sizes]
 
     def _criticise(
-        self, requests: Sequence[Judge], keys: Sequence[_Key], findings: dict[_Key, _Finding]
+        self, requests: Sequence[Judge], keys: Sequence[_Key], findings: dict[_Key, Finding]
     ) -> None:
         """Criticise some parts and note what is found."""
         cases = [self._case(requests[key[0]], key, findings) for key in keys]
-        written = self._chains.write(cases)
-        for key, one, chains in zip(keys, cases, written, strict=True):
-            findings[key] = _Finding(one, chains, self._verdicts(one, chains), self.architecture)
-        self._tell(written, [verdict for key in keys for verdict in findings[key].verdicts])
+        findings.update(zip(keys, self._find(cases), strict=True))
 
-    def _case(self, request: Judge, key: _Key, findings: dict[_Key, _Finding]) -> Case:
+    def _find(self, cases: Sequence[Case]) -> list[Finding]:
+        """Have critiques written, and read them."""
+        written = self._chains.write(cases)
+        found = [
+            Finding(one, chains, self._verdicts(one, chains), self.architecture)
+            for one, chains in zip(cases, written, strict=True)
+        ]
+        self._tell(written, [verdict for one in found for verdict in one.verdicts])
+        return found
+
+    def _case(self, request: Judge, key: _Key, findings: dict[_Key, Finding]) -> Case:
         number, steps = key
         if self._recipe.per != "turn":
             return case(self._recipe, request.question, steps)
@@ -202,23 +208,16 @@ class CriticPrm:
             f", {full} of them before they began: the question alone fills it" if full else "",
         )
 
-    def _reply(self, number: int, request: Judge, findings: dict[_Key, _Finding]) -> Judged:
+    def _reply(self, number: int, request: Judge, findings: dict[_Key, Finding]) -> Judged:
         """Return the scores of one request's drafts and what they cost."""
         own = [[findings[number, part] for part in self._parts(d)] for d in request.drafts]
-        unique = {id(one): one for parts in own for one in parts}
         scores = tuple(
             self._scores(draft, parts) if parts else None
             for draft, parts in zip(request.drafts, own, strict=True)
         )
-        tokens = Tokens(
-            calls=sum(len(one.chains) for parts in own for one in parts),
-            prefill_logical=sum(one.read for parts in own for one in parts),
-            prefill_computed=sum(one.computed for one in unique.values()),
-            decode=sum(one.decoded for one in unique.values()),
-        )
-        return Judged(scores, tokens)
+        return Judged(scores, spent([one for parts in own for one in parts]))
 
-    def _scores(self, draft: Draft, parts: Sequence[_Finding]) -> StepScores:
+    def _scores(self, draft: Draft, parts: Sequence[Finding]) -> StepScores:
         """Return the scores of one draft: its one verdict, or those of its parts."""
         found = [combined(self._recipe.combine, part.verdicts) for part in parts]
         values = tuple(value for verdict in found if verdict is not None for value in verdict)
@@ -239,7 +238,7 @@ class CriticPrm:
         return check_fit(scores, draft, self.covers, self.spec.name)
 
 
-class _Finding:
+class Finding:
     """What the chains of a case say, and what they cost."""
 
     def __init__(
@@ -253,9 +252,23 @@ class _Finding:
         self.decoded = sum(chain.decoded for chain in chains)
         self.read = sum(chain.size - chain.decoded for chain in chains)
         self.computed = sum(chain.computed for chain in chains)
-        self.flops = None if shape is None else _flops(shape, one, chains)
-        """Of an engine that keeps what it has read: the conversation is read once for all chains,
-        and of a later turn what is new."""
+        orders = [chains[::2], chains[1::2]] if one.turned else [chains]
+        self.flops = (
+            None if shape is None else sum(_flops(shape, one, own) for own in orders if own)
+        )
+        """Of an engine that keeps what it has read: the conversation (of a pair each order) is read
+        once for all chains, and of a later turn what is new."""
+
+
+def spent(findings: Sequence[Finding]) -> Tokens:
+    """Return the tokens that a reply's findings took; one that is there twice was written once."""
+    unique = {id(one): one for one in findings}.values()
+    return Tokens(
+        calls=sum(len(one.chains) for one in findings),
+        prefill_logical=sum(one.read for one in findings),
+        prefill_computed=sum(one.computed for one in unique),
+        decode=sum(one.decoded for one in unique),
+    )
 
 
 def _flops(shape: Architecture, one: Case, chains: Sequence[Chain]) -> int:

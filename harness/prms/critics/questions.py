@@ -18,21 +18,26 @@ _SLOT = re.compile(r"\{(\w+)\}")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One thing to criticise: the first so many steps of a draft."""
+    """One thing to criticise: the first so many steps of a draft, or two drafts."""
 
     question: Question
     """What the writer is asked; `of_chain` makes that of a chain of it."""
     steps: tuple[str, ...]
+    """Of a pair those of the first."""
     begin: str
     """With which the answer begins."""
     programs: tuple[str, ...] = ()
     """Of the answers that the conversation holds."""
     known: int = 0
     """Tokens of the conversation that were read for an earlier turn of it."""
+    turned: Question | None = None
+    """Of a pair: the same with the two in the other order, for every other chain."""
 
     def of_chain(self, number: int) -> Question:
-        """Return the question of one chain: all are the same but for their random numbers."""
-        return replace(self.question, id=f"{self.question.id}/{number}")
+        """Return the question of one chain: all are the same but for their random numbers, and for
+        the order of a pair."""
+        question = self.turned if self.turned and number % 2 else self.question
+        return replace(question, id=f"{question.id}/{number}")
 
 
 def case(
@@ -53,9 +58,7 @@ def case(
         programs: Those that were run in these answers.
         known: Tokens that were read for the last of these.
     """
-    shown = [
-        fill(recipe.step, step=step.strip(), k=str(i + 1), i=str(i)) for i, step in enumerate(steps)
-    ]
+    shown = _shown(recipe, steps)
     asked = {"prompt": problem.prompt.strip(), "step": shown[-1]}
     asked["steps"] = recipe.separator.join(shown)
     asked["previous"] = recipe.separator.join(shown[:-1])
@@ -66,10 +69,36 @@ def case(
             turns += [Turn("assistant", answer), Turn("user", step)]
     else:
         turns.append(Turn("user", fill(recipe.template, **asked)))
+    number = str(len(steps))
+    question = _question(problem, number, turns)
+    return Case(question, steps, fill(recipe.begin, k=number), programs, known)
+
+
+def pair(recipe: Recipe, problem: Question, one: tuple[str, ...], other: tuple[str, ...]) -> Case:
+    """Return what is asked of two solutions, in one order and in the other."""
+
+    def asked(first: tuple[str, ...], second: tuple[str, ...]) -> Question:
+        texts = [recipe.separator.join(_shown(recipe, steps)) for steps in (first, second)]
+        turns = [Turn("system", recipe.system)] if recipe.system else []
+        prompt = problem.prompt.strip()
+        filled = fill(recipe.template, prompt=prompt, first=texts[0], second=texts[1])
+        turns.append(Turn("user", filled))
+        return _question(problem, f"{len(first)}-{len(second)}", turns)
+
+    return Case(asked(one, other), one, fill(recipe.begin), turned=asked(other, one))
+
+
+def _shown(recipe: Recipe, steps: Sequence[str]) -> list[str]:
+    """Return steps as they are shown."""
+    return [
+        fill(recipe.step, step=step.strip(), k=str(i + 1), i=str(i)) for i, step in enumerate(steps)
+    ]
+
+
+def _question(problem: Question, part: str, turns: Sequence[Turn]) -> Question:
+    """Return the question that a conversation is; random numbers follow from its content."""
     content = digest([problem.task, *([turn.role, turn.text] for turn in turns)])[:SHORT]
-    number = len(steps)
-    question = Question(content, f"{problem.id}/{number}", turns[-1].text, tuple(turns))
-    return Case(question, steps, fill(recipe.begin, k=str(number)), programs, known)
+    return Question(content, f"{problem.id}/{part}", turns[-1].text, tuple(turns))
 
 
 def fill(template: str, **texts: str) -> str:

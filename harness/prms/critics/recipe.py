@@ -3,8 +3,8 @@
 A recipe says five things, each an option on the command line and a key in ``recipes.yaml``, which
 holds those of the published families:
 
-``per``      what one critique is of: the whole solution, each beginning of it, a step, or a turn
-             of a conversation
+``per``      what one critique is of: the whole solution, each beginning of it, a step, a turn of a
+             conversation, or two solutions
 the question ``system``, ``template``, ``step``, ``separator``, and ``begin``, with which every
              answer begins
 writing      ``chains``, ``max_tokens``, ``temperature``, ``top_p``, ``seed``, ``stop``, ``until``;
@@ -28,22 +28,24 @@ from harness.adapters.options import Options
 from harness.digest import digest
 from harness.errors import ConfigError, unknown
 from harness.prms import aggregate
+from harness.prms.prm import Covers
 from harness.prms.recipe import read_file
 from harness.types import Json, Sampling, Semantics, Spec
 
 FAMILIES = Path(__file__).with_name("recipes.yaml")
 """The recipes of the published families."""
 
-Per = Literal["solution", "prefix", "step", "turn"]
+Per = Literal["solution", "prefix", "step", "turn", "pair"]
 """What a critique is of: the whole solution · the solution up to a step, once for each step · a
 step, the earlier ones beside it · a step that is a turn of a conversation, the critiques of the
-earlier ones being the answers before it."""
+earlier ones being the answers before it · two whole solutions, ``good`` being the word for the one
+that is shown first."""
 
 Read = Literal["index", "labels", "numbers", "words"]
 """Where the verdict is: the index of the first wrong step (from 0; -1: none) in the last
-``\\boxed{}`` · a ``\\boxed{}`` with ``good`` or ``bad`` for each step, up to the first wrong one ·
-a list of JSON, a number from -1 to 1 per step, under the key ``field`` · the probability of
-``good``, if only it and ``bad`` can be next."""
+``\\boxed{}`` · a ``\\boxed{}`` with ``good`` or ``bad`` for each step, up to the first wrong one
+(of a pair the last such box) · a list of JSON, a number from -1 to 1 per step, under the key
+``field`` · the probability of ``good``, if only it and ``bad`` can be next."""
 
 Combine = Literal["mean", "vote"]
 """The mean of all chains with a verdict · the most frequent verdict; none is one too, and of
@@ -60,8 +62,8 @@ class Recipe:
 
     template: str
     """The user's turn: ``{prompt}``, and ``{steps}`` (``per`` solution and prefix), ``{previous}``
-    and ``{step}`` (per step) or ``{step}`` (per turn; the turns after the first are the step
-    alone)."""
+    and ``{step}`` (per step), ``{step}`` (per turn; the turns after the first are the step alone)
+    or ``{first}`` and ``{second}`` (per pair)."""
     per: Per = "solution"
     system: str = ""
     """The system's turn; if empty, there is none."""
@@ -72,7 +74,8 @@ class Recipe:
     begin: str = ""
     """With which every answer begins; ``{k}`` is the number of steps that it has seen."""
     chains: int = 1
-    """Answers that are written to one question."""
+    """Answers that are written to one question. Per pair every other one is asked of the two in the
+    other order."""
     max_tokens: int = 8192
     temperature: float = 0.0
     top_p: float = 1.0
@@ -111,13 +114,22 @@ class Recipe:
     """A step with a lower score is called wrong."""
 
     def __post_init__(self) -> None:
-        wanted = {"step": ("{prompt}", "{previous}", "{step}"), "turn": ("{prompt}", "{step}")}
+        wanted = {
+            "step": ("{prompt}", "{previous}", "{step}"),
+            "turn": ("{prompt}", "{step}"),
+            "pair": ("{prompt}", "{first}", "{second}"),
+        }
         for slot in wanted.get(self.per, ("{prompt}", "{steps}")):
             if self.template.count(slot) != 1:
                 raise ConfigError(f"per={self.per}: the template must hold {slot} once")
         if self.step.count("{step}") != 1:
             raise ConfigError(f"step {self.step!r} must hold {{step}} once")
-        if self.per != "solution" and self.read != "words":
+        if self.per == "pair" and (self.read not in ("words", "labels") or self.combine == "vote"):
+            raise ConfigError(
+                "per=pair reads words or labels and takes their mean, so that both orders count "
+                f"alike; not read={self.read},combine={self.combine}"
+            )
+        if self.per not in ("solution", "pair") and self.read != "words":
             raise ConfigError(f"per={self.per} reads words; read={self.read} is of whole solutions")
         if self.combine == "vote" and self.read not in ("index", "labels"):
             raise ConfigError(f"combine=vote counts equal verdicts; read={self.read} has numbers")
@@ -127,6 +139,13 @@ class Recipe:
             raise ConfigError("rounds= needs program=, fence= and output= with {output}")
         aggregate.check(self.aggregation, self.semantics)
         _ = self.sampling
+
+    @property
+    def covers(self) -> Covers:
+        """``pair``, ``whole`` where one probability is read of a whole solution, else ``steps``."""
+        if self.per == "pair":
+            return "pair"
+        return "whole" if (self.per, self.read) == ("solution", "words") else "steps"
 
     @property
     def sampling(self) -> Sampling:

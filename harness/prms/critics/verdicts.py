@@ -4,6 +4,8 @@ A verdict is one number per step. The index of the first wrong step becomes 1 fo
 it, 0 for it and for all after it, so that the first step below any threshold from 0 (excluded) to 1
 is that step, and -1 (all right) becomes 1 throughout. What cannot be read is no verdict, None: an
 index that is no whole number or no paragraph's, a list of another length, a missing label.
+
+A verdict on a pair is one number: the chance that the solution shown first is the better one.
 """
 
 from __future__ import annotations
@@ -50,6 +52,13 @@ def labels(text: str, steps: int, good: str, bad: str) -> int | None:
     return -1 if len(said) >= steps else None
 
 
+def better(text: str, good: str, bad: str) -> Verdict | None:
+    r"""Return 1 if the last ``\boxed{}`` with one of two words holds the good one, else 0."""
+    words = [box.strip().casefold() for box in _BOXES.findall(text)]
+    said = [word for word in words if word in (good.casefold(), bad.casefold())]
+    return (float(said[-1] == good.casefold()),) if said else None
+
+
 def numbers(text: str, steps: int, field: str) -> Verdict | None:
     """Return the list under a key of the last object of JSON that has it: finite, from -1 to 1."""
     decoder = json.JSONDecoder()
@@ -80,7 +89,9 @@ def scores(first_wrong: int | None, steps: int) -> Verdict | None:
 
 
 def read(recipe: Recipe, text: str, steps: int) -> Verdict | None:
-    """Return the verdict that a text holds, as a recipe of whole solutions says."""
+    """Return the verdict that a text holds, as a recipe of whole solutions or of pairs says."""
+    if recipe.per == "pair":
+        return better(text, recipe.good, recipe.bad)
     readers: dict[str, Callable[[], Verdict | None]] = {
         "index": lambda: scores(index(text, steps), steps),
         "labels": lambda: scores(labels(text, steps, recipe.good, recipe.bad), steps),

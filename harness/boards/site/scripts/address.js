@@ -2,10 +2,10 @@
 // the board that the link was made for.
 
 const Address = (() => {
-  // Columns that few ask for, and those that do not count for the score where there are many.
+  // Columns that few ask for, and those that are no main figures where there are many.
   const HIDDEN = [
     ...(Site.data.columns.length > 8
-      ? Site.data.columns.flatMap((column, place) => (column.ranked ? [] : [`c${place}`]))
+      ? Site.data.columns.flatMap((column, place) => (column.main ? [] : [`c${place}`]))
       : []),
     "prm_tokens",
     "policy_tokens",

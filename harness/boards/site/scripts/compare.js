@@ -68,12 +68,15 @@
     if (!a || !b) return null;
     return make("span", "apart", `${points(a[0] - b[0])} points`);
   };
-  const paired = (entry, base) => {
-    const pair = Site.pairOf(entry, base);
+  const paired = (entry, base, column) => {
+    const pair = Site.pairOf(entry, base, column);
     if (!pair) return null;
-    const clear = pair.p < 0.05 ? ` ${pair.difference > 0 ? "better" : "worse"}` : "";
+    const way = pair.difference > 0 ? ["better", "higher"] : ["worse", "lower"];
+    const [kind, word] = pair.p < 0.05 ? way : ["", "not told apart"];
+    const element = make("span", `apart paired ${kind}`.trim());
     const text = `${points(pair.difference)} points ${pointsRange(pair.low, pair.high)}`;
-    return make("span", `apart paired${clear}`, text);
+    element.append(make("span", "", text), make("span", "word", word));
+    return element;
   };
 
   const sheet = (all, base) => {
@@ -106,7 +109,9 @@
       const cited = base.section === "published";
       line(column.label, (e) => {
         const free = e === base || cited || e.section === "published";
-        return cell(e.values[place], free ? null : apart(e.values[place], base.values[place]));
+        if (free) return cell(e.values[place], null);
+        const plain = () => apart(e.values[place], base.values[place]);
+        return cell(e.values[place], paired(e, base, place) ?? plain());
       });
     });
     for (const cost of Site.COSTS) {
@@ -166,7 +171,7 @@
       make(
         "p",
         "note",
-        "Differences in single tasks are those of the two figures above; only the score's are paired, with an interval.",
+        "Differences with an interval are paired by problem, each interval for itself alone; higher or lower is what holds after Holm's correction: of scores over all pairs of the board, of tasks over all pairs and ranked columns. Without an interval they are those of the two figures above.",
       ),
     );
     title.focus();

@@ -82,14 +82,18 @@ const Site = (() => {
     return low === high ? "" : `${low}–${high}`;
   };
 
-  // The paired difference a - b of two ranked entries; null where the board has none.
-  const pairOf = (a, b) => {
+  // The paired difference a - b of two ranked entries in a column, or, without one, of their scores;
+  // null where the page has none.
+  const pairOf = (a, b, column) => {
     const [i, j] = [ranked.get(a.id), ranked.get(b.id)];
-    const kept = data.omitted.paired;
+    const score = column === undefined;
+    const kept = score ? data.omitted.paired : data.omitted.paired_by_column;
+    const pairs = score ? data.pairs : data.column_pairs[column];
+    if (!pairs) return null;
     if (i === undefined || j === undefined || i === j || Math.max(i, j) >= kept) return null;
     const [first, second] = [Math.min(i, j), Math.max(i, j)];
     const place = first * kept - (first * (first + 1)) / 2 + (second - first - 1);
-    const found = ["difference", "low", "high", "p"].map((key) => data.pairs[key][place] ?? null);
+    const found = ["difference", "low", "high", "p"].map((key) => pairs[key][place] ?? null);
     if (found[0] === null) return null;
     const [difference, low, high, p] = found.map((whole) => whole / 1e4);
     if (i < j) return { difference, low, high, p };
