@@ -170,7 +170,7 @@ def test_searches_and_filters(opened: Opened) -> None:
     search = opened.page.get_by_label("Search")
     search.fill("borealis 72b")
     assert names(opened) == ["Borealis-PRM-72B"]
-    assert opened.page.locator("#count").inner_text() == "1 of 31 entries"
+    assert opened.page.locator("#count").text_content() == "1 of 31 entries"
     search.fill("math-shepherd")  # what it was trained on
     assert 0 < len(names(opened)) < 25
     opened.page.get_by_role("button", name="Clear filters").click()
@@ -182,7 +182,7 @@ def test_searches_and_filters(opened: Opened) -> None:
     assert names(opened) == coded
     assert opened.page.locator("#scatter .points circle").count() == len(coded)
     search.fill("no such thing")
-    assert "Nothing matches" in opened.page.locator("#table").inner_text()
+    assert "Nothing matches" in (opened.page.locator("#table").text_content() or "")
 
 
 def test_columns_are_chosen(opened: Opened) -> None:
