@@ -152,6 +152,9 @@ def test_lists_are_read_and_malformed_ones_counted(open_, caplog) -> None:
     assert only(judge(prm, STEPS)).values == (1, -0.25, 0.5)
     assert (prm.semantics, prm.threshold) == ("value", 0.0)
     other = open_("prmbench", {"p/3/0": text}, field="redundancy")
+    assert other.threshold is None  # a step that is needed is not wrong
+    assert open_("prmbench", {}, field="redundancy", threshold=0.2).threshold == 0.2
+    assert open_("prmbench", {}).threshold == 0.0
     assert only(judge(other, STEPS)).values == (-1, 0, 1)
     two = {"p/3/0": text, "p/3/1": json.dumps({"validity": [0, 0, 0]}), "p/3/2": "{"}
     found = only(judge(open_("prmbench", two, chains=3), STEPS))

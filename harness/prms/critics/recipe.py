@@ -176,8 +176,11 @@ def from_options(options: Options) -> Recipe:
     elif combine == "vote":
         usual = "verdict"
     semantics = aggregate.check_semantics(options.text("semantics", usual) or usual)
-    limit = 0.0 if read == "numbers" else aggregate.threshold(semantics)
     default = {one.name: one.default for one in fields(Recipe)}
+    limit = aggregate.threshold(semantics)
+    if read == "numbers":
+        # Of another list (redundancy) nobody knows that high is right.
+        limit = 0.0 if options.text("field", "") in ("", default["field"]) else None
 
     def text(key: str) -> str:
         return options.text(key, str(default[key])) or ""
@@ -238,6 +241,8 @@ def with_recipe(spec: Spec) -> Spec:
     if any(given.get(key, found.get(key)) != found.get(key) for key in ("read", "combine")):
         for key in ("semantics", "aggregation", "threshold"):
             found.pop(key, None)
+    if given.get("field", found.get("field")) != found.get("field"):
+        found.pop("threshold", None)
     return replace(spec, options={**found, **given})
 
 
