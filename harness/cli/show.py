@@ -109,6 +109,7 @@ def _method(method: Method) -> str:
         "source": method.source,
     }
     if not method.pooled:
+        facts["one of n is"] = method.unit
         facts["smaller budgets"] = _CURVES[method.curve]
         facts["needs a policy that can"] = ", ".join(sorted(method.abilities))
     if method.deviations:

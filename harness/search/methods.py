@@ -70,6 +70,8 @@ class Method:
     """Where it departs from its source, and why."""
     choice: Choice = "best"
     """How the answer is chosen from what was found, unless an option ``choice`` says so."""
+    unit: str = "a solution"
+    """What one of the budget n stands for."""
     pairs: bool = False
     """Its PRM judges solutions two by two (``covers`` is ``pair``); that of all others must not."""
 
@@ -244,6 +246,7 @@ _ALL = (
         curve="anytime",
         deviations="The source votes; here the option choice decides. It draws one candidate at a "
         "time, as here by default; batch= draws more between two looks.",
+        unit="a solution; n at most",
     ),
     Method(
         "tournament",
@@ -278,6 +281,7 @@ _ALL = (
         "max_tokens are candidates (there they are dropped and retried uncounted). cumulative: "
         "keeps beams as openr does, since the paper does not say. rank=advantage: the PRM that "
         "chooses is also the prover, unless it is pav:VALUE+PROVER (two models in the source).",
+        unit="a step a round",
     ),
     Method(
         "dvts",
@@ -293,6 +297,7 @@ _ALL = (
         curve="groups",
         deviations="Only finished candidates are reported (the source lets cut-off siblings of the "
         "last step vote); n need not be a multiple of width.",
+        unit="a step a round",
     ),
     Method(
         "rebase",
@@ -307,6 +312,7 @@ _ALL = (
         options=rebase.RebaseOptions,
         deviations="A candidate is finished when the policy ends it, not when an answer phrase "
         "appears; steps and solutions have the task's limits, not 256 and 1024 tokens.",
+        unit="a step a round, less those that have ended",
     ),
     Method(
         "mcts",
@@ -328,6 +334,7 @@ _ALL = (
         "value=mix: the roll-out is one sampled solution (source: the best of three greedy ones of "
         "two steps), and no self-critic ends a search. The budget is in candidates, not "
         "iterations. Rewards and advantages go through the sigmoid before they are backed up.",
+        unit="a finished solution",
     ),
     Method(
         "step_beam",
@@ -341,6 +348,7 @@ _ALL = (
         pooled=False,
         options=step_beam.StepBeamOptions,
         deviations="B2 = n // B1, so that a round costs n steps; the first step has n children.",
+        unit="a step a round",
     ),
     Method(
         "guided_greedy",
@@ -354,6 +362,7 @@ _ALL = (
         pooled=False,
         options=step_beam.GuidedGreedyOptions,
         deviations="Equal steps are scored once.",
+        unit="a step a round",
     ),
     Method(
         "particle",
@@ -369,6 +378,7 @@ _ALL = (
         curve="anytime",
         deviations="No draw after the last step, which would only add noise; probabilities are "
         "clamped to [1e-6, 1 - 1e-6] (its_hub: 1e-7).",
+        unit="a particle, which is a step a round",
     ),
     Method(
         "particle_gibbs",
@@ -383,6 +393,7 @@ _ALL = (
         options=particle.GibbsOptions,
         curve="anytime",
         deviations="As particle; one particle is kept, without ancestor sampling or annealing.",
+        unit="a particle; n / sweeps of them at once",
     ),
     Method(
         "value_guided",
@@ -398,6 +409,7 @@ _ALL = (
         abilities=frozenset({"continue", "logprobs"}),
         deviations="Writes until the policy is unsure instead of token by token (the same text); "
         "the PRM reads the text as it stands, without a tag of its own appended by the method.",
+        unit="a token tried where the policy is unsure",
     ),
     Method(
         "first_error",

@@ -20,7 +20,7 @@ SEARCHED = [name for name, method in METHODS.items() if not method.pooled]
 def test_the_table_has_each_method_with_its_defaults(name: str) -> None:
     lines = (ROOT / "docs" / "methods.md").read_text().splitlines()
     (row,) = [line for line in lines if line.startswith(f"| `{name}` | ")][:1]
-    _, _, _, shown, curve, _ = [cell.strip() for cell in row.split("|")]
+    _, _, _, shown, unit, curve, _ = [cell.strip() for cell in row.split("|")]
     fields = METHODS[name].options.model_fields
     wanted = [
         f"{key}={'none' if field.default is None else field.default}"
@@ -28,7 +28,7 @@ def test_the_table_has_each_method_with_its_defaults(name: str) -> None:
         if key != "agg"
     ]
     assert shown.split() == (wanted or ["none"])
-    assert curve == METHODS[name].curve
+    assert (unit, curve) == (METHODS[name].unit, METHODS[name].curve)
 
 
 @pytest.mark.parametrize("name", SEARCHED)
@@ -38,6 +38,7 @@ def test_show_prints_every_option(cli, name: str) -> None:  # type: ignore[no-un
     for key, field in METHODS[name].options.model_fields.items():
         assert f"{key}=" in shown.out
         assert field.description and field.description in shown.out
+    assert METHODS[name].unit in " ".join(shown.out.split())
     assert name in cli("ls", "methods").out
 
 
