@@ -50,7 +50,7 @@ TARGETS = {
     ("functions", "evalplus"): 8,
     ("calls", "LiveCodeBench"): 6,
     ("programs", "LiveCodeBench"): 6,
-    ("canonical", "evalplus"): 2.3,
+    ("command", "evalplus"): 2.3,
     ("canonical", "bare interpreter"): 1.3,
 }
 """How many times faster than a peer ours is to be; of the bare interpreter, how much slower."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,18 @@ class Once(Silent):
             act()
 
 
+def gone(processes: Sequence[psutil.Process], seconds: float = 30) -> bool:
+    """Whether they end in that time; a dead one may still wait for somebody to fetch its code."""
+    end = time.monotonic() + seconds
+    while True:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if all(not p.is_running() or p.status() == psutil.STATUS_ZOMBIE for p in processes):
+                return True
+            if time.monotonic() > end:
+                return False
+        time.sleep(0.1)
+
+
 def test_real_models_on_a_cluster_of_our_own_give_the_same_numbers(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     settings = Sweep(
@@ -144,14 +157,14 @@ def test_real_models_on_a_cluster_of_our_own_give_the_same_numbers(tmp_path: Pat
     try:
         spread = run(settings, tmp_path / "spread", executor, telemetry=there)
         assert executor._crew is not None
-        pids = executor._crew.pids
-        assert len(pids) == 2
+        workers = [psutil.Process(pid) for pid in executor._crew.pids]
+        assert len(workers) == 2
         family = psutil.Process().children(recursive=True)
         heard = {c.laddr.ip for p in family for c in p.net_connections() if c.status == "LISTEN"}
         assert heard and all(ip.removeprefix("::ffff:") in ("127.0.0.1", "::1") for ip in heard)
     finally:
         executor.close()
-    assert not any(map(psutil.pid_exists, pids))
+    assert gone(workers)
     # What searches beside each other share of a prompt is another matter.
     shared = ("policy_prompt_computed", "prm_tokens_computed")
     assert rows(spread, *shared) == rows(alone, *shared)
