@@ -67,6 +67,12 @@ def names(opened: Opened, section: str = "ranked") -> list[str]:
     return list(found)
 
 
+def leave(opened: Opened) -> None:
+    """Close the dialog. The page hears of it a moment later, and forgets whose it was."""
+    opened.page.keyboard.press("Escape")
+    opened.page.wait_for_url(lambda url: "prm=" not in url and "compare=" not in url)
+
+
 def heading(opened: Opened, title: str) -> Any:
     return opened.page.locator("#table thead button", has_text=re.compile(f"^{re.escape(title)}$"))
 
@@ -232,8 +238,7 @@ def test_a_row_opens_its_details(opened: Opened, artefacts: Path) -> None:
     assert dialog.get_by_role("row").filter(has_text="Number theory").count() == 0
     assert dialog.locator("details[open] tbody tr").count() == 5
     opened.page.screenshot(path=artefacts / "board-details.png")
-    opened.page.keyboard.press("Escape")
-    opened.page.wait_for_url(lambda url: "prm=" not in url)  # the browser tells it a moment later
+    leave(opened)
     assert not dialog.is_visible()
 
 
@@ -246,7 +251,7 @@ def test_the_keyboard_alone_opens_and_closes_details(opened: Opened) -> None:
     dialog.get_by_role("button", name="Next entry").press("Enter")
     opened.page.keyboard.press("Enter")
     assert dialog.get_by_role("heading", level=2).inner_text() == board().ranked[4].name
-    opened.page.keyboard.press("Escape")
+    leave(opened)
     assert name.evaluate("e => e === document.activeElement")
 
 
@@ -316,7 +321,7 @@ def test_chosen_entries_are_compared(opened: Opened, artefacts: Path) -> None:
     opened.page.screenshot(path=artefacts / "board-compare.png")
     dialog.get_by_label("Against").select_option(b.id)
     assert f"{a.name} scores higher than {b.name}: +" in dialog.inner_text()
-    opened.page.keyboard.press("Escape")
+    leave(opened)
     opened.page.get_by_role("button", name="Clear", exact=True).click()
     assert not opened.page.locator("#tray").is_visible()
 
@@ -340,7 +345,7 @@ def test_points_name_their_prm_and_open_it(opened: Opened) -> None:
     assert tip.inner_text().startswith(entry.name) and "FLOPs" in tip.inner_text()
     point.click()
     assert opened.page.get_by_role("dialog", name=entry.name).is_visible()
-    opened.page.keyboard.press("Escape")
+    leave(opened)
     first = opened.page.locator("#scatter circle[tabindex='0']")
     first.focus()
     opened.page.keyboard.press("ArrowRight")
@@ -487,7 +492,7 @@ def test_no_text_is_taken_for_markup(browser: Any, tmp_path: Path, number: int) 
     text = ATTACKS[number]
     path = write(hostile(text), tmp_path)
     one = Opened(browser, path, "#v=3&choose=prm-000&choose=prm-001&compare=prm-000")
-    one.page.keyboard.press("Escape")
+    leave(one)
     one.page.evaluate("location.hash = '#v=3&prm=prm-000'")
     dialog = one.page.get_by_role("dialog")
     shown = dialog.inner_text()
