@@ -51,7 +51,7 @@ def entry_of(
         trust=checked.trust if rerun is None else "re-run",
         card=_card(checked, submission),
         values=tuple(values),
-        slices=(*_slices(checked, board, columns, parts),),
+        slices=tuple(_slices(checked, board, columns, parts)),
         calibration=tuple(r.calibration for r in checked.readings.values() if r.calibration),
         samples=tuple(one for r in checked.readings.values() for one in r.scored),
         remarks=tuple(remarks),
