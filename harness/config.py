@@ -163,6 +163,11 @@ class Sweep(BaseModel):
         return digest(self.model_dump())
 
 
+def is_file(source: str) -> bool:
+    """Return whether a sweep's source is a YAML file, there or not, and no preset."""
+    return source.endswith((".yaml", ".yml")) or Path(source).is_file()
+
+
 def preset_names() -> list[str]:
     """Return the names of the presets that ship with the package."""
     folder = resources.files("harness") / "presets"
@@ -268,14 +273,10 @@ def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 def _source(source: str) -> tuple[str, str]:
     """Return how messages call a preset or YAML file, and its text."""
-    path = Path(source)
-    if path.suffix not in {".yaml", ".yml"} and not path.is_file():
-        try:
-            return f"preset {source}", preset_text(source)
-        except ConfigError as error:
-            raise ConfigError(f"{error} (a task: --task {source})") from error
+    if not is_file(source):
+        return f"preset {source}", preset_text(source)
     try:
-        return source, path.read_text(encoding="utf-8")
+        return source, Path(source).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise ConfigError(f"{source}: {reason}") from error
@@ -349,7 +350,7 @@ def _explain(
         )
     if first["type"] == "missing" and dotted == "tasks":
         return ConfigError(
-            "no tasks; name a preset (run-benchmark ls presets) or give --tasks NAME"
+            "no tasks; name a preset (run-benchmark ls presets) or a task (run-benchmark ls tasks)"
         )
     said = first["msg"].removeprefix("Value error, ")
     return ConfigError(f"{where}: {dotted}: {said[0].lower()}{said[1:]}")

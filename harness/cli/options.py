@@ -10,7 +10,11 @@ import typer
 
 Preset = Annotated[
     Optional[str],  # noqa: UP045 - typer reads the annotation at run time
-    typer.Argument(help="A preset (ls presets) or a YAML file.", show_default=False),
+    typer.Argument(
+        help="A preset (ls presets), a task or group (ls tasks), or a YAML file.",
+        metavar="[preset | task | FILE.yaml]",
+        show_default=False,
+    ),
 ]
 Tasks = Annotated[
     list[str],
@@ -112,6 +116,28 @@ RunFolderArgument = Annotated[Path, typer.Argument(help="Folder of a run.", show
 def names(values: Iterable[str]) -> list[str]:
     """Split comma-separated names and drop empty ones."""
     return [name.strip() for value in values for name in value.split(",") if name.strip()]
+
+
+def source(
+    name: str | None, tasks: Sequence[str], include: Sequence[str]
+) -> tuple[str | None, list[str]]:
+    """Return the preset or file that is named, if one is, and all tasks: the name may be of a task.
+
+    Raises:
+        ConfigError: neither a preset nor a task nor a YAML file.
+    """
+    from harness.config import is_file, preset_names
+
+    if name is None or is_file(name) or name in preset_names():
+        return name, list(tasks)
+    from harness.errors import unknown
+    from harness.problems import lm_eval
+    from harness.problems.catalog import names as names_of_tasks
+
+    known = names_of_tasks([Path(folder) for folder in include])
+    if name not in known and not name.startswith(lm_eval.PREFIX):
+        raise unknown("preset or task", name, [*preset_names(), *known])
+    return None, [name, *tasks]
 
 
 def whole(budgets: Iterable[str]) -> list[int]:

@@ -57,6 +57,7 @@ def plan(
     from harness.runner.truth import RunTruth
     from harness.store.format import RunFolder
 
+    preset, tasks = options.source(preset, tasks, include_path)
     given = options.overrides(
         tasks=tasks,
         policies=policy,

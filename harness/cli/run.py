@@ -64,6 +64,7 @@ def run(
     from harness.telemetry.trace import Trace
 
     telemetry = Telemetry(Limits(max_seconds, max_flops))
+    preset, tasks = options.source(preset, tasks, include_path)
     given = options.overrides(
         tasks=tasks,
         policies=policy,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
     from harness.search.methods import Method
+    from harness.types import Spec
 
 
 class One(StrEnum):
@@ -76,6 +77,7 @@ def _text(what: One, name: str, include: list[str]) -> str:
         "trained on": ", ".join(entry.domains),
         "opened as": f"{entry.spec.adapter}:{entry.spec.target}",
         "options": ", ".join(f"{key}={value!r}" for key, value in opened.items()),
+        "revision": _revision(entry.spec),
         "licence": entry.licence,
         "base": entry.base,
         "size": entry.size,
@@ -95,6 +97,13 @@ def _text(what: One, name: str, include: list[str]) -> str:
         said = {**critics()[entry.spec.target], **opened}
         facts |= {f"  {key}": repr(value) for key, value in said.items() if key != "model"}
     return _facts({key: value for key, value in facts.items() if value})
+
+
+def _revision(spec: Spec) -> str:
+    """Return which commit of the hub is opened; "" if it comes from elsewhere."""
+    if spec.adapter != "transformers" or spec.target.startswith("embedded:"):
+        return ""
+    return str(spec.options.get("revision", "the newest; its commit stands in the run's record"))
 
 
 def _method(method: Method) -> str:

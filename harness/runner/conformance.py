@@ -2,8 +2,9 @@
 
 They are those of `harness.prms.prm` and of the field's own mistakes: fewer scores than steps,
 scores that move when a later step is added or another solution stands in the batch, text of a step
-that is taken for the model's own marks. A recording has nothing to try; its file is checked when it
-is read.
+that is taken for the model's own marks. One that judges solutions two by two judges each beside the
+same other one, and once in both orders. A recording has nothing to try; its file is checked when
+it is read.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.errors import UserError
-from harness.prms.prm import Prm, check_alone
+from harness.prms.prm import Prm
 from harness.types import Draft, Judge, Question, StepScores
 
 CLOSE = 1e-3
@@ -27,6 +28,8 @@ _STEPS = (
     "The answer is \\boxed{40}.\n",
 )
 _WRONG = ("Ann has 12 + 30 = 45 apples.\n", "45 - 2 = 43.\n", "The answer is \\boxed{43}.\n")
+_OTHER = ("Ann gives 2 of 12 away and buys 30, which makes 10 + 30 = \\boxed{40}.\n",)
+"""What a solution stands beside where two are compared."""
 _ODD = (
     "a\n",
     "  leading space\n",
@@ -51,15 +54,10 @@ class Trial:
 
 
 def conformance(prm: Prm) -> Iterator[Trial]:
-    """Try a PRM; each trial stands alone, and what an adapter raises is its answer.
-
-    Raises:
-        ConfigError: it judges in pairs, and the trials are of scores of one solution.
-    """
-    check_alone(prm, "validate prm")
+    """Try a PRM; each trial stands alone, and what an adapter raises is its answer."""
     if not prm.live:
         return
-    for name, trial in _TRIALS.items():
+    for name, trial in (_TRIALS | (_OF_PAIRS if prm.covers == "pair" else {})).items():
         try:
             yield Trial(name, trial(prm))
         except (UserError, ValueError) as error:
@@ -67,6 +65,12 @@ def conformance(prm: Prm) -> Iterator[Trial]:
 
 
 def _judge(prm: Prm, *drafts: Sequence[str]) -> list[StepScores | None]:
+    if prm.covers == "pair":
+        return _ask(prm, [steps for draft in drafts for steps in (draft, _OTHER)])[::2]
+    return _ask(prm, drafts)
+
+
+def _ask(prm: Prm, drafts: Sequence[Sequence[str]]) -> list[StepScores | None]:
     question = Question("conformance", "apples", _PROMPT)
     (reply,) = prm.judge([Judge(question, tuple(Draft(tuple(steps)) for steps in drafts))])
     return list(reply.scores)
@@ -88,7 +92,7 @@ def _apart(one: StepScores | None, other: StepScores | None) -> str:
 def _one_per_step(prm: Prm) -> str:
     for steps in (_STEPS, _STEPS[:1], _ODD, tuple(f"{i}\n" for i in range(100))):
         (found,) = _judge(prm, steps)
-        wanted = {"whole": 1, "own": None}.get(prm.covers, len(steps))
+        wanted = {"whole": 1, "pair": 1, "own": None}.get(prm.covers, len(steps))
         if found is None:
             return f"a solution of {len(steps)} steps has no scores"
         if found.unparsed == 1:
@@ -103,7 +107,7 @@ def _marks(prm: Prm) -> str:
         (found,) = _judge(prm, _MARKS)
     except UserError:
         return ""  # it says that it cannot read this, which is an answer
-    wanted = 1 if prm.covers == "whole" else len(_MARKS)
+    wanted = 1 if prm.covers in ("whole", "pair") else len(_MARKS)
     if found is not None and len(found.values) != wanted:
         return f"{len(found.values)} scores for {len(_MARKS)} steps that hold words used as marks"
     return ""
@@ -137,7 +141,7 @@ def _batch(prm: Prm) -> str:
 
 
 def _later(prm: Prm) -> str:
-    if prm.covers in ("whole", "own"):
+    if prm.covers in ("whole", "own", "pair"):
         return ""
     (whole,) = _judge(prm, _STEPS)
     for count in range(1, len(_STEPS)):
@@ -180,6 +184,12 @@ def _empty(prm: Prm) -> str:
     return "an empty step is scored"
 
 
+def _order(prm: Prm) -> str:
+    first, second = _ask(prm, (_STEPS, _WRONG)), _ask(prm, (_WRONG, _STEPS))
+    said = _apart(first[0], second[1]) or _apart(first[1], second[0])
+    return f"named first and named second: {said}" if said else ""
+
+
 _TRIALS: dict[str, Callable[[Prm], str]] = {
     "one score per step": _one_per_step,
     "text is never a mark": _marks,
@@ -191,3 +201,4 @@ _TRIALS: dict[str, Callable[[Prm], str]] = {
     "the solution is read": _reads,
     "no steps, no scores": _empty,
 }
+_OF_PAIRS = {"the order of the two means nothing": _order}

@@ -70,7 +70,7 @@ def compare(
     if not len(gap):
         none = Estimate(math.nan, math.nan, math.nan, 0, 0, "none")
         return Comparison(a, b, none, math.nan, "none", 0.0, 0.0)
-    only_a, only_b = float(gap[gap > 0].sum()), float(-gap[gap < 0].sum())
+    only_a, only_b = float(gap[gap > 0].sum()), float(np.abs(gap[gap < 0]).sum())
     graded = both[~np.isnan(np.tile(left - right, 2))]
     independent = int(label.max()) + 1 == len(gap)
     if independent and np.isin(graded, (0.0, 1.0)).all():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from harness.prms import catalog as prms
 from harness.prms.aggregate import check
 from harness.prms.critics import recipe as critics
 from harness.prms.recipe import from_options, with_recipe
+from harness.registry import POLICIES, parse_spec
 
 GOOD = "a: {adapter: pool, target: f, domains: [math], licence: MIT, note: n}\n"
 
@@ -46,6 +48,22 @@ def test_every_shipped_prm_has_a_recipe_that_can_be_read() -> None:
         recipe = from_options(Options(with_recipe(entry.spec), "PRM"))
         check(recipe.aggregation, recipe.semantics)
         assert not entry.spec.target.startswith("embedded:") or recipe.semantics == "p_correct"
+
+
+def test_revisions_are_whole_commits_and_reach_the_loader() -> None:
+    pinned = re.compile("[0-9a-f]{40}")
+    found = 0
+    for entry in (*prms.entries().values(), *policies.entries().values()):
+        options = dict(entry.spec.options)
+        if "model" in options:  # of a critic
+            writer = parse_spec(str(options["model"]), adapters=POLICIES, catalog={}, what="policy")
+            assert writer.target.count("/") == 1
+            options = dict(writer.options)
+        for key in ("revision", "reference_revision"):
+            if key in options:
+                assert pinned.fullmatch(str(options[key])), entry.spec.name
+                found += 1
+    assert found >= 13
 
 
 def test_published_means_are_those_of_their_parts() -> None:

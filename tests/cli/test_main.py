@@ -43,6 +43,9 @@ def test_every_verb_explains_itself(cli, verb: str) -> None:  # type: ignore[no-
         (["show", "method", "beem"], "did you mean 'beam'"),
         (["show", "preset", "embeded"], "did you mean 'embedded'?"),
         (["run"], "no tasks; name a preset"),
+        (["run", "embeded"], "unknown preset or task 'embeded'; did you mean 'embedded'?"),
+        (["plan", "chain_arithmetics"], "did you mean 'chain_arithmetic'?"),
+        (["run", "gsm8k"], "needs a policy; give --policy"),
         (["run", "gone.yaml"], "gone.yaml: No such file"),
         (["report", "/nowhere"], "no run folder"),
         (["score", "/nowhere", "--prm", "prm-code"], "no run folder"),
@@ -60,6 +63,14 @@ def test_mistakes(cli, data_dir: Path, arguments: list[str], message: str) -> No
     assert len(done.err.strip().splitlines()) == 1
 
 
+def test_a_task_is_named_as_a_preset_is(cli) -> None:  # type: ignore[no-untyped-def]
+    settings = ("--policy", "embedded", "--method", "majority", "--budget", "2", "--limit", "3")
+    whole = json.loads(cli("plan", "--task", "chain_arithmetic", *settings, "--json").out)
+    assert json.loads(cli("plan", "chain_arithmetic", *settings, "--json").out) == whole
+    both = cli("plan", "chain_errors", "--task", "chain_arithmetic", "--prm", "prm-code", *settings)
+    assert {"chain_errors_programs", "chain_arithmetic"} <= set(both.out.split())
+
+
 @pytest.mark.parametrize("what", ["tasks", "prms", "methods", "policies", "presets"])
 def test_lists_for_people_and_programs(cli, what: str) -> None:  # type: ignore[no-untyped-def]
     rows = json.loads(cli("ls", what, "--json").out)
@@ -73,6 +84,12 @@ def test_lists_for_people_and_programs(cli, what: str) -> None:  # type: ignore[
     [
         ("task", "math500", ["HuggingFaceH4/MATH-500", "Changelog"]),
         ("prm", "prm-math-large", ["transformers", "Apache-2.0"]),
+        (
+            "prm",
+            "qwen2.5-math-prm-7b",
+            ["Qwen License", "0610740060112df12585d00a1c5f4624d2f59051"],
+        ),
+        ("prm", "h4-prm-7b", ["none declared", "the newest; its commit stands in"]),
         ("policy", "embedded", ["transformers"]),
         ("method", "majority", ["2203.11171"]),
         ("preset", "embedded", ["chain_arithmetic"]),

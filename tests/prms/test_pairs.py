@@ -15,6 +15,7 @@ from harness.prms.critics.critic import CriticPrm
 from harness.prms.critics.pairs import PairCritic, open_critic
 from harness.prms.prm import Prm, check_alone, check_fit
 from harness.registry import open_prm
+from harness.runner.conformance import conformance
 from harness.types import (
     Draft,
     Extend,
@@ -300,3 +301,29 @@ def test_scores_that_fit_a_pair() -> None:
         check_fit(StepScores(given, "p_correct", unparsed=unparsed), Draft(("a", "b")), "pair", "x")
     with pytest.raises(ValueError, match="2 scores for 2 steps"):
         check_fit(StepScores((0.5, 0.5), "p_correct"), Draft(("a", "b")), "pair", "x")
+
+
+def faults(prm: Prm) -> dict[str, str]:
+    return {trial.name: trial.said for trial in conformance(prm) if trial.said}
+
+
+def test_a_sound_judge_of_pairs_passes_every_trial() -> None:
+    def longer(first: str, second: str) -> float:
+        return 1 / (1 + math.exp((len(second) - len(first)) / 100))
+
+    prm = critic(Reader(weighs=longer))
+    assert [trial.name for trial in conformance(prm)][-1] == "the order of the two means nothing"
+    assert faults(prm) == {}
+
+
+def test_a_judge_that_likes_the_first_one_is_found_out() -> None:
+    partial = Reader(weighs=lambda first, second: 0.8 if "45" in first else 0.7)
+    assert faults(critic(partial, chains=1)) == {
+        "the order of the two means nothing": (
+            "named first and named second: step 0 has 0.7 and 0.2"
+        )
+    }
+    blind = critic(Reader(weighs=lambda first, second: 0.9))
+    assert "does it read the solution?" in faults(blind)["the solution is read"]
+    silent = critic(Reader(), read="labels")
+    assert "no verdict" in faults(silent)["one score per step"]

@@ -12,7 +12,6 @@ import pytest
 from harness.errors import ConfigError
 from harness.problems import load
 from harness.registry import open_prm
-from harness.runner.conformance import conformance
 from harness.runner.serving import PrmServer
 from harness.runner.standins import Opener
 from harness.store.format import RunFolder
@@ -200,8 +199,6 @@ def test_a_finished_run_is_not_scored_with_it(cli: Any, tmp_path: Path) -> None:
 
 def test_whoever_asks_for_single_scores_refuses_it() -> None:
     prm = open_prm(COMPARES)
-    with pytest.raises(ConfigError, match=f"validate prm needs a score of each; {ALONE}"):
-        list(conformance(prm))
     with pytest.raises(ConfigError, match=f"serve-prm needs a score of each; {ALONE}"):
         PrmServer(prm, "127.0.0.1", 0)
 

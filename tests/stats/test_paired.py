@@ -130,6 +130,8 @@ def test_swapping_the_sides_mirrors_everything():
 def test_only_a_and_only_b_are_expected_numbers_of_problems():
     got = compare("a", "b", [1.0, 0.5, 0.0, 0.2], [0.5, 0.5, 0.25, 0.2])
     assert (got.only_a, got.only_b) == (0.5, 0.25)
+    one_side = compare("a", "b", [1.0, 0.5], [0.0, 0.5])
+    assert str(one_side.only_b) == "0.0"  # tables print it: nothing lost is not minus nothing
     assert got.difference.value == pytest.approx(0.25 / 4)
 
 
