@@ -92,7 +92,8 @@ def parse_spec(
         options = {**entry.options, **options}
     else:
         if adapter not in adapters:
-            raise unknown(f"{what} adapter", adapter, adapters)
+            own = f"; code of your own: python:{head}" if "python" in adapters else ""
+            raise ConfigError(f"{unknown(f'{what} adapter', adapter, adapters)}{own}")
         name = _short(target)
         if adapter == "critic" and isinstance(model := options.get("model"), str):
             writer = _OPTION.split(model.strip("[]"))[0]

@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from harness.cli import options
+from harness.cli import options, output
 
 Runs = Annotated[list[Path], typer.Argument(help="One run, or two.", show_default=False)]
 Prms = Annotated[list[str], typer.Option("--prm", help="A PRM of the run, by its name in tables.")]
@@ -37,7 +37,6 @@ def compare(
 
     What is named once holds for both sides, what is named twice is one side's and the other's.
     """
-    from rich.console import Console
     from rich.text import Text
 
     from harness.cli.main import command_line
@@ -59,7 +58,7 @@ def compare(
         wanted=None if detect is None else detect / 100,
         out=out,
     )
-    console = Console()
+    console = output.console()
     for table in made.tables:
         print_table(table, console)
     for line in (*made.sentences, "", *made.power, ""):

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from harness.cli import output
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -60,9 +62,8 @@ def show(
         }
         typer.echo(json.dumps(made, indent=2, ensure_ascii=False))
         return
-    from rich.console import Console
 
-    console = Console()
+    console = output.console()
     for task in dict.fromkeys(line.task for line in lines):
         console.print(_table(f"task {task}", [line for line in lines if line.task == task]))
     console.print(_table("in all", [total(lines)]))

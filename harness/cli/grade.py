@@ -30,7 +30,10 @@ ResultsFolder = Annotated[
     typer.Option("--out", "-o", help="Folder of the results; default FILE-results."),
 ]
 Partial = Annotated[
-    bool, typer.Option("--allow-partial", help="Leave problems without a sample out.")
+    bool,
+    typer.Option(
+        "--allow-partial", help="Leave out problems without a sample, and samples of others."
+    ),
 ]
 
 
@@ -100,6 +103,8 @@ def _regrade(run: Path, choice: SandboxChoice) -> None:
 def _show(made: Summary) -> None:
     part = "" if made.problems == made.problems_total else f" of {made.problems_total}"
     typer.echo(f"{made.task}: {made.samples} samples of {made.problems}{part} problems")
+    if made.foreign:
+        typer.echo(f"left out: {made.foreign} samples of problems that {made.task} does not have")
     if made.ungraded:
         typer.echo(f"ungraded: {made.ungraded} samples, left out: the sandbox lost them")
     for title, figures in (("base", made.base), ("base + plus", made.plus)):

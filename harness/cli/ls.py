@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from harness.cli import options
+from harness.cli import options, output
 
 if TYPE_CHECKING:
     from harness.problems.definition import Definition
@@ -34,7 +34,6 @@ def ls(
     if as_json:
         typer.echo(json.dumps([{"name": name, **facts} for name, facts in rows], indent=2))
         return
-    from rich.console import Console
     from rich.table import Table
 
     columns = list(dict.fromkeys(key for _, facts in rows for key in facts))
@@ -44,7 +43,7 @@ def ls(
         table.add_column(column)
     for name, facts in rows:
         table.add_row(name, *(facts.get(key, "") for key in columns))
-    Console().print(table)
+    output.console().print(table)
 
 
 def listing(what: What, include: list[str]) -> list[tuple[str, dict[str, str]]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from harness.cli import options
+from harness.cli import options, output
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -85,9 +85,8 @@ def plan(
     if as_json:
         typer.echo(json.dumps([asdict(stage) for stage in stages], indent=2))
         return
-    from rich.console import Console
 
-    console = Console()
+    console = output.console()
     for task in dict.fromkeys(stage.task for stage in stages):
         console.print(_table(task, [stage for stage in stages if stage.task == task]))
     typer.echo("?: not known before something was measured or loaded")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from harness.cli import options
+from harness.cli import options, output
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,11 +43,10 @@ def report(run: options.RunFolderArgument) -> None:
 
 def show_results(run: RunFolder, report: Report) -> None:
     """Print the tables of a run and where its files are."""
-    from rich.console import Console
 
     from harness.reporting.render import print_table
 
-    console = Console()
+    console = output.console()
     left = [table for table in report.tables if table.name.startswith(_IN_FILES_ONLY)]
     for table in report.tables:
         if table not in left:

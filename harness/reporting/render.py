@@ -17,6 +17,9 @@ from harness.reporting.table import Cell, Column, Table, sectioned
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+_READABLE = 100
+"""Columns of a line of prose; a table may take more."""
+
 
 def markdown(table: Table) -> str:
     """Return the table in GitHub Markdown: heading, aligned pipe table, notes."""
@@ -151,4 +154,5 @@ def _text(text: str, width: int, style: str) -> RenderableType:
     """Return a paragraph that breaks at ASCII spaces only, so that a number keeps its unit."""
     from rich.text import Text
 
-    return Text(textwrap.fill(plain(text).replace(" %", "\u00a0%"), width), style=style)
+    filled = textwrap.fill(plain(text).replace(" %", "\u00a0%"), min(width, _READABLE))
+    return Text(filled, style=style)

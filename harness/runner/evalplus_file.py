@@ -38,6 +38,8 @@ class Summary:
 
     task: str
     samples: int
+    foreign: int
+    """Samples of problems that the task does not have: left out."""
     problems: int
     """Problems with samples."""
     problems_total: int
@@ -67,7 +69,8 @@ def grade_file(
         out: folder of the results.
         sandbox: where programs run.
         progress: hears of it.
-        allow_partial: problems without a sample are left out, rather than refused.
+        allow_partial: problems without a sample, and samples of problems that the task lacks
+            (another version's), are left out and counted, rather than refused.
 
     Raises:
         ConfigError: another task.
@@ -76,12 +79,12 @@ def grade_file(
     """
     if task.name not in TASKS:
         raise ConfigError(f"--samples is for {' and '.join(TASKS)}, not {task.name}")
-    count, sha = _check(samples, task, allow_partial)
+    count, foreign, sha = _check(samples, task, allow_partial)
     found: list[SampleResult] = []
     with CodeGrader(sandbox.open, cache=cache_folder()) as grader:
         progress.start(f"grade · {task.name} · {samples.name}", count, 0, "samples")
         rows = (row.data for row in read_rows(samples))
-        for result in grade_samples(rows, task.problems, grader):
+        for result in grade_samples(rows, task.problems, grader, unknown=lambda name: None):
             found.append(result)
             progress.advance(1)
         progress.finish()
@@ -89,7 +92,7 @@ def grade_file(
     results = out / "results.jsonl"
     lines = (json.dumps(result.row(), ensure_ascii=False) + "\n" for result in found)
     write_bytes(results, "".join(lines).encode("utf-8", "replace"))
-    summary = summarise(task, found, results)
+    summary = summarise(task, found, results, foreign)
     record: dict[str, Json] = {
         "task": task.name,
         "task_version": task.version,
@@ -97,6 +100,7 @@ def grade_file(
         "samples_sha256": sha,
         "grader": identity,
         "samples": summary.samples,
+        "samples_of_other_problems": summary.foreign,
         "problems": summary.problems,
         "problems_total": summary.problems_total,
         "ungraded": summary.ungraded,
@@ -107,8 +111,10 @@ def grade_file(
     return summary
 
 
-def summarise(task: Task, found: Iterable[SampleResult], results: Path) -> Summary:
-    """Return pass@k with intervals over problems."""
+def summarise(
+    task: Task, found: Iterable[SampleResult], results: Path, foreign: int = 0
+) -> Summary:
+    """Return pass@k with intervals over problems; `foreign` samples were left out."""
     base: dict[str, list[float]] = {}
     plus: dict[str, list[float]] = {}
     values = {"pass": 1.0, "fail": 0.0, "ungraded": float("nan")}
@@ -121,6 +127,7 @@ def summarise(task: Task, found: Iterable[SampleResult], results: Path) -> Summa
     return Summary(
         task=task.name,
         samples=sum(map(len, base.values())),
+        foreign=foreign,
         problems=len(base),
         problems_total=task.total,
         ungraded=int(sum(np.isnan(own).sum() for own in plus.values())),
@@ -145,28 +152,43 @@ def _pass_at_k(values: Mapping[str, list[float]]) -> Iterator[tuple[int, Estimat
             yield k, estimate(pass_at_n(correct, present, [k])[:, 0])
 
 
-def _check(samples: Path, task: Task, allow_partial: bool) -> tuple[int, str]:
-    """Read the file once before anything runs; return its rows and its digest."""
+def _check(samples: Path, task: Task, allow_partial: bool) -> tuple[int, int, str]:
+    """Read the file once before anything runs.
+
+    Returns:
+        The samples that the task has a problem for, those that it has none for, the file's digest.
+    """
     known = {problem.id for problem in task.problems}
     sha = hashlib.sha256()
     seen: set[str] = set()
-    count = 0
+    count = foreign = 0
     for row in read_rows(samples, sha):
-        seen.add(_task_id(row, known))
-        count += 1
+        name = _task_id(row)
+        if name in known:
+            seen.add(name)
+            count += 1
+        elif allow_partial:
+            foreign += 1
+        else:
+            row.fail(
+                f"task_id {name!r} is no problem of {task.name}; add --allow-partial to leave such "
+                "samples out"
+            )
     missing = [problem.id for problem in task.problems if problem.id not in seen]
     if missing and not allow_partial:
         raise DataError(
             f"{samples}: {len(missing)} problems of {task.name} have no sample, {missing[0]} is "
             "the first; add --allow-partial to leave them out"
         )
-    return count, sha.hexdigest()
+    if not count:
+        raise DataError(f"{samples}: no sample is of a problem of {task.name}")
+    return count, foreign, sha.hexdigest()
 
 
-def _task_id(row: Row, known: set[str]) -> str:
+def _task_id(row: Row) -> str:
     name = row.data.get("task_id")
-    if not isinstance(name, str) or name not in known:
-        row.fail(f"task_id {name!r} is no problem of this task")
+    if not isinstance(name, str):
+        row.fail("no 'task_id'")
     if not any(isinstance(row.data.get(key), str) for key in ("solution", "completion")):
         row.fail("neither a 'solution' nor a 'completion'")
     return name

@@ -101,6 +101,16 @@ def test_show(cli, what: str, name: str, words: list[str]) -> None:  # type: ign
     assert all(word in done.out for word in words)
 
 
+def test_a_pipe_gets_whole_lines(cli, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.delenv("COLUMNS", raising=False)
+    whole = next(
+        line for line in cli("ls", "tasks").out.splitlines() if line.startswith("processbench ")
+    )
+    assert "processbench_gsm8k, processbench_math" in whole
+    monkeypatch.setenv("COLUMNS", "80")
+    assert max(map(len, cli("ls", "tasks").out.splitlines())) <= 80
+
+
 def test_doctor_says_what_works(cli, data_dir: Path) -> None:  # type: ignore[no-untyped-def]
     checks = {c["name"]: c for c in json.loads(cli("doctor", "--json", "--data-dir", data_dir).out)}
     assert checks["python"]["state"] == "ok"

@@ -121,12 +121,29 @@ def test_samples_files_are_graded_afresh(cli, data_dir: Path, tmp_path: Path) ->
     assert changed["samples_sha256"] != summary["samples_sha256"]
 
 
+def test_samples_of_another_version_are_left_out_if_asked(  # type: ignore[no-untyped-def]
+    cli, data_dir: Path, tmp_path: Path
+) -> None:
+    """21 problems of MBPP+ 0.1.0 are not in 0.2.0, and old files of samples have them."""
+    samples, out = tmp_path / "samples.jsonl", tmp_path / "out"
+    old = [{"task_id": f"Mbpp/{n}", "completion": "\n"} for n in (83, 83, 6)]
+    samples.write_text("".join(json.dumps(row) + "\n" for row in old))
+    arguments = ["grade", "--samples", samples, "--task", "mbpp_plus", "--out", out]
+    done = cli(*arguments, "--allow-partial", "--data-dir", data_dir)
+    assert done.code == 0, done.err
+    assert "1 samples of 1 of 378 problems\nleft out: 2 samples of problems that mbpp" in done.out
+    assert json.loads((out / "summary.json").read_text())["samples_of_other_problems"] == 2
+    samples.write_text(json.dumps(old[0]) + "\n")
+    done = cli(*arguments, "--allow-partial", "--data-dir", data_dir)
+    assert done.code == 2 and "no sample is of a problem of mbpp_plus" in done.err
+
+
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        ({"task_id": "HumanEval/9999", "solution": "x"}, "is no problem of this task"),
+        ({"task_id": "HumanEval/9999", "solution": "x"}, "is no problem of humaneval_plus; add"),
         ({"task_id": "HumanEval/0"}, "neither a 'solution' nor a 'completion'"),
-        ({"solution": "x"}, "is no problem of this task"),
+        ({"solution": "x"}, "no 'task_id'"),
     ],
 )
 def test_broken_samples_name_file_and_line(  # type: ignore[no-untyped-def]
@@ -137,7 +154,7 @@ def test_broken_samples_name_file_and_line(  # type: ignore[no-untyped-def]
     samples.write_text(json.dumps(good) + "\n" + json.dumps(row) + "\n")
     done = cli(
         "grade", "--samples", samples, "--task", "humaneval_plus", "--data-dir", data_dir,
-        "--allow-partial", "--out", tmp_path / "out",
+        "--out", tmp_path / "out",
     )  # fmt: skip
     assert done.code == 2
     assert f"{samples}:2" in done.err

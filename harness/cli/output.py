@@ -1,0 +1,21 @@
+"""Standard output for people: as wide as the terminal; without one, as wide as it takes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WIDE = 200
+"""Columns of a file or a pipe: there, a table that folds its names cannot be searched by line."""
+
+
+def console() -> Console:
+    """Return the console that tables are printed on; ``COLUMNS`` sets its width."""
+    from rich.console import Console
+
+    narrow = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(width=None if narrow else WIDE)
