@@ -41,8 +41,18 @@ PACKAGES = (
 )
 
 
-def provenance(arguments: Sequence[str], models: Sequence[dict[str, Json]] = ()) -> dict[str, Json]:
-    """Return one launch's entry. `models` are the descriptions that policies and PRMs give."""
+def provenance(
+    arguments: Sequence[str],
+    models: Sequence[dict[str, Json]] = (),
+    sandbox: dict[str, Json] | None = None,
+) -> dict[str, Json]:
+    """Return one launch's entry.
+
+    Args:
+        arguments: The command line.
+        models: The descriptions that policies and PRMs give.
+        sandbox: What isolated the programs that were graded, as it says; None: there were none.
+    """
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join(arguments),
@@ -55,6 +65,7 @@ def provenance(arguments: Sequence[str], models: Sequence[dict[str, Json]] = ())
         "devices": devices(),
         "packages": versions(),
         "models": list(models),
+        **({} if sandbox is None else {"sandbox": sandbox}),
     }
 
 

@@ -87,6 +87,7 @@ def grade(
 
 
 def _regrade(run: Path, choice: SandboxChoice) -> None:
+    from harness.cli.main import command_line
     from harness.cli.progress import TerminalProgress
     from harness.cli.report import show_results
     from harness.runner.extend import regrade
@@ -95,7 +96,7 @@ def _regrade(run: Path, choice: SandboxChoice) -> None:
 
     folder = RunFolder(run)
     with TerminalProgress() as progress:
-        regrade(folder, progress, choice)
+        regrade(folder, progress, command_line(), choice)
         made = make_report(folder, progress)
     show_results(folder, made)
 

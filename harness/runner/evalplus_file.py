@@ -80,6 +80,7 @@ def grade_file(
     if task.name not in TASKS:
         raise ConfigError(f"--samples is for {' and '.join(TASKS)}, not {task.name}")
     count, foreign, sha = _check(samples, task, allow_partial)
+    isolation = sandbox.check()
     found: list[SampleResult] = []
     with CodeGrader(sandbox.open, cache=cache_folder()) as grader:
         progress.start(f"grade · {task.name} · {samples.name}", count, 0, "samples")
@@ -99,6 +100,7 @@ def grade_file(
         "task_digest": task.digest,
         "samples_sha256": sha,
         "grader": identity,
+        "sandbox": isolation,
         "samples": summary.samples,
         "samples_of_other_problems": summary.foreign,
         "problems": summary.problems,

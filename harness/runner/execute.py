@@ -38,7 +38,7 @@ from harness.store.sweepfile import (
     write_sweep,
 )
 from harness.telemetry.telemetry import Telemetry
-from harness.types import Kind
+from harness.types import Json, Kind
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ def execute(
     """
     telemetry = telemetry or Telemetry()
     _check_limits(plan, telemetry)
-    check_sandbox([pool.task.kind for pool in plan.pools], sandbox)
+    isolation = check_sandbox([pool.task.kind for pool in plan.pools], sandbox)
     run = RunFolder(out)
     with exclusive(out):
         wanted = sweep_file(plan)
@@ -101,7 +101,8 @@ def execute(
                 plan.sweep.include,
                 plan.sweep.unit,
             )
-            _work(plan, run, truth, launch, arguments)
+            _record(plan, run, arguments, isolation)
+            _work(plan, run, truth, launch)
     return run
 
 
@@ -144,16 +145,20 @@ def logged(run: RunFolder) -> Iterator[None]:
         handler.close()
 
 
-def _work(
-    plan: Plan, run: RunFolder, truth: RunTruth, launch: Launch, arguments: Sequence[str]
+def _record(
+    plan: Plan, run: RunFolder, arguments: Sequence[str], isolation: dict[str, Json] | None
 ) -> None:
-    """Do the stages, one engine in memory at a time."""
+    """Write down what this launch works with."""
     logger.info("launch: %s", shlex.join(arguments))
     models: list[Policy | Prm] = [p.policy for p in plan.pools if p.policy]
     models += [s.prm for s in plan.scores]
     models += [s.policy for s in plan.searches]
     described = {id(model): model.describe() for model in models}
-    append_entry(run.provenance, provenance(arguments, list(described.values())))
+    append_entry(run.provenance, provenance(arguments, list(described.values()), isolation))
+
+
+def _work(plan: Plan, run: RunFolder, truth: RunTruth, launch: Launch) -> None:
+    """Do the stages, one engine in memory at a time."""
     for policy, pools in itertools.groupby(plan.pools, key=lambda pool: pool.policy):
         if policy is None:
             for pool in pools:
@@ -177,14 +182,18 @@ def _work(
     run_searches(plan.searches, run, launch)
 
 
-def check_sandbox(kinds: Iterable[Kind], sandbox: SandboxChoice | None) -> None:
+def check_sandbox(kinds: Iterable[Kind], sandbox: SandboxChoice | None) -> dict[str, Json] | None:
     """Make sure, before any work is done, that programs can be run if there will be any.
+
+    Returns:
+        What isolates them; None: there will be none.
 
     Raises:
         InfrastructureError: no sandbox works here.
     """
     if any(kind.startswith("code") for kind in kinds):
-        (sandbox or SandboxChoice()).check()
+        return (sandbox or SandboxChoice()).check()
+    return None
 
 
 def grade_pools(pools: Sequence[PoolPlan], run: RunFolder, launch: Launch) -> None:

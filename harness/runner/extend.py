@@ -91,12 +91,25 @@ def add_prms(
         write_sweep(run, extended)
 
 
-def regrade(run: RunFolder, progress: Progress, sandbox: SandboxChoice | None = None) -> None:
-    """Grade every candidate again; the old grades stay until the new ones are complete."""
+def regrade(
+    run: RunFolder,
+    progress: Progress,
+    arguments: Sequence[str],
+    sandbox: SandboxChoice | None = None,
+) -> None:
+    """Grade every candidate again; the old grades stay until the new ones are complete.
+
+    Args:
+        run: A run.
+        progress: Hears of every pool.
+        arguments: The command line, for the record.
+        sandbox: Where programs run; None is the best that works on this machine.
+    """
     with exclusive(run.root):
         sweep = read_sweep(run)
         pools, include = sweep.pools, sweep.config.get("include") or ()
-        check_sandbox([entry.kind for entry in pools], sandbox)
+        isolation = check_sandbox([entry.kind for entry in pools], sandbox)
+        append_entry(run.provenance, provenance(arguments, sandbox=isolation))
         launch = Launch(progress, sandbox=sandbox, include=include)
         for entry in pools:
             if entry.kind in GIVEN_KINDS:

@@ -108,6 +108,16 @@ def _sizes(run: RunFolder) -> dict[str, tuple[int, int]]:
     return sizes
 
 
+def _sandboxes(launches: Sequence[Any]) -> list[str]:
+    """Return what programs were isolated by, each kind once; where by nothing, that is said."""
+    found = [launch["sandbox"] for launch in launches if launch.get("sandbox")]
+    said = [
+        f"{one['backend']}, NO isolation" if one.get("isolation") == "none" else one["backend"]
+        for one in found
+    ]
+    return list(dict.fromkeys(said))
+
+
 def _about(run: RunFolder) -> About:
     """Return where the results come from, by the first launch that the run remembers."""
     sweep = read_sweep(run)
@@ -120,6 +130,7 @@ def _about(run: RunFolder) -> About:
         ("code", str(first.get("code") or "a released package")),
         ("launches", str(len(launches))),
         ("seed", str(sweep.config["seed"])),
+        *(("sandbox", text) for text in _sandboxes(launches)),
     ]
     packages = first.get("packages") or {}
     return About(

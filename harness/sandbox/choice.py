@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from harness.sandbox.job import Observer, Sandbox
+from harness.types import Json
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class SandboxChoice:
             sandbox.observer = self.observer
         return sandbox
 
-    def check(self) -> None:
-        """Raise what `open` raises, if it does not work here; nothing stays open."""
-        self.open().close()
+    def check(self) -> dict[str, Json]:
+        """Return what `Sandbox.describe` says; nothing stays open. Raises what `open` raises."""
+        with self.open() as sandbox:
+            return sandbox.describe()

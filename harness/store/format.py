@@ -5,7 +5,7 @@
     <out>/
       sweep.json          the resolved configuration, its digest, schema_version
       published.json      figures of others that the configuration names, if any
-      provenance.jsonl    one line per launch: command, versions, machine, models, time
+      provenance.jsonl    one line per launch: command, versions, machine, models, sandbox, time
       pools/<task>-<policy>-<digest8>/
         problems.jsonl    the problems, one per line, whole (with references: graders need them)
         candidates.jsonl  candidates.ledger.jsonl     what the policy wrote

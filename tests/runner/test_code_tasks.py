@@ -10,6 +10,7 @@ import pytest
 
 from harness.errors import InfrastructureError
 from harness.problems import load
+from harness.provenance import read_entries
 from harness.sandbox.namespaces import probe
 
 needs_sandbox = pytest.mark.skipif(not probe().works, reason=probe().why)
@@ -60,6 +61,10 @@ def test_programs_are_graded_and_vote_by_what_they_do(cli, tmp_path: Path) -> No
     again = cli("grade", out)
     assert again.code == 0, again.err
     assert before == (out / "results.csv").read_bytes()
+    first, second = read_entries(out / "provenance.jsonl")
+    assert second["command"] == f"run-benchmark grade {out}"
+    assert first["sandbox"] == second["sandbox"]
+    assert first["sandbox"]["backend"] == "namespaces" and "seccomp" in first["sandbox"]["layers"]
 
 
 def test_without_a_sandbox_nothing_is_generated(  # type: ignore[no-untyped-def]
@@ -84,6 +89,15 @@ def test_no_isolation_needs_consent(cli, tmp_path: Path) -> None:  # type: ignor
     unknown = cli(*arguments, "--sandbox", "namespace", "--out", tmp_path / "out")
     assert unknown.code == 2
     assert "did you mean 'namespaces'" in unknown.err
+    done = cli(
+        *arguments, "--sandbox", "unsafe-local", "--unsafe-local-code", "--method", "majority",
+        "--budget", "1", "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    (launch,) = read_entries(tmp_path / "out" / "provenance.jsonl")
+    assert launch["sandbox"]["isolation"] == "none"
+    page = (tmp_path / "out" / "report" / "index.html").read_text()
+    assert "unsafe-local, NO isolation" in page
 
 
 @needs_sandbox
@@ -112,6 +126,7 @@ def test_samples_files_are_graded_afresh(cli, data_dir: Path, tmp_path: Path) ->
     assert [row["base_status"] for row in statuses] == ["pass", "fail", "pass", "pass", "pass"]
     assert [row["plus_status"] for row in statuses] == ["pass", "fail", "pass", "pass", "pass"]
     summary = json.loads((out / "summary.json").read_text())
+    assert summary["sandbox"]["backend"] == "namespaces"
     assert summary["base+plus"]["pass@1"]["value"] == pytest.approx(0.8)
     rows[0]["solution"] = "def nothing(): pass\n"
     samples.write_text("".join(json.dumps(row) + "\n" for row in rows))
