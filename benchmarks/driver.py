@@ -165,14 +165,16 @@ def embedded(methods: Sequence[str], problems: int = 64) -> None:
     def read(draft: Draft) -> Draft:
         return Draft(tuple(task.steps.cut(draft.text)), draft.finish, draft.tokens)
 
-    limits: dict[int, float] = {}
+    limits: dict[int, tuple[float, float]] = {}
     for n, method in product((4, N), methods):
         rows = 1 if method == "mcts" else n
         if rows not in limits:
-            limits[rows] = limit(policy, questions, rows, sampling)
+            together = limit(policy, [questions], rows, sampling)
+            apart = limit(policy, [[one] for one in questions[:alone]], rows, sampling)
+            limits[rows] = together, together / apart
             print(
-                f"policy alone    {problems} problems × {rows:<2} drafts at once "
-                f"{limits[rows]:10,.0f} tokens/s"
+                f"policy alone    {problems} problems × {rows:<2} drafts at once {together:10,.0f} "
+                f"tokens/s   one problem at a time {apart:10,.0f}: {together / apart:.1f} times"
             )
         speeds: list[float] = []
         for some, concurrency in ((questions, problems), (questions[:alone], 1)):
@@ -187,7 +189,7 @@ def embedded(methods: Sequence[str], problems: int = 64) -> None:
             timing = driver.timing
             own = timing.total - timing.policy - timing.prm - timing.agree
             if len(speeds) == 1:
-                used = decoded / (seconds - timing.prm) / limits[rows]
+                used = decoded / (seconds - timing.prm) / limits[rows][0]
             parts = {"policy": timing.policy, "PRM": timing.prm, "driver": own}
             print(
                 f"{method:<15} n = {n:<2} {concurrency:>3} at once  {speeds[-1]:7.2f} problems/s  "
@@ -197,17 +199,18 @@ def embedded(methods: Sequence[str], problems: int = 64) -> None:
                 )
             )
         print(
-            f"{'':<20} ratio {speeds[0] / speeds[1]:.1f} of at least 5; {used:.2f} of the policy's "
+            f"{'':<20} ratio {speeds[0] / speeds[1]:.1f} of at least 5 (the policy alone: "
+            f"{limits[rows][1]:.1f}); {used:.2f} of the policy's "
             f"speed, the PRM's time apart, of at least {EMBEDDED.get(method, 0.5)}"
         )
 
 
-def limit(policy: Policy, questions: Sequence[Question], n: int, sampling: Sampling) -> float:
-    """Return the tokens per second of a policy that writes everything in one call."""
-    requests = [Extend(question, (Draft(),) * n, sampling) for question in questions]
-    policy.extend(requests[:2])  # loads the model
+def limit(policy: Policy, calls: Sequence[Sequence[Question]], n: int, sampling: Sampling) -> float:
+    """Return the tokens per second of a policy that writes all of a call at once, call by call."""
+    asked = [[Extend(question, (Draft(),) * n, sampling) for question in call] for call in calls]
+    policy.extend(asked[0][:2])  # loads the model
     start = time.perf_counter()
-    decoded = sum(reply.tokens.decode for reply in policy.extend(requests))
+    decoded = sum(reply.tokens.decode for call in asked for reply in policy.extend(call))
     return decoded / (time.perf_counter() - start)
 
 

@@ -182,7 +182,7 @@ class Driver:
         queues: dict[type, deque[_Running]] = {Judge: deque(), Agree: deque()}
         ticket = 0
         under_way = 0
-        ready: deque[_Running] = deque()
+        ready: list[_Running] = []
         more = True
         while True:
             while more and under_way < self._concurrency:
@@ -196,8 +196,7 @@ class Driver:
                     continue
                 under_way += 1
                 ready.append(running)
-            while ready:
-                running = ready.popleft()
+            for running in sorted(ready, key=_length):
                 if isinstance(running.request, Extend):
                     ticket += 1
                     writing[ticket] = running
@@ -207,6 +206,7 @@ class Driver:
                     self.timing.policy += self._clock() - start
                 else:
                     queues[type(running.request)].append(running)
+            ready.clear()
             if not (writing or queues[Judge] or queues[Agree]):
                 if not more:
                     return
@@ -421,3 +421,11 @@ class Driver:
             failure=failure,
             notes=dict(running.notes),
         )
+
+
+def _length(running: _Running) -> int:
+    """Return how long a text goes to the policy: like ones side by side leave little padding."""
+    request = running.request
+    if not isinstance(request, Extend) or not request.drafts:
+        return 0
+    return len(request.question.prompt) + sum(map(len, request.drafts[0].steps))
