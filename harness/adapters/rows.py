@@ -115,6 +115,11 @@ def read_rows(path: Path, sha: Any = None) -> Iterator[Row]:
                 raise DataError(f"{path}:{line}: longer than {LINE_LIMIT >> 20} MiB")
             if sha is not None:
                 sha.update(raw)
+            if line == 1 and raw.strip() in (b"[", b"{"):
+                raise DataError(
+                    f"{path}: one JSON document, not an object a line; run-benchmark pool import "
+                    "makes that of an array"
+                )
             if raw.strip():
                 data = parse_json(raw, f"{path}:{line}")
                 if not isinstance(data, dict):

@@ -51,8 +51,7 @@ def show_results(run: RunFolder, report: Report) -> None:
     for table in report.tables:
         if table not in left:
             print_table(table, console)
-    if report.claims:
-        _print_claims(report, console)
+    _print_claims(report, console)
     typer.echo(f"results  {run.results}")
     if left:
         typer.echo(f"tables   {run.report / 'tables'}, {len(left)} more than shown")
@@ -60,12 +59,15 @@ def show_results(run: RunFolder, report: Report) -> None:
 
 
 def _print_claims(report: Report, console: Console) -> None:
-    """Print how often the run supports each published claim; the page has the comparisons."""
+    """Print how often the run supports each published claim that it can test; the page has all."""
     from rich.text import Text
 
     from harness.reporting.escape import plain
 
+    tested = [claim for claim in report.claims if claim.sentences]
+    if not tested:
+        return
     console.print(Text("Published claims", style="bold"))
-    for claim in report.claims:
+    for claim in tested:
         console.print(Text(plain(f"- {claim.title} ({claim.source}): {claim.summary}")))
     console.print(Text(""))

@@ -22,13 +22,14 @@ def test_the_terminal_has_the_first_tables_and_says_where_the_others_are(
 ) -> None:
     names = ("headline", "first_error", "step_scores", "winners", "frontier_flops")
     claim = ClaimText("votes are to be avoided", "paper", "rule", "Supported 2.", ("on a", "on b"))
+    untested = ClaimText("trees are to be avoided", "paper", "rule", "Not tested: it needs …", ())
     report = Report(
-        tmp_path / "index.html", tuple(_table(name) for name in names), (), (), (claim,)
+        tmp_path / "index.html", tuple(_table(name) for name in names), (), (), (claim, untested)
     )
     show_results(RunFolder(tmp_path), report)
     printed = capsys.readouterr().out
     assert [name for name in names if f"row of {name}" in printed] == ["headline", "first_error"]
     assert "tables, 3 more than shown" in printed
     assert "votes are to be avoided (paper): Supported 2." in printed
-    assert "on a" not in printed
+    assert "on a" not in printed and "trees are to be avoided" not in printed
     assert "index.html" in printed

@@ -87,6 +87,7 @@ def test_rows_that_break_the_form(tmp_path: Path, rows: list[Any], message: str)
         (b'{"id": "p", "text": "a", "scores": [1e999]}', r"'scores'\[0\] is Infinity"),
         (b'{"id": "p", "tokens": ' + b"9" * 5000 + b"}", "not valid JSON"),
         (b"[" * 100_000, "nested too deeply"),
+        (b'[\n  {"id": "p", "text": "a"}\n]', "run-benchmark pool import makes that of an array"),
         (b'{"id": "p", "text": "\xff"}', "not UTF-8"),
         (b'{"id": "p", "text": "\\ud800"}', "half of a surrogate pair"),
         (gzip.compress(b'{"id": "p", "text": "abc"}\n' * 99, mtime=0)[:-20], "torn or damaged"),
