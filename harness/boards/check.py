@@ -30,6 +30,7 @@ from harness.boards.submission import (
     SCORES,
     Submission,
     files_of,
+    names_a_path,
     scores_path,
 )
 from harness.boards.suspicion import Fingerprint, copies
@@ -228,7 +229,7 @@ def _recipe(folder: Path, submission: Submission) -> list[Finding]:
             findings.append(
                 Finding(path, f"a recipe has no {key!r}", nearest(key, KEYS), line_of(path, key))
             )
-        elif key == "model" and (not isinstance(value, str) or value[:1] in "/.~" or ".." in value):
+        elif key == "model" and (not isinstance(value, str) or names_a_path(value)):
             findings.append(
                 Finding(path, "model names a path", "name ORG/NAME of the hub", line_of(path, key))
             )

@@ -35,7 +35,13 @@ READERS = ("transformers", "vllm", "ensemble", "pav", "critic", "fake")
 """Adapters that a submission may name. Others run code of its own (python), ask a server, or copy
 numbers."""
 _WORD = re.compile(r"(?<![\w./-])([a-z][\w-]*):")
-_PATH = re.compile(r"(?:^|[:=+\[,])\s*(?:[/~]|\.\.?/)|\.\.")
+_PATH = re.compile(r"(?:^|[:=+\[,])\s*(?:[/~]|\.\.?/)|\.\.|[\w.-]+/[\w.-]+/")
+"""A name of the hub is ORG/NAME: what has more parts, or begins elsewhere, is a path."""
+
+
+def names_a_path(text: str) -> bool:
+    """Return whether a PRM, or a model, is named by a place on somebody's disk."""
+    return _PATH.search(text) is not None
 
 
 def _prm(text: str) -> str:
@@ -47,7 +53,7 @@ def _prm(text: str) -> str:
             )
     if "trust_remote_code" in text:
         raise ValueError("asks for a checkpoint's own code; submit with a recipe instead")
-    if _PATH.search(text):
+    if names_a_path(text):
         raise ValueError("names a path; name a model of the hub, or of the catalogue")
     return text
 

@@ -241,6 +241,7 @@ def yaml_with(folder: Path, **changed: object) -> Path:
         ({"model": {"prm": "transformers:a/b,trust_remote_code=true"}}, 10, "own code"),
         ({"model": {"prm": "transformers:/etc/passwd"}}, 10, "names a path"),
         ({"model": {"prm": "transformers:../x"}}, 10, "names a path"),
+        ({"model": {"prm": "transformers:runs/mine/step-9"}}, 10, "names a path"),
         ({"board": "other"}, 2, "is for the board 'other'"),
         ({"name": "b"}, 3, "the folder of 'b' is called 'a'"),
     ],
