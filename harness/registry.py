@@ -92,8 +92,10 @@ def parse_spec(
         options = {**entry.options, **options}
     else:
         if adapter not in adapters:
-            own = f"; code of your own: python:{head}" if "python" in adapters else ""
-            raise ConfigError(f"{unknown(f'{what} adapter', adapter, adapters)}{own}")
+            error = unknown(f"{what} adapter", adapter, adapters)
+            if "python" in adapters and "did you mean" not in str(error):
+                raise ConfigError(f"{error}; code of your own: python:{head}")
+            raise error
         name = _short(target)
         if adapter == "critic" and isinstance(model := options.get("model"), str):
             writer = _OPTION.split(model.strip("[]"))[0]

@@ -41,7 +41,7 @@ def test_a_hub_id_keeps_its_owner() -> None:
     ("text", "message"),
     [
         ("smal", "unknown PRM 'smal'; did you mean 'small'"),
-        ("recordet:x", "unknown PRM adapter 'recordet'; did you mean 'recorded'"),
+        ("recordet:x", "unknown PRM adapter 'recordet'; did you mean 'recorded'.$"),
         ("mine:Scorer,a=1", "valid: .*; code of your own: python:mine:Scorer$"),
         ("recorded:", "names no target"),
         ("small,name=", "name= is empty"),
