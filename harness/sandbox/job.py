@@ -168,7 +168,7 @@ class Sandbox(Protocol):
         ...
 
     def describe(self) -> dict[str, Json]:
-        """Backend, layers of isolation, Python version, workers: for provenance."""
+        """Backend, layers of isolation, workers, and once one runs its Python: for provenance."""
         ...
 
     def close(self) -> None:

@@ -133,11 +133,11 @@ class Pool:
         return tuple(slot.worker.pid for slot in self._slots if slot.worker.pid is not None)
 
     def describe(self) -> dict[str, Json]:
-        """Backend, layers of isolation, Python version, workers: for provenance."""
+        """Backend, layers of isolation, workers, and once one runs its Python: for provenance."""
         layers: list[Json] = list(self._ready.layers if self._ready else self._layers)
-        python = self._ready.python if self._ready else None
-        facts: dict[str, Json] = {"backend": self.name, "layers": layers, "python": python}
-        return {**facts, "workers": self._count, **self._facts}
+        facts: dict[str, Json] = {"backend": self.name, "layers": layers, "workers": self._count}
+        python: dict[str, Json] = {"python": self._ready.python} if self._ready else {}
+        return {**facts, **python, **self._facts}
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Execution]:
         """Run jobs and yield their executions in order.
