@@ -7,17 +7,14 @@ HumanEval+ if base and plus both pass.
 
 from __future__ import annotations
 
-import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.errors import DataError
 from harness.grading.code import CodeGrader
 from harness.grading.verdicts import CodeResult, Outcome
 from harness.types import Json, Problem
-
-logger = logging.getLogger(__name__)
 
 PASS, FAIL, UNGRADED = "pass", "fail", "ungraded"
 
@@ -61,23 +58,19 @@ def grade_samples(
     rows: Iterable[Mapping[str, Json]],
     problems: Sequence[Problem],
     grader: CodeGrader,
-    unknown: Callable[[str], None] | None = None,
 ) -> Iterator[SampleResult]:
     """Grade samples and yield their results in the order of the rows; both suites always run.
 
     Args:
         rows: of the samples file; drawn in batches, never held whole.
-        problems: of the task, with EvalPlus' references.
+        problems: of the task, with EvalPlus' references; samples of others are passed over.
         grader: what runs them.
-        unknown: called with the id of a task that is not among the problems, whose sample is
-            passed over; by default a warning is logged, once per task.
 
     Raises:
         DataError: a row without a task id or a program; the message counts rows from 1.
         InfrastructureError: no sandbox can be started.
     """
     known = {problem.id: problem for problem in problems}
-    tell = unknown or _warn_once()
     drawn: deque[tuple[str, int, str]] = deque()
     counts: dict[str, int] = {}
 
@@ -85,7 +78,6 @@ def grade_samples(
         for number, row in enumerate(rows, 1):
             name, code = _sample(row, number, known)
             if name not in known:
-                tell(name)
                 continue
             counts[name] = counts.get(name, -1) + 1
             drawn.append((name, counts[name], code))
@@ -120,14 +112,3 @@ def _details(outcome: Outcome | None) -> Json:
     if outcome is None:
         return None
     return {"verdict": outcome.word, "test": outcome.index, "preview": outcome.preview}
-
-
-def _warn_once() -> Callable[[str], None]:
-    told: set[str] = set()
-
-    def tell(name: str) -> None:
-        if name not in told:
-            told.add(name)
-            logger.warning("the task has no problem %r: its samples are passed over", name)
-
-    return tell

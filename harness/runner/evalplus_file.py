@@ -85,7 +85,7 @@ def grade_file(
     with CodeGrader(sandbox.open, cache=cache_folder()) as grader:
         progress.start(f"grade · {task.name} · {samples.name}", count, 0, "samples")
         rows = (row.data for row in read_rows(samples))
-        for result in grade_samples(rows, task.problems, grader, unknown=lambda name: None):
+        for result in grade_samples(rows, task.problems, grader):
             found.append(result)
             progress.advance(1)
         progress.finish()

@@ -488,9 +488,7 @@ def test_samples(grader: CodeGrader) -> None:
         {"task_id": "HumanEval/999", "solution": "def f(x): return 1"},
         {"task_id": "HumanEval/900", "solution": "def f(x): return x - 1 if x > 0 else x + 1"},
     ]
-    told: list[str] = []
-    found = list(grade_samples(rows, [ADD], grader, told.append))
-    assert told == ["HumanEval/999"]
+    found = list(grade_samples(rows, [ADD], grader))
     statuses = [(r.index, r.base_status, r.plus_status, r.result.word) for r in found]
     assert statuses == [
         (0, "pass", "pass", "passed"),
