@@ -99,8 +99,12 @@ def make_board(root: Path, prms: int, tasks: int, problems: int, samples: int) -
             for name, pool in pools.items()
         },
         "figures": [
-            {"pool": name, "methods": ["best_of_n", "weighted_vote"], "budgets": [8, samples]}
+            {"pool": name, "methods": methods, "budgets": budgets}
             for name in pools
+            for methods, budgets in (
+                (["best_of_n", "weighted_vote"], [8, samples]),
+                (["speculative_rejection"], [samples]),
+            )
         ],
         "ranking": [f"{name}/weighted_vote@{samples}/accuracy" for name in pools],
     }

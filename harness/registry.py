@@ -59,7 +59,7 @@ _OPTION = re.compile(r",(?=[A-Za-z_][A-Za-z0-9_]*=)")
 _OUTSIDE = re.compile(_OPTION.pattern + r"(?![^\[\]]*\])")
 """The same, but for what stands between brackets: a member, a critic's model."""
 
-_JOINT = ("ensemble", "pav")
+JOINT = ("ensemble", "pav")
 """Adapters whose targets are other PRMs."""
 
 
@@ -76,7 +76,7 @@ def parse_spec(
         ConfigError: an unknown adapter or catalogue name, an option without a value, no name.
     """
     head = _OPTION.split(text)[0]
-    brackets = head in catalog or text.partition(":")[0] in (*_JOINT, "critic")
+    brackets = head in catalog or text.partition(":")[0] in (*JOINT, "critic")
     head, *pairs = (_OUTSIDE if brackets else _OPTION).split(text)
     options: dict[str, Json] = {}
     for pair in pairs:
@@ -162,7 +162,7 @@ def prm_of(spec: Spec, truth: Truth | None = None, engine: str = "default") -> P
     if spec.adapter == "fake":
         prm: Prm = opener(spec, truth)
         return prm
-    if spec.adapter in _JOINT:
+    if spec.adapter in JOINT:
         return recut.open_prm(
             spec, lambda own: opener(own, lambda name: open_prm(name, truth, engine))
         )

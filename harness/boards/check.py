@@ -31,6 +31,7 @@ from harness.boards.submission import (
     Submission,
     files_of,
     names_a_path,
+    reads_ahead,
     scores_path,
 )
 from harness.boards.suspicion import Fingerprint, copies
@@ -91,7 +92,7 @@ def check(
     for name, pool in pools.items():
         own = [i for i, one in enumerate(found) if one.sound and name in one.readings]
         for i in own:
-            outcomes[i] |= found[i].readings[name].given
+            outcomes[i] |= found[i].readings[name].figures
         scored = [(i, found[i].readings[name].single, found[i].rule) for i in own]
         chosen = [(i, single, rule) for i, single, rule in scored if single is not None and rule]
         made = choices(
@@ -264,6 +265,7 @@ def _readings(
     """Read every score file; a pool without one leaves its columns empty."""
     found: dict[str, Reading] = {}
     findings: list[Finding] = []
+    ahead = reads_ahead(submission.model.prm)
     for path in files:
         name = path.stem
         if path.parent.name != SCORES:
@@ -285,7 +287,9 @@ def _readings(
         columns = [column for column in board.columns() if column.pool == name]
         own = [sample for sample in shown if sample.pool == name]
         baseline = submission.role == "baseline"
-        found[name], odd = read(path, pools[name], scores, columns, rule, board.seed, own, baseline)
+        found[name], odd = read(
+            path, pools[name], scores, columns, rule, board.seed, own, baseline, ahead
+        )
         findings += odd
     if found:
         findings += [

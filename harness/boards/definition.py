@@ -20,23 +20,33 @@ from harness.prms.aggregate import AGGREGATIONS
 from harness.stats.prm_score import GROUPS
 from harness.types import Kind
 
-BoardMethod = Literal["best_of_n", "weighted_vote", "first_error", "preference", "prm_score"]
+BoardMethod = Literal[
+    "best_of_n",
+    "weighted_vote",
+    "speculative_rejection",
+    "first_error",
+    "preference",
+    "prm_score",
+]
 
 METRICS: dict[str, tuple[str, ...]] = {
     "best_of_n": ("accuracy",),
     "weighted_vote": ("accuracy",),
+    "speculative_rejection": ("accuracy", "written"),
     "first_error": ("f1", "acc_error", "acc_correct"),
     "preference": ("preference_accuracy",),
     "prm_score": ("prm_score", *GROUPS),
 }
 """Method → its metrics, the one that can be ranked by first."""
 
-CHOOSING = ("best_of_n", "weighted_vote")
-"""Methods with a budget."""
+CHOOSING = ("best_of_n", "weighted_vote", "speculative_rejection")
+"""Methods with a budget. The last is a search that can be replayed on candidates that were written
+to their ends; ``written`` is the share of their steps that it writes."""
 
 _KINDS: dict[str, tuple[str, ...]] = {
     "best_of_n": ("math", "code_function", "code_stdin"),
     "weighted_vote": ("math", "code_function", "code_stdin"),
+    "speculative_rejection": ("math", "code_function", "code_stdin"),
     "first_error": ("steps",),
     "prm_score": ("steps",),
     "preference": ("preference",),
@@ -45,6 +55,8 @@ _KINDS: dict[str, tuple[str, ...]] = {
 _TITLES = {
     "best_of_n": "best of {n}",
     "weighted_vote": "vote of {n}",
+    "speculative_rejection": "rejection of {n}",
+    "written": "steps written of {n}",
     "f1": "F1",
     "acc_error": "acc. error",
     "acc_correct": "acc. correct",

@@ -17,6 +17,7 @@ from harness.boards.findings import Finding
 from harness.boards.given import calibration, given_outcomes
 from harness.boards.pools import FrozenPool
 from harness.boards.recompute import Outcome, Rule, policy_tokens, solution_scores
+from harness.boards.replayed import METHOD, replayed_outcomes
 from harness.boards.scores import PoolScores
 from harness.boards.shown import scored
 from harness.boards.standing import Calibration, Column, Cost, Sample, Scored
@@ -31,8 +32,9 @@ class Reading:
     replicas: int
     single: NDArray[np.float64] | None
     """(R, P, N) scores of whole candidates, where they are chosen from."""
-    given: Mapping[str, Outcome]
-    """Column → figure, on given solutions."""
+    figures: Mapping[str, Outcome]
+    """Column → figure, of all that is computed of one PRM at a time: on given solutions, and of
+    searches that are replayed."""
     tokens: float | None
     """Tokens for judging all of a problem's solutions once, a mean; None if unknown."""
     flops: float | None
@@ -44,6 +46,8 @@ class Reading:
 
     def cost(self, pool: FrozenPool, column: Column) -> Cost:
         """Return what one problem takes at a column's budget."""
+        if column.method == METHOD:  # the pool does not say which tokens belong to which step
+            return Cost()
         share = (column.budget or pool.card.samples) / pool.card.samples
         prm = [None if x is None else x * share for x in (self.tokens, self.flops, self.seconds)]
         return Cost(prm[0], policy_tokens(pool, column), prm[1], prm[2])
@@ -58,15 +62,31 @@ def read(
     seed: int,
     shown: Sequence[Sample],
     baseline: bool,
+    ahead: bool,
 ) -> tuple[Reading, list[Finding]]:
-    """Take out of a file's scores what a board needs, and say what looks odd."""
+    """Take out of a file's scores what a board needs, and say what looks odd.
+
+    Args:
+        path: The file.
+        pool: What was scored.
+        scores: The scores.
+        columns: The pool's columns.
+        rule: How they are read.
+        seed: Of subsets and resampling.
+        shown: The pool's problems that the board shows.
+        baseline: Whether it may look odd.
+        ahead: Whether a step's score may hang on later steps (`reads_ahead`).
+    """
     single = solution_scores(pool, scores, rule.aggregation)
     odd = [] if baseline else list(suspicions(path, pool, scores, single, rule))
     per = len(pool.problems) * scores.replicas
+    figures = given_outcomes(pool, scores, columns, rule, seed)
+    if not ahead:
+        figures |= replayed_outcomes(pool, scores, columns, rule.aggregation, seed)
     reading = Reading(
         scores.replicas,
         None if pool.kind in GIVEN_KINDS else single,
-        given_outcomes(pool, scores, columns, rule, seed),
+        figures,
         _mean(scores.tokens, per),
         _mean(scores.flops, per),
         None if scores.seconds is None else scores.seconds / per,

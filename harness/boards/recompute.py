@@ -139,6 +139,7 @@ def references(
     pool: FrozenPool, columns: Sequence[Column], seed: int
 ) -> Iterator[tuple[str, str, Outcome]]:
     """Yield (name, column, outcome) of the figures that a pool has by itself."""
+    columns = [column for column in columns if column.metric == "accuracy"]
     budgets = sorted({c.budget for c in columns if c.budget})
     if not budgets:
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.boards.definition import CHOOSING, BoardDefinition
+from harness.boards.definition import BoardDefinition
 from harness.boards.documents import line_of
 from harness.boards.findings import Finding
 from harness.boards.pools import FrozenPool
@@ -90,7 +90,7 @@ def impossible(typed: float, column: Column, pool: FrozenPool, scored: bool) -> 
             possible = f1_possible(100 * typed, errors, correct, max(0, digits - 2))
             return "" if possible else f"no counts of {errors} and {correct} solutions give it"
         n = errors if column.metric == "acc_error" else correct
-    elif column.method in CHOOSING and column.budget == pool.card.samples and not scored:
+    elif column.metric == "accuracy" and column.budget == pool.card.samples and not scored:
         n = len(pool.problems)
     else:
         return ""

@@ -12,7 +12,7 @@ compared with the one above, sizes are limited by what the pool can need, before
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,13 @@ class PoolScores:
     def lengths(self) -> Ints:
         """(C,) scores of each candidate; 0 where the PRM came to no verdict."""
         return np.diff(self.offsets)
+
+    def begun(self, steps: int) -> PoolScores:
+        """Return the scores of each candidate's first steps."""
+        lengths = self.lengths
+        within = np.arange(len(self.values)) - np.repeat(self.offsets[:-1], lengths)
+        offsets = np.concatenate([[0], np.cumsum(np.minimum(lengths, steps))])
+        return replace(self, values=self.values[within < steps], offsets=offsets)
 
 
 def write_scores(

@@ -23,7 +23,8 @@ from harness.boards.documents import Address, Digest, Document, Name, Slug, Text
 from harness.boards.findings import Finding
 from harness.boards.standing import Contamination
 from harness.prms.aggregate import AGGREGATIONS
-from harness.registry import PRMS
+from harness.prms.catalog import entries
+from harness.registry import JOINT, PRMS
 from harness.types import Semantics
 
 FILE, PROVENANCE, RECIPE, SCORES = "submission.yaml", "provenance.json", "recipe.yaml", "scores"
@@ -35,6 +36,7 @@ READERS = ("transformers", "vllm", "ensemble", "pav", "critic", "fake")
 """Adapters that a submission may name. Others run code of its own (python), ask a server, or copy
 numbers."""
 _WORD = re.compile(r"(?<![\w./-])([a-z][\w-]*):")
+_NAME = re.compile(r"[\w.-]+")
 _PATH = re.compile(r"(?:^|[:=+\[,])\s*(?:[/~]|\.\.?/)|\.\.|[\w.-]+/[\w.-]+/")
 """A name of the hub is ORG/NAME: what has more parts, or begins elsewhere, is a path."""
 
@@ -42,6 +44,15 @@ _PATH = re.compile(r"(?:^|[:=+\[,])\s*(?:[/~]|\.\.?/)|\.\.|[\w.-]+/[\w.-]+/")
 def names_a_path(text: str) -> bool:
     """Return whether a PRM, or a model, is named by a place on somebody's disk."""
     return _PATH.search(text) is not None
+
+
+def reads_ahead(text: str) -> bool:
+    """Return whether a PRM's score of a step may hang on later steps: critics read all at once."""
+    specs = [entries()[word].spec for word in _NAME.findall(text) if word in entries()]
+    return "critic:" in text or any(
+        spec.adapter == "critic" or (spec.adapter in JOINT and reads_ahead(spec.target))
+        for spec in specs
+    )
 
 
 def _prm(text: str) -> str:

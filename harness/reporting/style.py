@@ -25,6 +25,7 @@ _LABELS = {
     "best_of_n": "best of N",
     "pass_at_n": "pass@N (ceiling)",
     "adaptive_best_of_n": "adaptive best of N",
+    "speculative_rejection": "speculative rejection",
     "beam": "beam search",
     "dvts": "DVTS",
     "rebase": "REBASE",
@@ -50,6 +51,7 @@ _MARKERS = {
     "guided_greedy": ">",
     "value_guided": "8",
     "tournament": "H",
+    "speculative_rejection": ".",
 }
 _SPARE_MARKERS = "^vP<>Xph8d"
 

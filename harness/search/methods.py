@@ -30,6 +30,7 @@ from harness.search import (
     mcts,
     particle,
     rebase,
+    rejection,
     step_beam,
     tournament,
     value_guided,
@@ -247,6 +248,22 @@ _ALL = (
         deviations="The source votes; here the option choice decides. It draws one candidate at a "
         "time, as here by default; batch= draws more between two looks.",
         unit="a solution; n at most",
+    ),
+    Method(
+        "speculative_rejection",
+        "Speculative rejection",
+        True,
+        "accuracy",
+        False,
+        "Sun et al. 2024, arXiv 2410.20290",
+        "Best of N in which the worse solutions are given up while they are written.",
+        rejection.speculative_rejection,
+        pooled=False,
+        options=rejection.RejectionOptions,
+        deviations="A look is due after so many steps (source: when memory is full), which for "
+        "reject=0.5 comes to the same lengths; it rejects one at least; the last is written to its "
+        "end without further looks. On a board it is replayed on a frozen pool.",
+        unit="a solution that is begun",
     ),
     Method(
         "tournament",

@@ -3,6 +3,7 @@
 best_of_n, pass_at_n    exact expectations over subsets of a candidate pool
 chosen_score            the score of what best-of-n chooses, exactly
 vote                    majority and weighted votes, over seeded subsets
+speculative_rejection   a search that is replayed on a pool
 estimate, share         a mean over problems with its 95 % interval
 compare                 two results on the same problems
 first_error             ProcessBench's first-wrong-step figures
@@ -33,6 +34,7 @@ from harness.stats.paired import compare
 from harness.stats.preference import Preference, preference
 from harness.stats.prm_score import Figures, Labelled, prm_score, step_counts
 from harness.stats.quality import Quality, quality
+from harness.stats.rejection import Rejection, speculative_rejection
 from harness.stats.reliability import Bin, Reliability, reliability
 from harness.stats.solutions import (
     given_length_correlation,
@@ -52,6 +54,7 @@ __all__ = [
     "Labelled",
     "Preference",
     "Quality",
+    "Rejection",
     "Reliability",
     "Subset",
     "SubsetResult",
@@ -74,6 +77,7 @@ __all__ = [
     "quality",
     "reliability",
     "share",
+    "speculative_rejection",
     "step_counts",
     "threshold_curve",
     "tune",

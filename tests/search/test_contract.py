@@ -36,6 +36,8 @@ STEERED = [
     "particle_gibbs,sweeps=3,choice=vote",
     "adaptive_best_of_n",
     "adaptive_best_of_n,choice=majority,batch=3",
+    "speculative_rejection",
+    "speculative_rejection,first=1,reject=0.7,choice=vote",
     "tournament",
     "value_guided",
 ]

@@ -141,6 +141,19 @@ def beam_of_two() -> float:
     return total
 
 
+def rejection(n: int, kept: int) -> float:
+    """A look after the first step: the best `kept` of n (ties: the first) go on to their ends.
+
+    In the world's two steps a further look would come when all have ended.
+    """
+    total = 0.0
+    for first, chance_first in outcomes(n):
+        going = sorted(first, key=lambda kind: not kind[1])[:kept]
+        for second, chance_second in outcomes(kept):
+            total += chance_first * chance_second * best(list(zip(going, second, strict=True)))
+    return total
+
+
 def subtrees() -> float:
     """DVTS with n = 4, width 2: two single beams of two children, the best of all four ends."""
     tree: dict[Kind, float] = dict.fromkeys(KINDS, 0.0)
@@ -234,6 +247,10 @@ def test_the_closed_forms_are_the_sums_over_all_outcomes() -> None:
         ("step_beam,beams=1", 3, lambda: single_beam(3)),
         ("dvts,width=4", 4, lambda: single_beam(4)),
         ("dvts,width=2", 4, subtrees),
+        ("speculative_rejection,first=1", 2, lambda: rejection(2, 1)),
+        ("speculative_rejection,first=1", 4, lambda: rejection(4, 2)),
+        ("speculative_rejection,first=1,reject=0.75", 4, lambda: rejection(4, 1)),
+        ("speculative_rejection", 4, lambda: best_of(4)),  # all have ended at the first look
         ("rebase,choice=best", 3, lambda: balanced(best)),
         ("rebase", 3, lambda: balanced(vote)),
         ("mcts,children=2", 4, lambda: tree_search(best)),

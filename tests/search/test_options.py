@@ -46,6 +46,8 @@ CASES = [
     ("adaptive_best_of_n", "batch=3"),
     ("adaptive_best_of_n", "threshold=0.6"),
     ("adaptive_best_of_n", "choice=majority"),
+    ("speculative_rejection", "first=1"),
+    ("speculative_rejection", "reject=0.25"),
     ("value_guided", "threshold=0.9"),
 ]
 CHOICES = [
@@ -60,6 +62,7 @@ CHOICES = [
     ("particle", "choice=majority"),
     ("particle_gibbs", "choice=vote"),
     ("adaptive_best_of_n", "choice=vote"),
+    ("speculative_rejection", "choice=vote"),
 ]
 
 
