@@ -210,6 +210,8 @@ def load(kind: Any, checkpoint: Checkpoint, **settings: Any) -> Any:
             loaded = kind.from_pretrained(
                 checkpoint.folder, local_files_only=True, trust_remote_code=trusted, **settings
             )
+            if words and not trusted:
+                loaded = _as_written(loaded, checkpoint.folder)
     except Exception as error:
         usual = isinstance(error, OSError | ValueError | KeyError | TypeError | RuntimeError)
         if not usual and not trusted:  # code of other people may raise anything
@@ -217,6 +219,28 @@ def load(kind: Any, checkpoint: Checkpoint, **settings: Any) -> Any:
         why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DataError(f"{checkpoint.folder} does not load with {kind.__name__}: {why}") from error
     return loaded.eval() if hasattr(loaded, "eval") else loaded
+
+
+def _as_written(tokenizer: Any, folder: Path) -> Any:
+    """Return the tokenizer that ``tokenizer.json`` describes, where that is one by bytes.
+
+    transformers 5 builds every tokenizer that is labelled as Llama's in Llama 2's shape. One by
+    bytes (DeepSeek's 7B models have that label) would lose spaces and line breaks without a word.
+    """
+    from tokenizers import Tokenizer
+    from transformers import PreTrainedTokenizerFast
+
+    file = folder / "tokenizer.json"
+    if not tokenizer.is_fast or _by_bytes(tokenizer.backend_tokenizer) or not file.is_file():
+        return tokenizer
+    if not _by_bytes(Tokenizer.from_file(str(file))):
+        return tokenizer
+    return PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
+
+
+def _by_bytes(core: Any) -> bool:
+    """Whether the letters of a tokenizer's vocabulary are bytes."""
+    return "ByteLevel" in f"{core.pre_tokenizer} {core.decoder}"
 
 
 def load_model(kind: Any, checkpoint: Checkpoint, **settings: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from harness.adapters import checkpoint
 from harness.errors import ConfigError, DataError
 from harness.policies.transformers import TransformersPolicy
 from harness.prms.transformers import TransformersPrm
@@ -255,6 +256,24 @@ def test_code_of_a_tokenizer_is_code(plain: Path) -> None:
         open_("policy", plain)
     found = open_("policy", plain, trust_remote_code=True)
     assert found.describe()["remote_code"] == type(found._tokenizer).__name__ == "OwnTokenizer"
+
+
+@pytest.mark.parametrize("label", ["LlamaTokenizerFast", "LlamaTokenizer", "TokenizersBackend"])
+def test_a_tokenizer_by_bytes_is_one_whatever_its_label_says(label: str, tmp_path: Path) -> None:
+    """transformers 5 builds what is labelled as Llama's in Llama 2's shape: without spaces here."""
+    transformers.LlamaConfig().save_pretrained(tmp_path)
+    made = words.build()
+    made.chat_template = "{{ messages[0].content }}"
+    made.save_pretrained(tmp_path)
+    path = tmp_path / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"tokenizer_class": label}))
+    found = checkpoint.locate(str(tmp_path), weights=False)
+    loaded = checkpoint.load(transformers.AutoTokenizer, found)
+    text = "two words\nand a line: é"
+    assert loaded(text, add_special_tokens=False).input_ids == made(text).input_ids
+    assert loaded.decode(made(text).input_ids) == text
+    assert (loaded.eos_token, loaded.pad_token) == (words.EOS, words.PAD)
+    assert loaded.chat_template == made.chat_template
 
 
 @pytest.mark.parametrize("kind", ["policy"], indirect=True)

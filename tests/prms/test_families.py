@@ -269,6 +269,7 @@ FAMILIES = {
     "llemma": Family(llemma, mistral, {}),
     "reasoneval": Family(reasoneval, with_head("score_head", 3, bias=False), {}),
     "pqm": Family(pqm, with_head("v_head", 1, bias=False, added=("[PRM]",)), {}),
+    "alphamath": Family(unusual.alphamath, unusual.deepseek, {}),
     "value-tanh": Family(last_token(np.tanh), with_head("value_head", 1), {}),
     "rest-mcts": Family(last_token(lambda x: np.clip(x, 0, 1)), with_head("value_head", 1), {}),
     "value-head": Family(
@@ -563,7 +564,7 @@ def test_thresholds_are_declared(tmp_path: Path) -> None:
         options = recipe.with_recipe(Spec("x", "transformers", "x", {"recipe": name, **more}))
         return recipe.from_options(Options(options, "PRM")).threshold
 
-    others = {"pure": 0.0, "value-tanh": 0.0}
+    others = dict.fromkeys(("pure", "alphamath", "value-tanh"), 0.0)
     others |= dict.fromkeys(("pqm", "qwen-rm", "bradley-terry", "implicit-prm"), None)
     assert {name: declared(name) for name in FAMILIES} == dict.fromkeys(FAMILIES, 0.5) | others
     assert declared("reasoneval", head="redundancy", aggregation="max") is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
+from tokenizers import Regex, Tokenizer, pre_tokenizers
 
 from tests.prms.families import (
     CHATML,
@@ -92,6 +94,23 @@ def universal(folder: Path, steps: tuple[str, ...]) -> Floats:
     return np.array(found)
 
 
+def alphamath(folder: Path, steps: tuple[str, ...]) -> Floats:
+    """A prompt for every partial solution; the value of its last token, a line break.
+
+    Words are cut as the file says, not as the library takes it from the label.
+    """
+    words = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    head = load_file(folder / "value_head.safetensors")
+    weight, bias = (head[f"v_head.summary.{kind}"].double().numpy() for kind in ("weight", "bias"))
+    text, found = f"<question> {PROBLEM} </question>\n", []
+    for step in steps:
+        text += f"<step>\n<p>\n{step}\n</p>\n</step>\n"
+        ids = [words.token_to_id("<|bos|>"), *words.encode(text, add_special_tokens=False).ids]
+        assert words.id_to_token(ids[-1]) == "Ċ" and words.decode(ids[1:]) == text
+        found.append(np.tanh(weight[0] @ hidden(folder, ids)[-1] + bias[0]))
+    return np.array(found)
+
+
 # --- two models -----------------------------------------------------------------------------------
 
 
@@ -159,6 +178,20 @@ def pairs(folder: Path) -> Path:
 def head_aside(folder: Path) -> Path:
     save(folder, bytes_level(QWEN, MARKS), causal=True)
     save_file(linear("reward_head", 1), folder / "reward_head.safetensors")
+    return folder
+
+
+def deepseek(folder: Path) -> Path:
+    """A line break is a token of its own; words by bytes, labelled as Llama's; the head aside."""
+    tokenizer = bytes_level(LLAMA, [*MARKS, ">\n"], bos="<|bos|>")
+    core = tokenizer.backend_tokenizer
+    breaks = pre_tokenizers.Split(Regex(r"[\r\n]"), "isolated")
+    core.pre_tokenizer = pre_tokenizers.Sequence([breaks, core.pre_tokenizer])
+    save(folder, tokenizer, "Llama", causal=True)
+    save_file(linear("v_head.summary", 1), folder / "value_head.safetensors")
+    path = folder / "tokenizer_config.json"
+    label = {"tokenizer_class": "LlamaTokenizerFast"}
+    path.write_text(json.dumps(json.loads(path.read_text()) | label))
     return folder
 
 
