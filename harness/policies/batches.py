@@ -10,6 +10,8 @@ from harness.types import Extend, Extended
 class BatchStream:
     """Sends everything that was submitted in one call; see `harness.policies.policy.Stream`."""
 
+    works_on = False
+
     def __init__(self, extend: Callable[[Sequence[Extend]], list[Extended]]) -> None:
         self._extend = extend
         self._waiting: dict[int, Extend] = {}

@@ -40,6 +40,8 @@ closing it a copy of a row, and the next draft may fill it for nothing."""
 class Writer:
     """A model that is writing."""
 
+    works_on = False
+
     def __init__(
         self,
         model: Any,

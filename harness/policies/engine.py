@@ -59,6 +59,8 @@ class _Row:
 class EngineWriter:
     """An engine that is writing; see `harness.policies.decoding.Writer`."""
 
+    works_on = True
+
     def __init__(
         self, engine: Callable[[], Engine], ends: Ends, adapter: Callable[[], Any]
     ) -> None:

@@ -37,6 +37,11 @@ class Stream(Protocol):
     """
 
     @property
+    def works_on(self) -> bool:
+        """Whether it writes on while nobody collects: an engine that is a process of its own."""
+        ...
+
+    @property
     def rows(self) -> int:
         """Drafts that were submitted and not collected yet."""
         ...

@@ -12,6 +12,8 @@ from harness.types import Draft, Extend, Extended, Gauges, Tokens
 class RequestStream:
     """See `harness.policies.policy.Stream`."""
 
+    works_on = True
+
     def __init__(
         self,
         at_once: int,

@@ -19,6 +19,11 @@ from harness.types import Draft, Extend, Extended, Gauges, Tokens
 class Writes(Protocol):
     """What a stream needs of a model that is writing."""
 
+    @property
+    def works_on(self) -> bool:
+        """See `harness.policies.policy.Stream.works_on`."""
+        ...
+
     def submit(self, task: Task) -> None:
         """Take a draft."""
         ...
@@ -67,6 +72,11 @@ class TransformersStream:
         self._writer = writer()
         self._open: dict[int, _Open] = {}
         self._finished: list[int] = []
+
+    @property
+    def works_on(self) -> bool:
+        """See `harness.policies.policy.Stream.works_on`."""
+        return self._writer.works_on
 
     @property
     def rows(self) -> int:

@@ -2,9 +2,10 @@
 
 Each search is a generator (`harness.search.moves`). The driver sends a request the moment it
 exists: to the policy's stream, where rows of all searches share one batch, or to the PRM's queue.
-No search waits for another; there are no rounds. Where one device serves both models, the PRM is
-called when its queue fills a batch or when the policy has less than half of its rows to do: small
-PRM calls waste the device, and so does a policy that runs empty.
+No search waits for another; there are no rounds. The PRM is called when its queue fills a batch, or
+when the policy has less than half of its rows to do: small PRM calls waste the device, and so does
+a policy that runs empty. An engine in a process of its own writes on while the PRM judges; there
+four fifths are the limit, since fewer rows make it slower for as long as the PRM takes.
 
 **Cost** is counted here alone (`harness.search.ledger`), and budgets are checked here before each
 request: what is in flight is finished, nothing is sent after. **Seeds** follow from the job's seed
@@ -53,6 +54,8 @@ from harness.types import (
 
 logger = logging.getLogger(__name__)
 
+_HALF, _BUSY = 0.5, 0.8
+"""Share of its rows below which the policy waits for the PRM: in this process, and in another."""
 _DEAD = 3
 """Searches that fail one after the other, none succeeding between, before the engine is dead."""
 
@@ -236,7 +239,8 @@ class Driver:
             return False
         waiting = sum(len(r.request.drafts) for r in queue if isinstance(r.request, Judge))
         assert self._prm is not None
-        return waiting >= self._prm.unit_rows or 2 * stream.rows < min(
+        limit = _BUSY if stream.works_on else _HALF
+        return waiting >= self._prm.unit_rows or stream.rows < limit * min(
             self._policy.unit_rows, waiting + stream.rows
         )
 

@@ -80,6 +80,8 @@ def interrupt(policy: TransformersPolicy, after: int) -> None:
         def __init__(self) -> None:
             self._inner = original()
 
+        works_on = False
+
         @property
         def rows(self) -> int:
             return self._inner.rows
@@ -150,6 +152,7 @@ def test_an_engine_that_dies_stops_the_run_and_loses_nothing(tmp_path: Path) -> 
 
     class Dead:
         rows = 0
+        works_on = False
 
         def submit(self, ticket: int, request: Extend) -> None: ...
 

@@ -26,6 +26,7 @@ class OneByOne:
     slow: str
     """The question whose requests are always the last."""
     waiting: dict[int, Extend] = field(default_factory=dict)
+    works_on: bool = False
 
     @property
     def rows(self) -> int:
@@ -84,6 +85,28 @@ def test_requests_of_all_searches_share_calls() -> None:
     run.attempts(QUESTIONS[:32])
     # 4 lines and the end: five rounds, if all go together.
     assert run.policy.calls <= 8 and run.prm.calls <= 8
+
+
+@pytest.mark.parametrize(("works_on", "left"), [(False, 7), (True, 12)])
+def test_the_prm_is_called_before_the_policy_runs_empty(works_on: bool, left: int) -> None:
+    rows: list[int] = []
+
+    @dataclass
+    class Policy(WorldPolicy):
+        def stream(self) -> BatchStream:
+            streams.append(OneByOne(self, "", works_on=works_on))
+            return streams[-1]  # type: ignore[return-value]
+
+    @dataclass
+    class Prm(WorldPrm):
+        def judge(self, requests: Sequence[Judge]) -> list[Judged]:
+            rows.append(streams[-1].rows)
+            return super().judge(requests)
+
+    streams: list[OneByOne] = []
+    run = Run("best_of_n", n=1, policy=Policy(), prm=Prm(unit_rows=10_000))
+    run.attempts(QUESTIONS[:16])
+    assert rows[0] == left  # the first below 0.5 and 0.8 of 16
 
 
 def test_seeds_are_of_the_place_and_differ() -> None:
