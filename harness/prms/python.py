@@ -12,14 +12,16 @@ members is taken as it is, made with its `Spec`. Importing it runs it: it is the
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
 from harness.adapters.options import Options
 from harness.digest import file_digest
-from harness.errors import ConfigError, nearest
-from harness.prms.function import FunctionPrm
+from harness.errors import ConfigError, DataError, InfrastructureError, UserError, nearest
+from harness.prms.function import Ask, FunctionPrm
 from harness.prms.prm import Prm
 from harness.types import Spec
 
@@ -49,10 +51,42 @@ def open_python(spec: Spec) -> Prm:
         raise ConfigError(
             f"PRM {name} is neither a function nor a class with a method score(prompt, solutions)"
         )
+    _check_arguments(name, score)
     identity = {"adapter": "python", "name": f"{module}:{name}"}
     if found.__file__:
         identity["source"] = file_digest(Path(found.__file__))
-    return FunctionPrm(spec, Options(spec, "PRM"), score, {**identity})
+    return FunctionPrm(spec, Options(spec, "PRM"), _told(name, score), {**identity})
+
+
+def _check_arguments(name: str, score: Any) -> None:
+    try:
+        signature = inspect.signature(score)
+    except ValueError:  # some functions written in C do not tell
+        return
+    try:
+        signature.bind("", [])
+    except TypeError:
+        raise ConfigError(
+            f"PRM {name} takes {signature}; write score(prompt, solutions): that is all a PRM is "
+            "given, no reference answer ever reaches one"
+        ) from None
+
+
+def _told(name: str, score: Any) -> Ask:
+    """Return the function, whose own errors say where in one's code they arose."""
+
+    def ask(prompt: str, solutions: list[list[str]]) -> object:
+        try:
+            return score(prompt, solutions)
+        except (UserError, InfrastructureError):
+            raise
+        except Exception as error:
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            raise DataError(
+                f"PRM {name} raised {type(error).__name__}: {error} ({last.filename}:{last.lineno})"
+            ) from error
+
+    return ask
 
 
 def _import(module: str) -> Any:

@@ -67,6 +67,12 @@ words = lambda prompt, solutions: "no"
 high = lambda prompt, solutions: [[3.0] * len(steps) for steps in solutions]
 nans = lambda prompt, solutions: [[float("nan")] * len(steps) for steps in solutions]
 number = 3
+
+def knowing(prompt, solutions, reference):
+    return [[1.0] * len(steps) for steps in solutions]
+
+def failing(prompt, solutions):
+    return 1 / 0
 """
 
 
@@ -99,6 +105,7 @@ def test_a_function_and_a_class(module: str) -> None:
         ("words", "asked about 1 solutions, it answers 'no'"),
         ("high", "3 is no probability"),
         ("nans", "not a finite number"),
+        ("failing", r"raised ZeroDivisionError: division by zero \(.*own_.*\.py:\d+\)"),
     ],
 )
 def test_what_a_function_gives_is_checked(module: str, name: str, message: str) -> None:
@@ -111,6 +118,10 @@ def test_what_is_no_prm_is_refused(module: str) -> None:
         (f"python:{module}:share", "has no 'share'; did you mean 'shares'"),
         (f"python:{module}:number", "neither a function nor a class"),
         (f"python:{module}:Half", "PRM Half lacks aggregation, architecture, close"),
+        (
+            f"python:{module}:knowing",
+            r"takes \(.*, reference\).*no reference",
+        ),
         (f"python:{module}", "write python:MODULE:NAME"),
         ("python:no_such_module:f", "no module 'no_such_module' here"),
         (f"python:{module}:shares,sematics=reward", "did you mean 'semantics'"),
