@@ -32,13 +32,11 @@ def replayed_outcomes(
     own = [column for column in columns if column.method == METHOD]
     if not own:
         return
-    whole = solution_scores(pool, scores, aggregation)
     for budget in sorted({column.budget for column in own if column.budget}):
         plan = looks(budget, OPTIONS)
         begun = [solution_scores(pool, scores.begun(look.steps), aggregation) for look in plan]
         found = speculative_rejection(
             np.array(begun).reshape(len(plan), scores.replicas, *pool.present.shape),
-            whole,
             pool.steps,
             pool.correct,
             pool.present,

@@ -261,8 +261,9 @@ _ALL = (
         pooled=False,
         options=rejection.RejectionOptions,
         deviations="A look is due after so many steps (source: when memory is full), which for "
-        "reject=0.5 comes to the same lengths; it rejects one at least; the last is written to its "
-        "end without further looks. On a board it is replayed on a frozen pool.",
+        "reject=0.5 comes to the same lengths; it rejects one at least. The answer is the one that "
+        "is left (source: the best of all that ended, rejected ones too). On a board it is "
+        "replayed on a frozen pool.",
         unit="a solution that is begun",
     ),
     Method(

@@ -5,8 +5,9 @@ rest is looked at again when it is as much longer as it is fewer, until one is l
 rejected: after 2, 4, 8 … steps. (Sun et al. 2024, arXiv 2410.20290, where a look is due when
 memory is full: half as many solutions fill it at twice the length.)
 
-No solution is ever continued in two ways, so the search can be replayed on solutions that were
-written to their ends: `harness.stats.speculative_rejection` does.
+The one that is left is the answer, though others may have ended before they were given up. No
+solution is ever continued in two ways, so the search can be replayed on solutions that were written
+to their ends: `harness.stats.speculative_rejection` does.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import NamedTuple
 from pydantic import Field
 
 from harness.search.moves import UNSCORED, Move, Scored, Search, candidate, extend, judge, report
-from harness.search.options import SearchOptions
+from harness.search.options import ScoredOptions
 from harness.search.setting import Setting
 from harness.types import Draft
 
@@ -31,7 +32,7 @@ class Look(NamedTuple):
     """How many of the best go on."""
 
 
-class RejectionOptions(SearchOptions):
+class RejectionOptions(ScoredOptions):
     """Options of speculative rejection."""
 
     first: int = Field(2, ge=1, description="steps that each solution has at the first look")
@@ -49,21 +50,21 @@ def looks(n: int, options: RejectionOptions) -> tuple[Look, ...]:
 
 
 def speculative_rejection(setting: Setting, options: RejectionOptions) -> Search:
-    """Write n solutions, fewer and fewer of them to their ends."""
+    """Write n solutions, fewer and fewer of them to their ends; the last one left is the answer."""
     ranked = (Scored(Draft(), None, UNSCORED),) * setting.n
+    ended: list[Draft] = []
     written = 0
     for look in looks(setting.n, options):
-        ranked = yield from _longer(setting, ranked, look.steps - written)
+        ranked = yield from _longer(setting, ranked, look.steps - written, ended)
         written = look.steps
         order = sorted(range(len(ranked)), key=lambda i: -ranked[i].score)[: look.kept]
         ranked = tuple(ranked[i] for i in sorted(order))
-        if all(one.draft.finish for one in ranked):
-            return
-    yield from _longer(setting, ranked, None)
+    (last,) = yield from _longer(setting, ranked, None, ended)
+    yield from report(ballot=[(ended.index(last.draft), last.score)])
 
 
 def _longer(
-    setting: Setting, ranked: tuple[Scored, ...], steps: int | None
+    setting: Setting, ranked: tuple[Scored, ...], steps: int | None, ended: list[Draft]
 ) -> Move[tuple[Scored, ...]]:
     """Write so many steps more of what has not ended (None: to the end), report what has then."""
     going = [i for i, one in enumerate(ranked) if one.draft.finish is None]
@@ -76,7 +77,8 @@ def _longer(
     judged = yield from judge(setting, list(drafts.values()))
     for i, one in zip(going, judged, strict=True):
         scored[i] = one
-    ended = [candidate(scored[i]) for i in going if scored[i].draft.finish]
-    if ended:
-        yield from report(*ended)
+    new = [scored[i] for i in going if scored[i].draft.finish]
+    if new:
+        ended += [one.draft for one in new]
+        yield from report(*map(candidate, new))
     return tuple(scored)

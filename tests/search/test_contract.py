@@ -37,7 +37,7 @@ STEERED = [
     "adaptive_best_of_n",
     "adaptive_best_of_n,choice=majority,batch=3",
     "speculative_rejection",
-    "speculative_rejection,first=1,reject=0.7,choice=vote",
+    "speculative_rejection,first=1,reject=0.7",
     "tournament",
     "value_guided",
 ]

@@ -62,7 +62,6 @@ CHOICES = [
     ("particle", "choice=majority"),
     ("particle_gibbs", "choice=vote"),
     ("adaptive_best_of_n", "choice=vote"),
-    ("speculative_rejection", "choice=vote"),
 ]
 
 

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.runner.standing import elect
 from harness.search.moves import Search
 from harness.search.rejection import RejectionOptions, looks, speculative_rejection
 from harness.search.setting import Setting
@@ -25,7 +24,6 @@ from harness.types import (
     Extend,
     Extended,
     Found,
-    Grade,
     Judge,
     Judged,
     Question,
@@ -39,31 +37,36 @@ Scores = list[list[float]]
 """Step scores of each candidate."""
 
 
-def searched(
-    scores: Scores, order: Sequence[int], options: RejectionOptions
-) -> tuple[list[Found], int]:
-    """Run the search itself on recorded candidates: what it finds, and how many steps it writes.
+def searched(scores: Scores, order: Sequence[int], options: RejectionOptions) -> tuple[int, int]:
+    """Run the search itself on recorded candidates: what is left, and how many steps it writes.
 
-    A step's text is its candidate's number, and an extension is the candidate's next step.
+    A step's text is its candidate's number, and an extension is the candidate's next step. Of every
+    second candidate nobody knows that it has ended before nothing comes any more, as where steps
+    end in a delimiter.
     """
     setting = Setting(Question("t", "q", "?"), len(order), Sampling(), Cut(("\n",)))
     begun, written = iter(order), 0
     found: list[Found] = []
+    left: list[tuple[int, float]] = []
     search: Search = speculative_rejection(setting, options)
     reply: Any = None
     while True:
         try:
             request = search.send(reply)
         except StopIteration:
-            return found, written
+            ((index, _),) = left
+            return int(found[index].draft.steps[0]), written
         reply = None
         if isinstance(request, Extend):
             longer = []
             for draft in request.drafts:
                 assert draft.finish is None
                 who = int(draft.steps[0]) if draft.steps else next(begun)
-                size = len(scores[who]) if request.cut is None else len(draft.steps) + 1
-                ended = "stop" if size == len(scores[who]) else None
+                size = len(scores[who])
+                if request.cut is not None:
+                    size = min(size, len(draft.steps) + 1)
+                late = who % 2 and request.cut is not None and size > len(draft.steps)
+                ended = "stop" if size == len(scores[who]) and not late else None
                 longer.append(Draft((str(who),) * size, ended))  # type: ignore[arg-type]
                 written += size - len(draft.steps)
             reply = Extended(tuple(longer), Tokens())
@@ -72,6 +75,7 @@ def searched(
             reply = Judged(tuple(StepScores(tuple(one), "p_correct") for one in own), Tokens())
         else:
             found += request.found  # type: ignore[union-attr]
+            left = list(request.ballot or ())  # type: ignore[union-attr]
 
 
 def by_search(
@@ -80,9 +84,8 @@ def by_search(
     """Mean over all orders of all n candidates, by the search itself."""
     values, written, total = [], 0, 0
     for order in itertools.permutations(range(len(scores)), n):
-        found, steps = searched(scores, order, options)
-        grades = [Grade("correct" if right[int(one.draft.steps[0])] else "wrong") for one in found]
-        values.append(elect([(i, one.weight) for i, one in enumerate(found)], grades, "best"))
+        last, steps = searched(scores, order, options)
+        values.append(right[last])
         written += steps
         total += sum(len(scores[i]) for i in order)
     return math.fsum(values) / len(values), written / total
@@ -96,7 +99,6 @@ def by_replay(
     shape = (len(plan), 1, 1, len(scores))
     made = replayed(
         np.array(begun, float).reshape(shape),
-        [[[min(own) for own in scores]]],
         [[len(own) for own in scores]],
         [right],
         np.ones((1, len(scores)), bool),
@@ -164,7 +166,7 @@ def test_late_looks_make_it_best_of_n_and_ungraded_is_not_wrong() -> None:
     present[4, 5:] = False
     plan = looks(8, RejectionOptions(first=5))
     begun = np.broadcast_to(scores, (len(plan), *scores.shape))
-    made = replayed(begun, scores, steps, correct, present, 8, plan)
+    made = replayed(begun, steps, correct, present, 8, plan)
     want = best_of_n(scores, correct, present, [8])[..., 0]
     assert np.array_equal(made.value, want, equal_nan=True)
     assert np.isnan(made.value[:, 4]).all()
@@ -175,7 +177,7 @@ def test_late_looks_make_it_best_of_n_and_ungraded_is_not_wrong() -> None:
 def test_what_has_no_verdict_is_given_up_first() -> None:
     scores = np.array([[[-np.inf, 0.2, 0.1, -np.inf]]])
     made = replayed(
-        np.stack([scores, scores]), scores, [[9] * 4], [[0, 1, 0, 0]], np.ones((1, 4), bool),
+        np.stack([scores, scores]), [[9] * 4], [[0, 1, 0, 0]], np.ones((1, 4), bool),
         4, ((2, 2), (4, 1)),
     )  # fmt: skip
     assert made.value[0, 0] == 1
@@ -184,4 +186,6 @@ def test_what_has_no_verdict_is_given_up_first() -> None:
 
 def test_shapes_that_differ_are_refused() -> None:
     with pytest.raises(ValueError, match="shapes differ"):
-        replayed(np.ones((1, 1, 1, 2)), np.ones((1, 1, 3)), [[1]], [[1]], [[True]], 2, ((1, 1),))
+        replayed(np.ones((1, 1, 1, 2)), [[1]], [[1]], [[True]], 2, ((1, 1),))
+    with pytest.raises(ValueError, match="do not leave one"):
+        replayed(np.ones((1, 1, 1, 2)), [[1, 1]], [[1, 1]], [[True, True]], 2, ((1, 2),))
