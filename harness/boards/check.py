@@ -20,6 +20,7 @@ from harness.boards.findings import Finding, errors_of
 from harness.boards.pools import FrozenPool
 from harness.boards.reading import Reading, read
 from harness.boards.recompute import Outcome, Rule, choices
+from harness.boards.replayed import METHOD
 from harness.boards.reported import typed_findings
 from harness.boards.scores import PoolScores, read_scores
 from harness.boards.standing import Sample, Trust
@@ -31,7 +32,6 @@ from harness.boards.submission import (
     Submission,
     files_of,
     names_a_path,
-    reads_ahead,
     scores_path,
 )
 from harness.boards.suspicion import Fingerprint, copies
@@ -40,6 +40,7 @@ from harness.errors import ConfigError, nearest
 from harness.prms.aggregate import check as check_aggregation
 from harness.prms.aggregate import threshold as threshold_of
 from harness.store.format import slug
+from harness.types import Spec
 
 MAX_PROVENANCE = 1 << 20
 
@@ -265,7 +266,17 @@ def _readings(
     """Read every score file; a pool without one leaves its columns empty."""
     found: dict[str, Reading] = {}
     findings: list[Finding] = []
-    ahead = reads_ahead(submission.model.prm)
+    ahead = _reads_ahead(folder, submission)
+    if ahead and any(column.method == METHOD for column in board.columns()):
+        findings.append(
+            Finding(
+                folder / FILE,
+                f"no figures of {METHOD}: its score of a step may change with later steps",
+                "nothing, unless it can be read step by step",
+                line_of(folder / FILE, "model", "prm"),
+                "warning",
+            )
+        )
     for path in files:
         name = path.stem
         if path.parent.name != SCORES:
@@ -304,6 +315,20 @@ def _readings(
             if not scores_path(folder, name).exists()
         ]
     return found, findings
+
+
+def _reads_ahead(folder: Path, submission: Submission) -> bool:
+    """Whether steps are scored with later ones in sight; true where nobody can tell."""
+    from harness.boards.ahead import reads_ahead
+
+    prm: str | Spec = submission.model.prm
+    if prm == RECIPE:
+        options = {k: v for k, v in read_mapping(folder / RECIPE)[0].items() if k != "model"}
+        prm = Spec("recipe", "transformers", "", options)
+    try:
+        return reads_ahead(prm)
+    except ConfigError:
+        return True
 
 
 def absent_pool(path: Path, board: BoardDefinition, name: str) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,6 +36,16 @@ def _plain(text: str) -> str:
     return text.strip()
 
 
+def _name(text: str) -> str:
+    found = _plain(text)
+    if not re.fullmatch(r"\w[\w .+/:=,@()-]{0,79}", found):
+        raise ValueError(
+            "is empty, longer than 80 characters, or holds one that no name has; "
+            "write letters, digits, spaces and .+/:=,@()-"
+        )
+    return found
+
+
 def _address(text: str) -> str:
     if not text.startswith(("https://", "http://")) or set(text) & set(" \"'<>()\\`\n\t"):
         raise ValueError("is no address; write https://…")
@@ -43,7 +54,7 @@ def _address(text: str) -> str:
 
 Text = Annotated[str, Field(max_length=MAX_TEXT), AfterValidator(_plain)]
 """Free text without markup."""
-Name = Annotated[str, Field(pattern=r"^\w[\w .+/:=,@()-]{0,79}$"), AfterValidator(_plain)]
+Name = Annotated[str, AfterValidator(_name)]
 """How tables call something: letters, digits, spaces and ``.+/:=,@()-``."""
 Address = Annotated[str, Field(max_length=500), AfterValidator(_address)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -60,7 +71,15 @@ def read_document(path: Path, model: type[_Model]) -> tuple[_Model | None, list[
     try:
         return model.model_validate(data), []
     except ValidationError as error:
-        return None, [_finding(path, lines, model, one) for one in error.errors()]
+        wrong = error.errors()
+        places = [one["loc"] for one in wrong]
+        # A list whose items are all wrong is also too short: that is no mistake of its own.
+        return None, [
+            _finding(path, lines, model, one)
+            for one in wrong
+            if one["type"] != "too_short"
+            or not any(place[:-1] == one["loc"] and place != one["loc"] for place in places)
+        ]
 
 
 def read_mapping(path: Path) -> tuple[dict[str, Any], list[Finding]]:

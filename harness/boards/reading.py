@@ -74,11 +74,11 @@ def read(
         rule: How they are read.
         seed: Of subsets and resampling.
         shown: The pool's problems that the board shows.
-        baseline: Whether it may look odd.
-        ahead: Whether a step's score may hang on later steps (`reads_ahead`).
+        baseline: Whether it may say the same of everything.
+        ahead: Whether a step's score may hang on later steps (`harness.boards.ahead`).
     """
     single = solution_scores(pool, scores, rule.aggregation)
-    odd = [] if baseline else list(suspicions(path, pool, scores, single, rule))
+    odd = list(suspicions(path, pool, scores, single, rule, baseline))
     per = len(pool.problems) * scores.replicas
     figures = given_outcomes(pool, scores, columns, rule, seed)
     if not ahead:

@@ -79,8 +79,9 @@ def typed_findings(
 def impossible(typed: float, column: Column, pool: FrozenPool, scored: bool) -> str:
     """Return why a share cannot come out of a pool, empty where it can.
 
-    A share of n things is k/n. An expected accuracy over subsets is not: it is looked at only at
-    the full budget, where one candidate is chosen (short of ties, which scores would show).
+    A share of n things is k/n. An expected accuracy over subsets is not: best-of-n is looked at
+    only at the full budget, where one candidate is chosen (short of ties, which scores would show);
+    votes and searches share ties as a rule.
     """
     digits = decimals(typed)
     if column.metric in ("acc_error", "acc_correct", "f1"):
@@ -90,7 +91,7 @@ def impossible(typed: float, column: Column, pool: FrozenPool, scored: bool) -> 
             possible = f1_possible(100 * typed, errors, correct, max(0, digits - 2))
             return "" if possible else f"no counts of {errors} and {correct} solutions give it"
         n = errors if column.metric == "acc_error" else correct
-    elif column.metric == "accuracy" and column.budget == pool.card.samples and not scored:
+    elif column.method == "best_of_n" and column.budget == pool.card.samples and not scored:
         n = len(pool.problems)
     else:
         return ""

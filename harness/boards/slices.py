@@ -25,10 +25,15 @@ def facets(pool: FrozenPool) -> Facets:
     found: dict[str, dict[str, NDArray[np.bool_]]] = {}
     for key in sorted({key for problem in pool.problems for key in problem.meta}):
         values = [str(problem.meta.get(key, "")) for problem in pool.problems]
-        names = sorted(set(values))
+        names = sorted(set(values), key=_by_number)
         if 2 <= len(names) <= MOST:
             found[key] = {name: np.array([v == name for v in values]) for name in names}
     return found
+
+
+def _by_number(name: str) -> tuple[float, str]:
+    """Numbers by size, then everything else by letters."""
+    return (float(name) if name.isdecimal() else float("inf")), name
 
 
 def slices(column: Column, outcome: Outcome, parts: Facets, seed: int) -> Iterator[Slice]:

@@ -23,8 +23,7 @@ from harness.boards.documents import Address, Digest, Document, Name, Slug, Text
 from harness.boards.findings import Finding
 from harness.boards.standing import Contamination
 from harness.prms.aggregate import AGGREGATIONS
-from harness.prms.catalog import entries
-from harness.registry import JOINT, PRMS
+from harness.registry import PRMS
 from harness.types import Semantics
 
 FILE, PROVENANCE, RECIPE, SCORES = "submission.yaml", "provenance.json", "recipe.yaml", "scores"
@@ -35,8 +34,8 @@ MAX_BYTES = 1 << 28
 READERS = ("transformers", "vllm", "ensemble", "pav", "critic", "fake")
 """Adapters that a submission may name. Others run code of its own (python), ask a server, or copy
 numbers."""
+_TOLD = re.compile(r"(?<![\w./-])fake:(?!constant\b)[\w-]*")
 _WORD = re.compile(r"(?<![\w./-])([a-z][\w-]*):")
-_NAME = re.compile(r"[\w.-]+")
 _PATH = re.compile(r"(?:^|[:=+\[,])\s*(?:[/~]|\.\.?/)|\.\.|[\w.-]+/[\w.-]+/")
 """A name of the hub is ORG/NAME: what has more parts, or begins elsewhere, is a path."""
 
@@ -46,15 +45,6 @@ def names_a_path(text: str) -> bool:
     return _PATH.search(text) is not None
 
 
-def reads_ahead(text: str) -> bool:
-    """Return whether a PRM's score of a step may hang on later steps: critics read all at once."""
-    specs = [entries()[word].spec for word in _NAME.findall(text) if word in entries()]
-    return "critic:" in text or any(
-        spec.adapter == "critic" or (spec.adapter in JOINT and reads_ahead(spec.target))
-        for spec in specs
-    )
-
-
 def _prm(text: str) -> str:
     for word in _WORD.findall(text):
         if word in PRMS and word not in READERS:
@@ -62,6 +52,8 @@ def _prm(text: str) -> str:
                 f"names {word}:, which a submission cannot be; name weights and a recipe: "
                 "transformers:ORG/NAME,recipe=NAME"
             )
+    if told := _TOLD.search(text):
+        raise ValueError(f"names {told[0]}, which is told the answers; a baseline is fake:constant")
     if "trust_remote_code" in text:
         raise ValueError("asks for a checkpoint's own code; submit with a recipe instead")
     if names_a_path(text):

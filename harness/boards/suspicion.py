@@ -25,7 +25,12 @@ must show in before it is remarkable."""
 
 
 def suspicions(
-    path: Path, pool: FrozenPool, scores: PoolScores, single: Floats, rule: Rule
+    path: Path,
+    pool: FrozenPool,
+    scores: PoolScores,
+    single: Floats,
+    rule: Rule,
+    baseline: bool = False,
 ) -> Iterator[Finding]:
     """Yield what looks odd in one PRM's scores of one pool.
 
@@ -35,14 +40,16 @@ def suspicions(
         scores: The scores.
         single: (R, P, N) of whole solutions.
         rule: How they are read.
+        baseline: Whether it may say the same of everything; labels are as odd in a baseline.
     """
     graded = np.broadcast_to(~np.isnan(pool.correct), single.shape)
     truth = np.broadcast_to(pool.correct, single.shape)[graded]
     own = single[graded]
     if len(scores.values) and scores.values.min() == scores.values.max():
-        yield Finding(
-            path, "every score is the same", "submit it as role: baseline", level="warning"
-        )
+        if not baseline:
+            yield Finding(
+                path, "every score is the same", "submit it as role: baseline", level="warning"
+            )
     elif _two_valued(own, truth):
         yield Finding(
             path,

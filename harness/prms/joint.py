@@ -17,6 +17,11 @@ from harness.types import Json, Judge, Judged, Semantics, Spec, StepScores, Toke
 _MEMBER = re.compile(r"\[([^\[\]]+)\]|([^+\[\]]+)")
 
 
+def members(target: str) -> list[str]:
+    """Return the PRMs that ``A+B`` or ``[A,key=value]+B`` names."""
+    return [a or b for a, b in _MEMBER.findall(target)]
+
+
 class Joint:
     """Several PRMs. Tokens add up; operations do not follow from their sum and are not told.
 
@@ -34,7 +39,7 @@ class Joint:
 
     def __init__(self, spec: Spec, open_: Callable[[str], Prm]) -> None:
         self.spec = spec
-        names = [a or b for a, b in _MEMBER.findall(spec.target)]
+        names = members(spec.target)
         if len(names) < 2:
             way = f"{spec.adapter}:A+B"
             raise ConfigError(f"PRM {spec.name}: it has two members or more, as in {way}")

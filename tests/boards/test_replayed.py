@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.boards.ahead import reads_ahead
 from harness.boards.build import build, gather
 from harness.boards.check import Checked, check
 from harness.boards.definition import load_board
 from harness.boards.pools import FrozenPool
-from harness.boards.submission import reads_ahead
 from harness.search.rejection import RejectionOptions
 from tests.boards.made import make_board, make_submission, noisy, rows_of
 from tests.stats.test_rejection import by_search
@@ -62,25 +62,33 @@ def test_its_figures_are_those_of_the_search_itself(
     ("prm", "ahead"),
     [
         ("transformers:org/model,recipe=qwen-prm", False),
+        ("transformers:org/model,recipe=math-shepherd,end=</s>", True),
+        ("transformers:org/model,recipe=asprm-l", False),
         ("qwen2.5-math-prm-7b", False),
-        ("recipe.yaml", False),
         ("prm-mixed", False),
-        ("critic:whole,model=[transformers:org/model]", True),
-        ("ensemble:prm-mixed+[critic:whole,model=org/model]", True),
-        ("r-prm-7b-dpo", True),
-        ("ensemble:prm-mixed+r-prm-7b-dpo", True),
+        ("eurusprm-stage1", True),
+        ("llemma-prm-7b", True),
+        ("critic:processbench,model=[transformers:org/model]", True),
+        ("critic:processbench,model=[transformers:org/model],per=prefix", False),
+        ("r-prm-7b-dpo", False),
+        ("ensemble:prm-mixed+qwen2.5-math-prm-7b", False),
+        ("ensemble:prm-mixed+eurusprm-stage1", True),
+        ("recipe.yaml", True),
+        ("transformers:org/model,recipe=nobodys", True),
     ],
 )
-def test_a_prm_that_is_shown_whole_solutions_has_no_figure(
+def test_a_prm_that_sees_later_steps_has_no_figure(
     prm: str, ahead: bool, tmp_path: Path, pools: dict[str, FrozenPool]
 ) -> None:
-    assert reads_ahead(prm) == ahead
-    if prm == "recipe.yaml":
-        return
     folder = make_submission(tmp_path, "one", pools, noisy(1), model={"prm": prm})
-    outcomes = checked(tmp_path, folder, pools).outcomes
-    assert "sums/best_of_n@4/accuracy" in outcomes
-    assert any("speculative_rejection" in id_ for id_ in outcomes) != ahead
+    if prm == "recipe.yaml":
+        (folder / "recipe.yaml").write_text("model: org/model\nrecipe: qwen-prm\nend: <eos>\n")
+    elif "nobodys" not in prm:
+        assert reads_ahead(prm) == ahead
+    one = checked(tmp_path, folder, pools)
+    assert "sums/best_of_n@4/accuracy" in one.outcomes
+    assert any("speculative_rejection" in id_ for id_ in one.outcomes) != ahead
+    assert any("may change with later steps" in found.what for found in one.findings) == ahead
 
 
 def test_a_board_can_rank_by_it_and_says_what_is_written(

@@ -19,7 +19,7 @@ import pytest
 
 from harness.boards.site import page_html, write
 from harness.boards.site.payload import board_json
-from harness.boards.standing import Board, Card, Link
+from harness.boards.standing import Board, Card, Link, Value
 from tests.boards.synthetic import board
 from tests.browsing import Opened
 
@@ -362,6 +362,42 @@ def test_the_plot_follows_its_axes(opened: Opened) -> None:
     assert figure.get_attribute("aria-label") == "MATH-500 against parameters of the PRM"
     # Cited figures appear where they were published, hollow.
     assert opened.page.locator("#scatter circle.published").count() == 4
+
+
+def test_what_a_search_writes_is_its_cost(browser: Any, tmp_path: Path) -> None:
+    made = board(3)
+    one = replace(made.columns[0], ranked=False, method="speculative_rejection")
+    ids = [f"math500/speculative_rejection@64/{metric}" for metric in ("accuracy", "written")]
+    columns = [
+        replace(one, id=id_, metric=id_.split("/")[-1], title=f"search {i}")
+        for i, id_ in enumerate(ids)
+    ]
+    entries = tuple(
+        replace(
+            e, values=(*e.values, Value(ids[0], 0.6, 0.5, 0.7, 9), Value(ids[1], 0.5, 0.4, 0.6, 9))
+        )
+        if e.place
+        else e
+        for e in made.entries
+    )
+    path = write(replace(made, columns=(*made.columns, *columns), entries=entries), tmp_path)
+    opened = Opened(browser, path)
+    page = opened.page
+    figures = page.locator("#pick-y option").all_inner_texts()
+    assert any("search 0" in text for text in figures)
+    assert not any("search 1" in text for text in figures)
+    page.locator("#pick-y").select_option(ids[0])
+    assert "choose another cost" in page.locator("#scatter").inner_text()
+    page.locator("#pick-x").select_option("written")
+    circles = page.locator("#scatter circle[role=button]")
+    assert circles.count() == len(made.ranked)
+    assert "50.0 % of the steps" in (circles.first.get_attribute("aria-label") or "")
+    page.locator(f"tr[data-id={made.ranked[0].id}] .trust").click()
+    dialog = page.get_by_role("dialog")
+    figure = dialog.locator("svg[aria-label^='Figures of']").get_attribute("aria-label") or ""
+    assert "search 0" in figure and "search 1" not in figure
+    assert opened.complaints == []
+    opened.context.close()
 
 
 def test_a_link_brings_back_what_was_seen(browser: Any, page: Path) -> None:

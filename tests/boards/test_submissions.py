@@ -322,6 +322,8 @@ def test_a_share_is_k_of_n(tmp_path: Path, pools: Pools) -> None:
         yaml_with(folder, reported={id_: impossible})
         (one,) = checked(tmp_path, folder)
         assert f"{id_} cannot be {impossible}" in errors(one)[0]
+    yaml_with(folder, reported={"sums/weighted_vote@4/accuracy": 0.59})  # ties are shared
+    assert checked(tmp_path, folder)[0].sound
     yaml_with(folder, reported={"errors/first_error/f2": 0.5})
     assert "did you mean 'errors/first_error/f1'?" in errors(checked(tmp_path, folder)[0])[0]
     yaml_with(folder, reported={"errors/first_error/f1": 66.7})
@@ -346,6 +348,23 @@ def test_scores_that_equal_labels(tmp_path: Path, pools: Pools) -> None:
     # Twelve solutions have too few with an error to be sure: they raise a warning no more.
     shifted = make_submission(tmp_path, "b", pools, lambda *at: 0.2 + 0.6 * labels(*at))
     assert any("the scores equal the labels" in t for t in errors(checked(tmp_path, shifted)[0]))
+    # To call it a baseline excuses saying the same of everything, and nothing else.
+    again = make_submission(tmp_path, "c", pools, labels, role="baseline")
+    assert any("the scores equal the labels" in t for t in errors(checked(tmp_path, again)[0]))
+
+
+@pytest.mark.parametrize(
+    "prm", ["fake:oracle", "fake:noisy,p=0.8", "ensemble:prm-mixed+fake:noisy"]
+)
+def test_who_is_told_the_answers_is_no_submission(tmp_path: Path, pools: Pools, prm: str) -> None:
+    folder = make_submission(tmp_path, "a", pools, noisy(1), role="baseline", model={"prm": prm})
+    assert any("is told the answers" in text for text in errors(checked(tmp_path, folder)[0]))
+
+
+def test_a_name_with_markup_is_said_once(tmp_path: Path, pools: Pools) -> None:
+    folder = make_submission(tmp_path, "a", pools, noisy(1), authors=["<b>N. N.</b>"])
+    (said,) = errors(checked(tmp_path, folder)[0])
+    assert "authors.0: holds '<' or '>': HTML is not interpreted; write plain text" in said
 
 
 def test_perfectly_separated(tmp_path: Path, pools: Pools) -> None:

@@ -9,7 +9,8 @@ const Charts = (() => {
   };
   // Room for the names of an upright axis, at most a share of the width.
   const left = (width, names) => {
-    const longest = Math.max(...[...names.values()].map((name) => name.length));
+    const lines = [...names.values()].flatMap((name) => name.split("\n"));
+    const longest = Math.max(...lines.map((line) => line.length));
     return Math.min(0.42 * width, 22 + 6.8 * longest);
   };
   const short = (name, most) => (name.length > most ? `${name.slice(0, most - 1)}…` : name);
@@ -18,7 +19,7 @@ const Charts = (() => {
   const tasks = (entry) => {
     const rows = data.columns
       .map((column, place) => ({ column, place, found: entry.values[place] }))
-      .filter(({ found }) => found);
+      .filter(({ column, found }) => found && !Site.isCost(column));
     if (!rows.length) return null;
     const others = rows.flatMap(({ column, place }) =>
       data.entries.flatMap((e) =>
@@ -33,8 +34,16 @@ const Charts = (() => {
       low: low === null ? null : 100 * low,
       high: high === null ? null : 100 * high,
     }));
-    const names = new Map(rows.map(({ column }) => [column.id, short(column.label, 40)]));
     const width = wide(860);
+    // On a phone a name takes two lines: the task, and the figure.
+    const title = ({ label }) =>
+      width < 520
+        ? label
+            .split(", ")
+            .map((line) => short(line, 17))
+            .join("\n")
+        : short(label, 40);
+    const names = new Map(rows.map(({ column }) => [column.id, title(column)]));
     const figure = Site.plot({
       width,
       height: 58 + 34 * own.length,

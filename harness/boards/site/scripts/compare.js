@@ -108,7 +108,7 @@
     data.columns.forEach((column, place) => {
       const cited = base.section === "published";
       line(column.label, (e) => {
-        const free = e === base || cited || e.section === "published";
+        const free = e === base || cited || e.section === "published" || Site.isCost(column);
         if (free) return cell(e.values[place], null);
         const plain = () => apart(e.values[place], base.values[place]);
         return cell(e.values[place], paired(e, base, place) ?? plain());

@@ -11,9 +11,13 @@
   const MARGIN = 46; // for the labels of the upright axis
   tip.hidden = true;
 
-  const costs = Site.COSTS.filter((cost) => data.entries.some((e) => costOf(e, cost.key) !== null));
+  const known = (key) =>
+    key === "written"
+      ? data.columns.some(Site.isCost)
+      : data.entries.some((e) => costOf(e, key) !== null);
+  const costs = Site.COSTS.filter((cost) => known(cost.key));
   const columnOf = (state) => {
-    const found = data.columns.findIndex((column) => column.id === state.y);
+    const found = data.columns.findIndex((c) => c.id === state.y && !Site.isCost(c));
     return found < 0 ? undefined : found;
   };
   const costKey = (state) => (costs.find((cost) => cost.key === state.x) ?? costs[0])?.key;
@@ -126,6 +130,13 @@
     const key = costKey(state);
     if (!key) return;
     const points = pointsOf(state).sort((a, b) => a.x - b.x);
+    const note = document.getElementById("scatter-note");
+    if (!points.length) {
+      const why = "No entry shown has both this figure and this cost; choose another cost.";
+      place.replaceChildren(make("p", "", why));
+      note.replaceChildren();
+      return;
+    }
     const edge = frontier(points);
     const flat = lines(state);
     const width = Math.max(320, place.clientWidth || 900);
@@ -149,13 +160,14 @@
       marginBottom: 44,
       ariaLabel: `${title} against ${cost.title}`,
       x: {
-        type: "log",
-        label: `${cost.title} (logarithmic) →`,
+        ...(key === "written" ? { type: "linear", domain: [0, 1] } : { type: "log" }),
+        label: `${cost.title}${key === "written" ? "" : " (logarithmic)"} →`,
         grid: true,
         insetLeft: 16,
         insetRight: narrow ? 16 : 110,
         ticks: narrow ? 4 : 8,
-        tickFormat: (value) => (labelled.test(value.toExponential()) ? amount(value, key) : ""),
+        tickFormat: (value) =>
+          key === "written" || labelled.test(value.toExponential()) ? amount(value, key) : "",
       },
       y: { label: `↑ ${title}, %`, grid: true, insetTop: 10, insetBottom: 10 },
       marks: [
@@ -199,7 +211,6 @@
     tip.hidden = true;
     const absent =
       Standings.visible(state).filter((e) => e.role !== "reference").length - points.length;
-    const note = document.getElementById("scatter-note");
     note.textContent =
       "Lines are 95 % intervals. The stepped line joins the PRMs than which none is both cheaper and better." +
       (absent ? ` ${absent} of the entries shown have no such figure or cost.` : "");
@@ -213,7 +224,10 @@
 
   Site.fill(
     pickY,
-    [["", "score (mean of the ranked columns)"], ...data.columns.map((c) => [c.id, c.label])],
+    [
+      ["", "score (mean of the ranked columns)"],
+      ...data.columns.filter((c) => !Site.isCost(c)).map((c) => [c.id, c.label]),
+    ],
     "",
   );
   Site.fill(

@@ -33,10 +33,18 @@ const Site = (() => {
     { key: "policy_tokens", title: "policy tokens per problem", short: "policy tokens" },
     { key: "seconds", title: "seconds per problem, as measured", short: "seconds" },
     { key: "parameters", title: "parameters of the PRM", short: "parameters" },
+    { key: "written", title: "share of the steps that is written", short: "of the steps" },
   ];
+  // What a replayed search writes is a column of its own, beside that of its accuracy.
+  const isCost = (column) => column.metric === "written";
+  const written = (entry, column) => {
+    const id = data.columns[column]?.id.replace(/accuracy$/, "written");
+    return entry.values[data.columns.findIndex((c) => c.id === id && isCost(c))]?.[0] ?? null;
+  };
   // Costs of an entry in a column, or, without one, the mean over the ranked columns.
   const costOf = (entry, key, column) => {
     if (key === "parameters") return entry.card.parameters ?? null;
+    if (key === "written") return column === undefined ? null : written(entry, column);
     const place = COSTS.findIndex((cost) => cost.key === key);
     const costs = column === undefined ? entry.cost : entry.values[column]?.[4];
     return costs ? costs[place] : null;
@@ -68,6 +76,7 @@ const Site = (() => {
   ];
   const amount = (value, key) => {
     if (value === null || value === undefined) return "–";
+    if (key === "written") return `${percent(value)} %`;
     if (key === "seconds") return value < 10 ? value.toPrecision(2) : value.toFixed(1);
     const found = UNITS.find(([size]) => value >= size);
     if (!found) return String(Number(value.toPrecision(3)));
@@ -158,6 +167,7 @@ const Site = (() => {
     SECTIONS,
     COSTS,
     costOf,
+    isCost,
     figureOf,
     percent,
     range,
