@@ -82,15 +82,20 @@ class Server:
         self._next, self._told = 0.0, -math.inf
         self._lock, self._closed = threading.Lock(), threading.Event()
 
-    def post(self, path: str, body: object) -> Any:
-        """Return the JSON answer to a POST; `path` comes after the base address, or is a whole one.
+    def post(self, path: str, body: object, holds: str = "") -> Any:
+        """Return the JSON answer to a POST.
+
+        Args:
+            path: comes after the base address, or is a whole one.
+            body: is sent as JSON.
+            holds: a key without which an answer is none: gateways say so of servers that are busy.
 
         Raises:
             Refused: a status that trying again would not change.
-            DataError: again and again an answer that is no JSON.
+            DataError: again and again an answer that is no JSON, or without that key.
             InfrastructureError: no answer for as long as patience lasts.
         """
-        return self._ask("POST", path, body)
+        return self._ask("POST", path, body, holds)
 
     def get(self, path: str) -> Any:
         """Return the JSON answer to a GET; see `post`."""
@@ -102,7 +107,7 @@ class Server:
         self._client.close()
         self._client, self._closed = httpx.Client(**self._settings), threading.Event()
 
-    def _ask(self, method: str, path: str, body: object) -> Any:
+    def _ask(self, method: str, path: str, body: object, holds: str = "") -> Any:
         tries = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type((httpx.TransportError, _Later)),
             stop=tenacity.stop_after_delay(self._patience)
@@ -114,14 +119,14 @@ class Server:
             reraise=True,
         )
         try:
-            return tries(self._once, method, path, body)
+            return tries(self._once, method, path, body, holds)
         except _Garbled as error:
             raise DataError(f"{self._what}: {error}") from error
         except (httpx.TransportError, _Later) as error:
             why = str(error) or type(error).__name__
             raise InfrastructureError(f"{self._what} did not answer: {why}") from error
 
-    def _once(self, method: str, path: str, body: object) -> Any:
+    def _once(self, method: str, path: str, body: object, holds: str) -> Any:
         self._keep_rate()
         url = path if path.startswith("http") else self.url + path
         reply = self._client.request(method, url, json=body)
@@ -130,9 +135,12 @@ class Server:
         if reply.status_code != 200:
             raise Refused(reply.status_code, _message(reply), self._what)
         try:
-            return json.loads(reply.content)
+            said = json.loads(reply.content)
         except (ValueError, RecursionError) as error:
             raise _Garbled(f"answers {reply.text[:80]!r}, which is no JSON") from error
+        if holds and not (isinstance(said, dict) and said.get(holds)):
+            raise _Garbled(f"answers {reply.text[:80]!r}, which holds no {holds}")
+        return said
 
     def _tell(self, state: tenacity.RetryCallState) -> None:
         """Log that the server is waited for, once in a while, however many requests wait."""
@@ -164,7 +172,7 @@ class _Later(Exception):
 
 
 class _Garbled(_Later):
-    """What it said is no JSON."""
+    """What it said is no JSON, or not what was asked for."""
 
 
 _backing_off = tenacity.wait_random_exponential(multiplier=1, max=_LONGEST)
@@ -175,11 +183,14 @@ def _failure(state: tenacity.RetryCallState) -> BaseException | None:
 
 
 class _Garbling(tenacity.stop.stop_base):
-    """Stop asking a server that speaks another language."""
+    """Stop asking a server that speaks another language; of one question."""
+
+    def __init__(self) -> None:
+        self._running = 0
 
     def __call__(self, retry_state: tenacity.RetryCallState) -> bool:
-        failure = _failure(retry_state)
-        return isinstance(failure, _Garbled) and retry_state.attempt_number >= _GARBLED
+        self._running = self._running + 1 if isinstance(_failure(retry_state), _Garbled) else 0
+        return self._running >= _GARBLED
 
 
 def _wait(state: tenacity.RetryCallState) -> float:

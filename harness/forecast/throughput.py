@@ -86,9 +86,7 @@ class Throughputs:
             ConfigError: there is none of this name.
         """
         if name not in self.devices:
-            listed = ", ".join(self.devices)
-            error = unknown("device", name, self.devices)
-            raise type(error)(f"{error} (devices: {listed})")
+            raise unknown("device", name, self.devices)
         return self.devices[name]
 
     def rate(self, kind: Kind, device: str, engine: str, parameters: float) -> Rate | None:

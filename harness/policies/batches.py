@@ -11,6 +11,7 @@ class BatchStream:
     """Sends everything that was submitted in one call; see `harness.policies.policy.Stream`."""
 
     works_on = False
+    at_once: int | None = None
 
     def __init__(self, extend: Callable[[Sequence[Extend]], list[Extended]]) -> None:
         self._extend = extend

@@ -305,7 +305,8 @@ class OpenAIPolicy:
         Raises:
             DataError: an answer without text, reason or usage.
         """
-        reply = self._server.post("/chat/completions" if self._chat else "/completions", body)
+        path = "/chat/completions" if self._chat else "/completions"
+        reply = self._server.post(path, body, holds="choices")
         return read(reply, self._chat, "logprobs" in body, f"policy {self._server.url}")
 
     def _continued(self, request: Extend, draft: Draft, answer: Answer, cut_short: bool) -> Draft:

@@ -42,6 +42,11 @@ class Stream(Protocol):
         ...
 
     @property
+    def at_once(self) -> int | None:
+        """Drafts that are written at the same time, whatever waits; None: `Policy.unit_rows`."""
+        ...
+
+    @property
     def rows(self) -> int:
         """Drafts that were submitted and not collected yet."""
         ...

@@ -28,6 +28,11 @@ class RequestStream:
         self._submitted = self._begun = self._ended = self._decoded = 0
 
     @property
+    def at_once(self) -> int | None:
+        """Drafts under way at most."""
+        return self._at_once
+
+    @property
     def rows(self) -> int:
         """Drafts that were submitted and not collected yet."""
         return sum(map(len, self._open.values()))

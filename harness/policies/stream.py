@@ -50,6 +50,8 @@ class _Open:
 class TransformersStream:
     """See `harness.policies.policy.Stream`."""
 
+    at_once: int | None = None
+
     def __init__(
         self,
         writer: Callable[[], Writes],

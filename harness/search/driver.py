@@ -240,8 +240,9 @@ class Driver:
         waiting = sum(len(r.request.drafts) for r in queue if isinstance(r.request, Judge))
         assert self._prm is not None
         limit = _BUSY if stream.works_on else _HALF
+        most = stream.at_once or self._policy.unit_rows
         return waiting >= self._prm.unit_rows or stream.rows < limit * min(
-            self._policy.unit_rows, waiting + stream.rows
+            most, waiting + stream.rows
         )
 
     # --- calls of engines; each returns (search, reply), an exception as reply of a failed one ---

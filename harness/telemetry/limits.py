@@ -22,9 +22,12 @@ class Limits:
     """Of policies and PRMs, as the tables count them."""
 
     def __post_init__(self) -> None:
-        for name, value in (("--max-seconds", self.seconds), ("--max-flops", self.flops)):
+        for name, value, usual in (
+            ("--max-seconds", self.seconds, "3600"),
+            ("--max-flops", self.flops, "1e18"),
+        ):
             if value is not None and not (value > 0 and math.isfinite(value)):
-                raise ConfigError(f"{name} {value:g}: write a number above 0, e.g. {name} 3600")
+                raise ConfigError(f"{name} {value:g}: write a number above 0, e.g. {name} {usual}")
 
     def reached(self, seconds: float, flops: float) -> str | None:
         """Return which limit is used up, in words; None: go on."""

@@ -318,8 +318,6 @@ def test_a_server_that_stays_away_has_failed(
     [
         (404, b'{"error": {"message": "no model m"}}', "status 404: no model m"),
         (401, b'{"detail": "who are you"}', "status 401"),
-        (200, b"{}", "no completion"),
-        (200, b'{"choices": [], "usage": {}}', "no completion"),
         (200, b'{"choices": [{"text": 1, "finish_reason": "stop"}], "usage": {}}', "no completion"),
         (
             200,
@@ -337,6 +335,29 @@ def test_answers_that_trying_again_would_not_change(
     with pytest.raises(DataError, match=message):
         write(at(server), ask())
     assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"<html>", "answers '<html>', which is no JSON"),
+        (b"null", "holds no choices"),
+        (b'{"choices": [], "usage": {}}', "holds no choices"),
+        (b'{"error": {"message": "overloaded"}}', "overloaded.*holds no choices"),
+    ],
+)
+def test_four_answers_in_a_row_that_are_none_end_it(
+    server: Faulty, body: bytes, message: str
+) -> None:
+    server.trouble = lambda number, _: (200, {}, body)
+    with pytest.raises(DataError, match=message):
+        write(at(server), ask())
+    assert len(server.asked) == 4
+    # Others between them, or a good one at last, and it goes on.
+    said = {1: 503, 2: 503, 3: 503, 4: 200, 5: 200, 6: 200, 7: 503}
+    server.trouble = lambda number, _: (said[number - 4], {}, body) if number - 4 in said else None
+    assert write(at(server), ask())[0].finish == "stop"
+    assert len(server.asked) == 12
 
 
 def test_rate_and_connections_are_kept(server: Faulty) -> None:

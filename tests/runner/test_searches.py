@@ -81,6 +81,7 @@ def interrupt(policy: TransformersPolicy, after: int) -> None:
             self._inner = original()
 
         works_on = False
+        at_once = None
 
         @property
         def rows(self) -> int:
@@ -153,6 +154,7 @@ def test_an_engine_that_dies_stops_the_run_and_loses_nothing(tmp_path: Path) -> 
     class Dead:
         rows = 0
         works_on = False
+        at_once = None
 
         def submit(self, ticket: int, request: Extend) -> None: ...
 

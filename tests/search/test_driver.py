@@ -27,6 +27,7 @@ class OneByOne:
     """The question whose requests are always the last."""
     waiting: dict[int, Extend] = field(default_factory=dict)
     works_on: bool = False
+    at_once: int | None = None
 
     @property
     def rows(self) -> int:
@@ -87,14 +88,18 @@ def test_requests_of_all_searches_share_calls() -> None:
     assert run.policy.calls <= 8 and run.prm.calls <= 8
 
 
-@pytest.mark.parametrize(("works_on", "left"), [(False, 7), (True, 12)])
-def test_the_prm_is_called_before_the_policy_runs_empty(works_on: bool, left: int) -> None:
+@pytest.mark.parametrize(
+    ("works_on", "at_once", "left"), [(False, None, 7), (True, None, 12), (True, 5, 3)]
+)
+def test_the_prm_is_called_before_the_policy_runs_empty(
+    works_on: bool, at_once: int | None, left: int
+) -> None:
     rows: list[int] = []
 
     @dataclass
     class Policy(WorldPolicy):
         def stream(self) -> BatchStream:
-            streams.append(OneByOne(self, "", works_on=works_on))
+            streams.append(OneByOne(self, "", works_on=works_on, at_once=at_once))
             return streams[-1]  # type: ignore[return-value]
 
     @dataclass
@@ -106,7 +111,7 @@ def test_the_prm_is_called_before_the_policy_runs_empty(works_on: bool, left: in
     streams: list[OneByOne] = []
     run = Run("best_of_n", n=1, policy=Policy(), prm=Prm(unit_rows=10_000))
     run.attempts(QUESTIONS[:16])
-    assert rows[0] == left  # the first below 0.5 and 0.8 of 16
+    assert rows[0] == left  # the first below 0.5 and 0.8 of 16, and 0.8 of 5
 
 
 def test_seeds_are_of_the_place_and_differ() -> None:
