@@ -2,8 +2,8 @@
 
 A catalogue is a YAML mapping of name to ``adapter``, ``target``, ``options`` (those of the command
 line), and for people ``domains`` (what it was trained on), ``licence``, ``note`` and, where known,
-``base``, ``size``, ``data`` and ``published`` (figures of others, by benchmark, and their
-``source``). It is read strictly; errors name file and line.
+``base``, ``size``, ``data``, ``threshold_rule`` (of a PRM) and ``published`` (figures of others, by
+benchmark, and their ``source``). It is read strictly; errors name file and line.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from harness.adapters import named
 from harness.errors import ConfigError, nearest
@@ -19,7 +19,11 @@ from harness.types import Json, Spec
 
 _REQUIRED = ("adapter", "target", "domains", "licence", "note")
 _FACTS = ("base", "size", "data")
-_KEYS = (*_REQUIRED, "options", *_FACTS, "published")
+_KEYS = (*_REQUIRED, "options", *_FACTS, "threshold_rule", "published")
+
+ThresholdRule = Literal["fixed", "tuned"]
+"""Where those who measured a PRM on ProcessBench had its threshold from: given beforehand, or the
+best one on GSM8K, kept for the other subsets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class Entry:
     size: str = ""
     data: str = ""
     """What it was trained on, in words."""
+    threshold_rule: ThresholdRule = "fixed"
     published: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """Benchmark → part → figure, as others state it."""
     source: str = ""
@@ -69,6 +74,10 @@ def _entry(name: str, data: Any, where: str) -> Entry:
         raise ConfigError(f"{where}: 'domains' of {name!r} must be a list of texts")
     if not isinstance(options, dict) or not all(_plain(item) for item in options.items()):
         raise ConfigError(f"{where}: 'options' of {name!r} must map names to plain values")
+    rule = data.get("threshold_rule", "fixed")
+    if rule not in get_args(ThresholdRule):
+        rules = " or ".join(get_args(ThresholdRule))
+        raise ConfigError(f"{where}: 'threshold_rule' of {name!r} must be {rules}")
     figures, source = _published(data.get("published", {}), f"{where}: 'published' of {name!r}")
     return Entry(
         Spec(name, data["adapter"], data["target"], options),
@@ -78,6 +87,7 @@ def _entry(name: str, data: Any, where: str) -> Entry:
         base=data.get("base", ""),
         size=data.get("size", ""),
         data=data.get("data", ""),
+        threshold_rule=rule,
         published=figures,
         source=source,
     )

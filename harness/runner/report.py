@@ -89,8 +89,9 @@ def _published(run: RunFolder, rows: Sequence[ResultRow]) -> dict[str, Published
             wrong = frozenset(
                 task for task in tasks.keys() & sizes if not f1_possible(tasks[task], *sizes[task])
             )
+            tuned = entry.threshold_rule == "tuned"
             for own in (name, entry.spec.target, entry.spec.target.rpartition("/")[2]):
-                known[own.lower()] = Published(tasks, entry.source, wrong)
+                known[own.lower()] = Published(tasks, entry.source, wrong, tuned)
     names = {row.prm for row in rows if row.prm}
     return {name: known[name.lower()] for name in sorted(names) if name.lower() in known}
 

@@ -78,9 +78,27 @@ def test_published_means_are_those_of_their_parts() -> None:
     assert found >= 10
 
 
+def test_figures_without_a_declared_threshold_have_a_tuned_one() -> None:
+    for name, entry in prms.entries().items():
+        if entry.spec.adapter != "critic" and "ProcessBench F1" in entry.published:
+            recipe = from_options(Options(with_recipe(entry.spec), "PRM"))
+            assert recipe.threshold is not None or entry.threshold_rule == "tuned", name
+    tuned = {name for name, entry in prms.entries().items() if entry.threshold_rule == "tuned"}
+    assert {
+        "skywork-o1-prm-1.5b",
+        "skywork-o1-prm-7b",
+        "eurusprm-stage1",
+        "eurusprm-stage2",
+    } < tuned
+    assert not {"qwen2.5-math-prm-7b", "math-shepherd-7b", "r-prm-7b-dpo"} & tuned
+
+
 def test_a_good_one(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(GOOD)
-    assert load(tmp_path / "c.yaml")["a"].domains == ("math",)
+    found = load(tmp_path / "c.yaml")["a"]
+    assert (found.domains, found.threshold_rule) == (("math",), "fixed")
+    (tmp_path / "c.yaml").write_text(GOOD.replace("note: n", "note: n, threshold_rule: tuned"))
+    assert load(tmp_path / "c.yaml")["a"].threshold_rule == "tuned"
 
 
 @pytest.mark.parametrize(
@@ -93,6 +111,7 @@ def test_a_good_one(tmp_path: Path) -> None:
         (GOOD.replace("pool", "3"), "'adapter' of 'a' must be a text"),
         (GOOD.replace("note: n", "note: n, options: [1]"), "'options' of 'a' must map"),
         (GOOD.replace("note: n", "note: n, size: 7"), "'size' of 'a' must be a text"),
+        (GOOD.replace("note: n", "note: n, threshold_rule: 0.5"), "'a' must be fixed or tuned"),
         (GOOD.replace("note: n", "note: n, published: {F1: 3}"), "by their parts"),
         (GOOD.replace("note: n", "note: n, published: {F1: {a: 3}}"), "figures need a source"),
         ("a: b\n", "must be a mapping"),
