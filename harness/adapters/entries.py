@@ -3,7 +3,8 @@
 A catalogue is a YAML mapping of name to ``adapter``, ``target``, ``options`` (those of the command
 line), and for people ``domains`` (what it was trained on), ``licence``, ``note`` and, where known,
 ``base``, ``size``, ``data``, ``threshold_rule`` (of a PRM) and ``published`` (figures of others, by
-benchmark, and their ``source``). It is read strictly; errors name file and line.
+benchmark, and their ``source``, which a benchmark may state for itself). It is read strictly; errors
+name file and line.
 """
 
 from __future__ import annotations
@@ -45,6 +46,12 @@ class Entry:
     """Benchmark → part → figure, as others state it."""
     source: str = ""
     """Where those figures stand."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Benchmark → where its figures stand, if that is elsewhere."""
+
+    def source_of(self, benchmark: str) -> str:
+        """Return where the figures of a benchmark stand."""
+        return self.sources.get(benchmark, self.source)
 
 
 def load(path: Path) -> dict[str, Entry]:
@@ -78,7 +85,9 @@ def _entry(name: str, data: Any, where: str) -> Entry:
     if rule not in get_args(ThresholdRule):
         rules = " or ".join(get_args(ThresholdRule))
         raise ConfigError(f"{where}: 'threshold_rule' of {name!r} must be {rules}")
-    figures, source = _published(data.get("published", {}), f"{where}: 'published' of {name!r}")
+    figures, source, sources = _published(
+        data.get("published", {}), f"{where}: 'published' of {name!r}"
+    )
     return Entry(
         Spec(name, data["adapter"], data["target"], options),
         tuple(domains),
@@ -90,24 +99,33 @@ def _entry(name: str, data: Any, where: str) -> Entry:
         threshold_rule=rule,
         published=figures,
         source=source,
+        sources=sources,
     )
 
 
-def _published(data: Any, where: str) -> tuple[dict[str, dict[str, float]], str]:
-    """Return figures by benchmark and part, and their source."""
+def _published(data: Any, where: str) -> tuple[dict[str, dict[str, float]], str, dict[str, str]]:
+    """Return figures by benchmark and part, their source, and that of benchmarks with their own."""
     if not isinstance(data, dict):
         raise ConfigError(f"{where} must map benchmarks to figures")
-    figures = {key: value for key, value in data.items() if key != "source"}
-    for value in figures.values():
-        if not isinstance(value, dict) or not all(
-            isinstance(part, str) and isinstance(figure, int | float)
-            for part, figure in value.items()
-        ):
+    figures, sources = {}, {}
+    for key, value in data.items():
+        if key == "source":
+            continue
+        parts = dict(value) if isinstance(value, dict) else {}
+        own = parts.pop("source", None)
+        if not parts or not isinstance(own, str | None) or not all(map(_figure, parts.items())):
             raise ConfigError(f"{where} must map benchmarks to figures by their parts")
+        figures[key] = parts
+        if own:
+            sources[key] = own
     source = data.get("source", "")
-    if not isinstance(source, str) or bool(source) != bool(figures):
+    if not isinstance(source, str) or bool(source) != bool(figures.keys() - sources):
         raise ConfigError(f"{where}: figures need a source, and a source figures")
-    return figures, source
+    return figures, source, sources
+
+
+def _figure(item: tuple[object, object]) -> bool:
+    return isinstance(item[0], str) and isinstance(item[1], int | float)
 
 
 def _plain(item: tuple[object, Json]) -> bool:

@@ -86,9 +86,6 @@ def _text(what: One, name: str, include: list[str]) -> str:
     }
     if what is One.prm:
         facts["threshold"] = _threshold(entry)
-    for benchmark, figures in entry.published.items():
-        parts = ", ".join(f"{part} {figure:g}" for part, figure in figures.items())
-        facts[f"{benchmark}, published"] = f"{parts} ({entry.source})"
     if what is One.prm and "recipe" in opened:
         from harness.prms.recipe import families
 
@@ -99,7 +96,18 @@ def _text(what: One, name: str, include: list[str]) -> str:
 
         said = {**critics()[entry.spec.target], **opened}
         facts |= {f"  {key}": repr(value) for key, value in said.items() if key != "model"}
-    return _facts({key: value for key, value in facts.items() if value})
+    lines = [_facts({key: value for key, value in facts.items() if value})]
+    if entry.published:
+        lines.append("\npublished, in percent:")
+        lines.append(_facts({f"  {name}": _figures(entry, name) for name in entry.published}))
+    return "\n".join(lines)
+
+
+def _figures(entry: Entry, benchmark: str) -> str:
+    """Return what others state for a benchmark, and where."""
+    figures = entry.published[benchmark].items()
+    parts = ", ".join(f"{part} {figure:g}" for part, figure in figures)
+    return f"{parts} ({entry.source_of(benchmark)})"
 
 
 def _threshold(entry: Entry) -> str:

@@ -70,12 +70,24 @@ def test_published_means_are_those_of_their_parts() -> None:
     """ProcessBench's mean is that of its subsets, unweighted; a slip of the pen shows here."""
     found = 0
     for entry in prms.entries().values():
-        for figures in entry.published.values():
+        for benchmark, figures in entry.published.items():
+            assert entry.source_of(benchmark)
             parts = [figure for part, figure in figures.items() if part != "mean"]
-            assert abs(sum(parts) / len(parts) - figures["mean"]) <= 0.051
-            assert entry.source
-            found += 1
-    assert found >= 10
+            if parts and "mean" in figures:
+                assert abs(sum(parts) / len(parts) - figures["mean"]) <= 0.051
+                found += 1
+    assert found >= 16
+
+
+def test_a_benchmark_can_have_a_source_of_its_own(tmp_path: Path) -> None:
+    figures = "published: {F1: {a: 3}, rm@8: {a: 4, source: there}, source: here}"
+    (tmp_path / "c.yaml").write_text(GOOD.replace("note: n", f"note: n, {figures}"))
+    entry = load(tmp_path / "c.yaml")["a"]
+    assert entry.published == {"F1": {"a": 3}, "rm@8": {"a": 4}}
+    assert (entry.source_of("F1"), entry.source_of("rm@8")) == ("here", "there")
+    # Boards cite all of an entry's figures on ProcessBench from one source.
+    shipped = [one for one in prms.entries().values() if "ProcessBench F1" in one.published]
+    assert all(one.source_of("ProcessBench F1") == one.source for one in shipped)
 
 
 def test_figures_without_a_declared_threshold_have_a_tuned_one() -> None:
@@ -84,12 +96,7 @@ def test_figures_without_a_declared_threshold_have_a_tuned_one() -> None:
             recipe = from_options(Options(with_recipe(entry.spec), "PRM"))
             assert recipe.threshold is not None or entry.threshold_rule == "tuned", name
     tuned = {name for name, entry in prms.entries().items() if entry.threshold_rule == "tuned"}
-    assert {
-        "skywork-o1-prm-1.5b",
-        "skywork-o1-prm-7b",
-        "eurusprm-stage1",
-        "eurusprm-stage2",
-    } < tuned
+    assert {"skywork-o1-prm-1.5b", "skywork-o1-prm-7b", "eurusprm-stage1"} < tuned
     assert not {"qwen2.5-math-prm-7b", "math-shepherd-7b", "r-prm-7b-dpo"} & tuned
 
 
@@ -114,6 +121,8 @@ def test_a_good_one(tmp_path: Path) -> None:
         (GOOD.replace("note: n", "note: n, threshold_rule: 0.5"), "'a' must be fixed or tuned"),
         (GOOD.replace("note: n", "note: n, published: {F1: 3}"), "by their parts"),
         (GOOD.replace("note: n", "note: n, published: {F1: {a: 3}}"), "figures need a source"),
+        (GOOD.replace("note: n", "note: n, published: {F1: {a: 3, source: 1}}"), "by their parts"),
+        (GOOD.replace("note: n", "note: n, published: {source: s}"), "a source figures"),
         ("a: b\n", "must be a mapping"),
         ("- a\n", "a catalogue is a mapping"),
         ("a: [\n", r"c.yaml:2: not valid YAML"),

@@ -90,6 +90,11 @@ def test_lists_for_people_and_programs(cli, what: str) -> None:  # type: ignore[
             ["Qwen License", "0610740060112df12585d00a1c5f4624d2f59051"],
         ),
         ("prm", "pure-prm-7b", ["threshold      0\n"]),
+        (
+            "prm",
+            "rlhflow-8b-deepseek",
+            ["  Deepseek-7B rm@1024", "math 58.1 (RLHFlow/RLHF-Reward-Modeling, math-rm)\n"],
+        ),
         ("prm", "pqm-7b", ["threshold      none declared\n"]),
         ("prm", "skywork-o1-prm-7b", ["  chosen on GSM8K\n"]),
         ("prm", "h4-prm-7b", ["none declared", "the newest; its commit stands in"]),
