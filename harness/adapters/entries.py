@@ -3,8 +3,8 @@
 A catalogue is a YAML mapping of name to ``adapter``, ``target``, ``options`` (those of the command
 line), and for people ``domains`` (what it was trained on), ``licence``, ``note`` and, where known,
 ``base``, ``size``, ``data``, ``threshold_rule`` (of a PRM) and ``published`` (figures of others, by
-benchmark, and their ``source``, which a benchmark may state for itself). It is read strictly; errors
-name file and line.
+benchmark, and their ``source``, which a benchmark may state for itself). It is read strictly;
+errors name file and line.
 """
 
 from __future__ import annotations

@@ -46,8 +46,8 @@ def first_error_table(
     """Return one row per (method, PRM): F1 on every subset, and their mean where the rows have it.
 
     The mean is the row of a group (see `group_names`); it is not computed here. Beneath the PRMs
-    that others have published figures for stand those, marked as such, where the threshold was found by
-    the same rule. None when no task asked for the first wrong step.
+    that others have published figures for stand those, marked as such, under the rule by which
+    their threshold was found. None when no task asked for the first wrong step.
     """
     found = _f1_rows(rows)
     if not found:

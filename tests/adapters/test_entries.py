@@ -38,7 +38,7 @@ def test_shipped_names() -> None:
 
 def test_every_shipped_prm_has_a_recipe_that_can_be_read() -> None:
     for name, entry in prms.entries().items():
-        assert name == entry.spec.name and entry.size
+        assert name == entry.spec.name and entry.size and entry.base and entry.data
         if entry.spec.adapter == "critic":
             spec = critics.with_recipe(entry.spec)
             assert str(spec.options["model"]).startswith("transformers:")
