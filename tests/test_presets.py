@@ -99,6 +99,17 @@ def test_processbench_all_has_every_prm_with_a_published_figure() -> None:
     assert sorted(load_sweep("processbench-all", {}).prms) == sorted(stated)
 
 
+def test_a_figure_that_presets_and_catalogue_state_is_one() -> None:
+    found = 0
+    for preset in preset_names():
+        for one in load_sweep(preset, {}).published:
+            if one.source.startswith("arXiv:2501.07301") and one.prm and one.method == "best_of_n":
+                figures = prm_catalog.entries()[one.prm].published
+                assert figures[f"Qwen2.5-Math-7B-Instruct rm@{one.budget}"][one.task] == one.value
+                found += 1
+    assert found >= 5
+
+
 def test_scaling_goes_from_the_smallest_to_the_largest_size() -> None:
     entries = prm_catalog.entries()
     sizes = [float(entries[n].size.removesuffix("B")) for n in load_sweep("scaling", {}).prms]

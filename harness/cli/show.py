@@ -12,6 +12,7 @@ from harness.cli import options
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
+    from harness.adapters.entries import Entry
     from harness.search.methods import Method
     from harness.types import Spec
 
@@ -83,9 +84,8 @@ def _text(what: One, name: str, include: list[str]) -> str:
         "size": entry.size,
         "data": entry.data,
     }
-    for benchmark, figures in entry.published.items():
-        parts = ", ".join(f"{part} {figure:g}" for part, figure in figures.items())
-        facts[f"{benchmark}, published"] = f"{parts} ({entry.source})"
+    if what is One.prm:
+        facts["threshold"] = _threshold(entry)
     if what is One.prm and "recipe" in opened:
         from harness.prms.recipe import families
 
@@ -96,7 +96,33 @@ def _text(what: One, name: str, include: list[str]) -> str:
 
         said = {**critics()[entry.spec.target], **opened}
         facts |= {f"  {key}": repr(value) for key, value in said.items() if key != "model"}
-    return _facts({key: value for key, value in facts.items() if value})
+    lines = [_facts({key: value for key, value in facts.items() if value})]
+    if entry.published:
+        lines.append("\npublished, in percent:")
+        lines.append(_facts({f"  {name}": _figures(entry, name) for name in entry.published}))
+    return "\n".join(lines)
+
+
+def _figures(entry: Entry, benchmark: str) -> str:
+    """Return what others state for a benchmark, and where."""
+    figures = entry.published[benchmark].items()
+    parts = ", ".join(f"{part} {figure:g}" for part, figure in figures)
+    return f"{parts} ({entry.source_of(benchmark)})"
+
+
+def _threshold(entry: Entry) -> str:
+    """Return below which score a step is called wrong, or how those who measured it chose one."""
+    from harness.adapters.options import Options
+    from harness.prms import recipe
+    from harness.prms.critics import recipe as critics
+
+    if entry.threshold_rule == "tuned":
+        return "chosen on GSM8K"
+    if entry.spec.adapter == "critic":
+        declared = critics.from_options(Options(critics.with_recipe(entry.spec), "PRM")).threshold
+    else:
+        declared = recipe.from_options(Options(recipe.with_recipe(entry.spec), "PRM")).threshold
+    return "none declared" if declared is None else f"{declared:g}"
 
 
 def _revision(spec: Spec) -> str:

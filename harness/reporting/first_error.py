@@ -18,7 +18,10 @@ from harness.reporting.table import Cell, Column, Table
 from harness.types import ResultRow
 
 FIXED = "first_error"
-"""The method whose threshold is given, as that of published figures is."""
+"""The method whose threshold is given."""
+
+TUNED = "first_error_tuned"
+"""The method whose threshold is the best one on one task, kept for all."""
 
 FIRST_ERROR = "f1"
 """The metric of a task of kind ``steps``: harmonic mean of acc_error and acc_correct."""
@@ -33,6 +36,8 @@ class Published:
     source: str
     impossible: frozenset[str] = frozenset()
     """Tasks whose figure no number of their solutions gives."""
+    tuned: bool = False
+    """Their threshold was chosen on GSM8K, not given."""
 
 
 def first_error_table(
@@ -41,8 +46,8 @@ def first_error_table(
     """Return one row per (method, PRM): F1 on every subset, and their mean where the rows have it.
 
     The mean is the row of a group (see `group_names`); it is not computed here. Beneath the PRMs
-    that others have published figures for stand those, marked as such. None when no task asked for
-    the first wrong step.
+    that others have published figures for stand those, marked as such, under the rule by which
+    their threshold was found. None when no task asked for the first wrong step.
     """
     found = _f1_rows(rows)
     if not found:
@@ -56,7 +61,9 @@ def first_error_table(
             columns.append(Column("95\u00a0% interval", "right", rank=1))
     by_key = {(row.method, row.prm, row.task): row for row in found}
     body = []
-    for method, prm in _method_prm(found):
+    pairs = _method_prm(found)
+    hosts = _hosts(pairs, published)
+    for method, prm in pairs:
         cells = [Cell(method, method), Cell(prm or text.UNKNOWN, prm)]
         for task in tasks:
             row = by_key.get((method, prm, task))
@@ -64,7 +71,7 @@ def first_error_table(
             if task in groups or len(tasks) == 1:
                 cells.append(interval_cell(row))
         body.append(tuple(cells))
-        if method == FIXED and prm is not None and prm in published:
+        if prm is not None and hosts.get(prm) == method:
             body.append(_cited(prm, published[prm], tasks, groups))
     return Table(
         name="first_error",
@@ -74,7 +81,7 @@ def first_error_table(
         notes=(
             *unparsed_notes(rows, found, "wrong"),
             *_notes(found),
-            *_citations(found, published),
+            *_citations({prm: published[prm] for prm in hosts}),
         ),
     )
 
@@ -94,15 +101,32 @@ def _cited(
     return tuple(cells)
 
 
-def _citations(rows: Sequence[ResultRow], published: Mapping[str, Published]) -> Iterable[str]:
-    shown = {row.prm for row in rows if row.method == FIXED}
-    sources = distinct(published[prm].source for prm in published if prm in shown)
+def _hosts(
+    pairs: Sequence[tuple[str, str | None]], published: Mapping[str, Published]
+) -> dict[str, str]:
+    """Return the method beneath whose row a PRM's published figures stand.
+
+    It is that of their own rule; if the PRM has no such row, that of a given threshold.
+    """
+    hosts = {}
+    for prm, cited in published.items():
+        for method in (TUNED, FIXED) if cited.tuned else (FIXED,):
+            if (method, prm) in pairs:
+                hosts[prm] = method
+                break
+    return hosts
+
+
+def _citations(published: Mapping[str, Published]) -> Iterable[str]:
+    sources = distinct(cited.source for cited in published.values())
     if sources:
         yield (
             f"Rows called published are the figures of others ({'; '.join(sources)}), over all "
             "solutions; nothing of them was computed here."
         )
-    if any(published[prm].impossible for prm in published if prm in shown):
+    if tuned := [prm for prm, cited in published.items() if cited.tuned]:
+        yield f"Those of {', '.join(tuned)} have a threshold that was chosen on GSM8K."
+    if any(cited.impossible for cited in published.values()):
         yield (
             "† No number of this task's solutions with and without an error gives this F1: it was "
             "measured on something else."

@@ -67,7 +67,7 @@ def _trained(run: RunFolder) -> dict[str, tuple[str, ...]]:
     }
 
 
-_PROCESSBENCH = "processbench"
+_PROCESSBENCH, _FIGURES = "processbench", "ProcessBench F1"
 
 
 def _published(run: RunFolder, rows: Sequence[ResultRow]) -> dict[str, Published]:
@@ -80,7 +80,7 @@ def _published(run: RunFolder, rows: Sequence[ResultRow]) -> dict[str, Published
     known = {}
     sizes = _sizes(run)
     for name, entry in entries().items():
-        figures = entry.published.get("ProcessBench F1", {})
+        figures = entry.published.get(_FIGURES, {})
         tasks = {
             _PROCESSBENCH if part == "mean" else f"{_PROCESSBENCH}_{part}": figure
             for part, figure in figures.items()
@@ -89,8 +89,9 @@ def _published(run: RunFolder, rows: Sequence[ResultRow]) -> dict[str, Published
             wrong = frozenset(
                 task for task in tasks.keys() & sizes if not f1_possible(tasks[task], *sizes[task])
             )
+            source, tuned = entry.source_of(_FIGURES), entry.threshold_rule == "tuned"
             for own in (name, entry.spec.target, entry.spec.target.rpartition("/")[2]):
-                known[own.lower()] = Published(tasks, entry.source, wrong)
+                known[own.lower()] = Published(tasks, source, wrong, tuned)
     names = {row.prm for row in rows if row.prm}
     return {name: known[name.lower()] for name in sorted(names) if name.lower() in known}
 

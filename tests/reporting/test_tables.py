@@ -195,6 +195,31 @@ def test_published_figures_stand_beneath_and_are_marked() -> None:
     assert any(note.startswith("† No number of this task's") for note in table.notes)
 
 
+def test_published_figures_of_a_tuned_threshold_stand_beneath_ours() -> None:
+    prm = next(r.prm for r in ROWS if r.prm and r.method == "first_error")
+    cited = Published({"processbench": 61.23}, "a paper", tuned=True)
+
+    def above(rows: list[ResultRow]) -> tuple[str, str]:
+        table = first_error_table(rows, {prm: cited})
+        assert table is not None
+        (place,) = (i for i, own in enumerate(table.rows) if own[0].text == "published")
+        assert f"Those of {prm} have a threshold that was chosen on GSM8K." in table.notes
+        return table.rows[place - 1][0].text, table.rows[place - 1][1].text
+
+    assert above(ROWS) == ("first_error_tuned", prm)
+    # A PRM whose scores are no probabilities has no row of a given threshold, ...
+    assert above([r for r in ROWS if r.method != "first_error"]) == ("first_error_tuned", prm)
+    # ... and a run that tunes on nothing none of a tuned one.
+    untuned = [r for r in ROWS if r.method != "first_error_tuned"]
+    assert above(untuned) == ("first_error", prm)
+    neither = first_error_table([r for r in untuned if r.method != "first_error"], {prm: cited})
+    assert neither is None or not any("figures of others" in note for note in neither.notes)
+    fixed = first_error_table(
+        [r for r in ROWS if r.method != "first_error"], {prm: replace(cited, tuned=False)}
+    )
+    assert fixed is not None and not any(own[0].text == "published" for own in fixed.rows)
+
+
 def test_first_error_detail_has_the_parts_of_f1() -> None:
     table = first_error_detail(ROWS)
     assert table is not None and len(table.rows) == 2 * 3 * len(SUBSETS)

@@ -77,7 +77,29 @@ def test_processbench_f1_to_the_printed_digit(cli, data_dir: Path, tmp_path: Pat
         "Skywork-o1-Open-PRM-Qwen-2.5-7B": ["70.8", "53.6", "22.9", "21.0", "42.1"],
         "Llama3.1-8B-PRM-Mistral-Data": ["50.4", "33.4", "13.8", "15.8", "28.4"],
     }
+    # Each beneath ours of the same rule: Skywork's threshold was chosen on GSM8K.
+    above = {row[1]: table[i - 1][:2] for i, row in enumerate(table) if row[:1] == ["published"]}
+    skywork = "Skywork-o1-Open-PRM-Qwen-2.5-7B"
+    assert above == {
+        name: ["first_error_tuned" if name == skywork else "first_error", name] for name in cited
+    }
     assert not any(row["method"] == "published" for row in _rows(out))
+
+
+def test_published_figures_without_a_given_threshold_are_shown(  # type: ignore[no-untyped-def]
+    cli, data_dir: Path, tmp_path: Path
+) -> None:
+    """Log ratios have no threshold but a tuned one; a stand-in's scores under their name."""
+    file = data_dir / "recorded/processbench_prm_scores/Skywork-o1-Open-PRM-Qwen-2.5-7B.jsonl.gz"
+    prm = f"--prm=recorded:{file},covers=prefix,semantics=reward,name=eurusprm-stage2"
+    done = cli("run", "processbench", prm, "--data-dir", data_dir, "--out", tmp_path / "out")
+    assert done.code == 0, done.err
+    lines = (tmp_path / "out/report/tables/first_error.md").read_text().splitlines()
+    table = [[cell.strip() for cell in line.split("|")[1:]] for line in lines]
+    (place,) = (i for i, row in enumerate(table) if row[:1] == ["published"])
+    assert table[place - 1][:2] == ["first_error_tuned", "eurusprm-stage2"]
+    assert table[place][1:7] == ["eurusprm-stage2", "47.3", "35.7", "21.2", "20.9", "31.3"]
+    assert not any(row[:1] == ["first_error"] for row in table)
 
 
 def _check_lengths(rows: list[dict[str, str]], folder: Path, data_dir: Path) -> None:
