@@ -162,6 +162,9 @@ class Draft:
     """Tokens that the policy decoded for it; None where a recorded file does not say."""
     logprobs: tuple[float, ...] | None = None
     """Log-probability of each decoded token, where the policy gives them."""
+    ids: tuple[int, ...] | None = field(default=None, compare=False, repr=False)
+    """The tokens that the policy wrote it in, while it goes on and they spell exactly this text: it
+    is continued from these. Another way to spell the same text is the same draft."""
 
     @property
     def text(self) -> str:

@@ -40,7 +40,8 @@ class Ends:
         """
         rules, size = task.rules, len(tokens)
         stopped = tokens[-1] in self.tokens
-        text = self.decoder.text(list(tokens[:-1] if stopped else tokens))
+        said = list(tokens[:-1] if stopped else tokens)
+        text = self.decoder.text(said)
         found = ending(text, rules.stop, rules.delimiters, task.before)
         if found is None and stopped:
             found = Ending(text, "stop")
@@ -53,4 +54,6 @@ class Ends:
         if found is None:
             return None
         kept = tuple(chances) if rules.logprobs else None
-        return Written(found.text, found.finish, size, kept)
+        exact = found.finish is None and found.text == text
+        ids = tuple(map(int, said)) if exact else None
+        return Written(found.text, found.finish, size, kept, ids)

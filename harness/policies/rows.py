@@ -62,6 +62,8 @@ class Written:
     tokens: int
     """Tokens that belong to it, an end token and a cut stop string included."""
     logprobs: tuple[float, ...] | None
+    ids: tuple[int, ...] | None = None
+    """Its tokens, if they spell exactly its text and the draft goes on."""
 
 
 @dataclass(frozen=True, slots=True)

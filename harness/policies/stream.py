@@ -128,14 +128,19 @@ class TransformersStream:
         prompt = self._prompt(request)
         tasks = []
         for i, draft in enumerate(request.drafts):
-            before = draft.text
-            text = self._encoding.text(before) if before else ()
+            before, text = draft.text, self._ids(draft)
             room = self._max_length - len(prompt) - len(text)
             limit = min(room, request.sampling.max_tokens - (draft.tokens or 0))
             if limit > 0:
                 random = key(request, i)
                 tasks.append(Task((ticket, i), prompt, text, before, limit, random, rules))
         return tasks
+
+    def _ids(self, draft: Draft) -> tuple[int, ...]:
+        """Return the tokens of what is there of a draft: those that were written, where known."""
+        if draft.ids is not None:
+            return draft.ids
+        return self._encoding.text(draft.text) if draft.text else ()
 
     def _prompt(self, request: Extend) -> tuple[int, ...]:
         return self._encoding.asked(request.question) or self._start
@@ -172,14 +177,15 @@ class TransformersStream:
                 # No room for a single token.
                 drafts += [replace(draft, finish="length")] * (request.alternatives or 1)
                 continue
-            drafts += [_continued(draft, step) for step in done.written]
-            read = prompt + (len(self._encoding.text(draft.text)) if draft.text else 0)
+            before = self._ids(draft)
+            drafts += [_continued(draft, before, step) for step in done.written]
+            read = prompt + len(before)
             tokens += Tokens(0, read, done.read, done.decoded)
         return Extended(tuple(drafts), tokens)
 
 
-def _continued(draft: Draft, step: Written) -> Draft:
-    """Return a draft with one more step."""
+def _continued(draft: Draft, before: tuple[int, ...], step: Written) -> Draft:
+    """Return a draft with one more step; `before` are its tokens until then."""
     known = draft.logprobs if draft.tokens else ()
     chances = None
     if step.logprobs is not None and known is not None:
@@ -189,4 +195,5 @@ def _continued(draft: Draft, step: Written) -> Draft:
         finish=step.finish,
         tokens=None if draft.tokens is None else draft.tokens + step.tokens,
         logprobs=chances,
+        ids=None if step.ids is None else before + step.ids,
     )

@@ -235,13 +235,19 @@ def _draft(draft: Draft) -> Any:
     }
     if draft.logprobs is not None:
         record["logprobs"] = list(draft.logprobs)
+    if draft.ids is not None:
+        record["ids"] = list(draft.ids)
     return record
 
 
 def _draft_from(r: Mapping[str, Any]) -> Draft:
-    chances = r.get("logprobs")
+    chances, ids = r.get("logprobs"), r.get("ids")
     return Draft(
-        tuple(r["steps"]), r["finish"], r["tokens"], None if chances is None else tuple(chances)
+        tuple(r["steps"]),
+        r["finish"],
+        r["tokens"],
+        None if chances is None else tuple(chances),
+        None if ids is None else tuple(ids),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,22 @@ import pytest
 
 from harness.errors import InfrastructureError
 from harness.policies.policy import Policy
+from harness.policies.rows import Done, Task, Written
+from harness.policies.stream import TransformersStream
 from harness.policies.transformers import TransformersPolicy
-from harness.types import Cut, Draft, Extend, Extended, Json, Question, Sampling, Spec, Tokens
+from harness.store.searches import entry_from, entry_record
+from harness.types import (
+    Cut,
+    Draft,
+    Entry,
+    Extend,
+    Extended,
+    Json,
+    Question,
+    Sampling,
+    Spec,
+    Tokens,
+)
 
 torch = pytest.importorskip("torch")
 import transformers  # noqa: E402
@@ -165,6 +180,49 @@ def test_token_cuts_make_the_whole_text(tiny: Path) -> None:
             ].drafts[0]
         assert (draft.text, draft.tokens, draft.finish) == (whole.text, whole.tokens, "length")
         assert draft.logprobs == pytest.approx(whole.logprobs, abs=1e-4)
+
+
+class Scripted:
+    """A writer that writes "a" and "b" one after the other, which its tokenizer would join."""
+
+    works_on = False
+
+    def __init__(self) -> None:
+        self.tasks: list[Task] = []
+
+    def submit(self, task: Task) -> None:
+        self.tasks.append(task)
+
+    def work(self) -> list[Done]:
+        task = self.tasks[-1]
+        letter = len(task.text)
+        return [Done(task.key, (Written("ab"[letter], None, 1, None, (letter + 1,)),), 1, 1)]
+
+
+def test_a_draft_goes_on_from_the_tokens_that_were_written() -> None:
+    class Joining:
+        def asked(self, question: Question) -> tuple[int, ...]:
+            return (9,)
+
+        def text(self, text: str) -> tuple[int, ...]:
+            return {"a": (1,), "ab": (3,)}[text]
+
+    writer = Scripted()
+    stream = TransformersStream(lambda: writer, Joining(), (9,), 99, False, "x")  # type: ignore[arg-type,return-value]
+    drafts: tuple[Draft, ...] = (Draft(),)
+    for i in range(2):
+        stream.submit(i, ask("?", *drafts, cut=Cut(tokens=1)))
+        ((_, reply),) = stream.collect()
+        drafts = reply.drafts
+    (draft,) = drafts
+    assert (draft.text, draft.ids) == ("ab", (1, 2))
+    assert [task.text for task in writer.tasks] == [(), (1,)]
+    stream.submit(2, ask("?", draft, replace(draft, ids=None), cut=Cut(tokens=1)))
+    assert [task.text for task in writer.tasks[2:]] == [(1, 2), (3,)]
+    # A search that is resumed goes on from the same tokens.
+    entry = Entry("p", 0, 1, reply, 0.5)
+    again = entry_from(json.loads(json.dumps(entry_record(entry))))
+    assert again == entry and again.reply.drafts[0].ids == (1, 2)  # type: ignore[union-attr]
 
 
 def test_a_step_ends_before_a_token_the_model_does_not_believe_in(tiny: Path) -> None:
