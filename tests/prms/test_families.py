@@ -514,6 +514,24 @@ def test_a_step_that_holds_the_tag_is_refused_or_left_out(tmp_path: Path) -> Non
     assert found[0] is not None and found[1] is None
 
 
+BLANK = {"rlhflow", "qwen-prm", "reasonflux-7b", "skywork-o1", "token-classifier", "pure", "pqm"}
+"""White space at the end of a step gives way to what separates them: nothing is left of such one."""
+
+
+def test_a_step_of_white_space_is_read_or_said(family: tuple[str, Path]) -> None:
+    for number in range(2):
+        blank = (*STEPS[:number], " \n\n", *STEPS[number:])
+        if family[0] not in BLANK:
+            (found,) = judge(open_(family), blank).scores
+            assert found and len(found.values) == FAMILIES[family[0]].numbers(blank)
+            continue
+        said = f"cannot read solution 1 of 'p': step {number} is only white space; add unreadable="
+        with pytest.raises(DataError, match=said):
+            judge(open_(family), STEPS, blank)
+        found, none = judge(open_(family, unreadable="skip"), STEPS, blank).scores
+        assert found is not None and none is None
+
+
 def test_certain_probabilities_move_nothing(tmp_path: Path) -> None:
     """Readers that look for numbers that are not zero lose a step whose probability is 0."""
     from safetensors.torch import load_file, save_file
