@@ -515,7 +515,7 @@ def test_a_step_that_holds_the_tag_is_refused_or_left_out(tmp_path: Path) -> Non
 
 
 BLANK = {"rlhflow", "qwen-prm", "reasonflux-7b", "skywork-o1", "token-classifier", "pure", "pqm"}
-"""White space at the end of a step gives way to what separates them: nothing is left of such one."""
+"""White space at the end of a step gives way to their separator: of such a step nothing is left."""
 
 
 def test_a_step_of_white_space_is_read_or_said(family: tuple[str, Path]) -> None:
