@@ -108,10 +108,8 @@ class Encoder:
             turns = self._turns(len(steps)) if recipe.chat == "turns" else ()
             for number, text in enumerate(own):
                 if not (known[text] and recipe.step_text(steps[number], number + 1)):
-                    blank = not steps[number].strip()
-                    flaw = Flaw(
-                        f"step {number} {'is only white space' if blank else 'has no tokens'}"
-                    )
+                    why = "has no tokens" if steps[number].strip() else "is only white space"
+                    flaw = Flaw(f"step {number} {why}")
                 if self._tag is not None and self._tag in known[text]:
                     flaw = Flaw(f"step {number} holds the tag {recipe.tag!r}")
                 if turns:
