@@ -47,7 +47,7 @@ def validate(
             typer.echo(f"{'✗' if report.failed else '✓'} {report.task:<28} {report.summary}")
             for finding in report.findings:
                 typer.echo(f"    {finding.level}: {finding.where}: {finding.message}")
-        typer.echo(f"{len(reports)} tasks, {errors} errors")
+        typer.echo(f"{_counted(len(reports), 'task')}, {_counted(errors, 'error')}")
     if errors:
         raise typer.Exit(2)
 
@@ -79,6 +79,10 @@ def _prms(texts: list[str], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(found, indent=2))
     else:
-        typer.echo(f"{len(texts)} PRMs, {failed} faults")
+        typer.echo(f"{_counted(len(texts), 'PRM')}, {_counted(failed, 'fault')}")
     if failed:
         raise typer.Exit(2)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -108,6 +108,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         last = {"none": True, "turns": True, "answer": False}[self.chat]
+        check_slots("template", self.template, ("prompt", "steps") if last else ("prompt",))
+        check_slots("step", self.step, ("step", "k"))
         if self.template.count("{prompt}") != 1:
             raise ConfigError(f"template {self.template!r} must hold {{prompt}} once")
         if self.template.endswith("{steps}") != last or self.template.count("{steps}") != last:
@@ -189,6 +191,21 @@ class Recipe:
     def scores(self, found: Floats) -> Floats:
         """Return the scores of the model's numbers: (steps, numbers) to (steps,)."""
         return numbers.squash(self.head, self.raw(found))
+
+
+def check_slots(key: str, text: str, slots: Sequence[str]) -> None:
+    """Refuse a slot for what no PRM is given; ``\\boxed{answer}`` is text, not a slot.
+
+    Raises:
+        ConfigError: names it, and the slots that there are.
+    """
+    found = re.search(r"(?<!\w)\{(?:answer|reference|gold|solution)\}", text)
+    if found:
+        valid = ", ".join(f"{{{slot}}}" for slot in slots)
+        raise ConfigError(
+            f"{key}: there is no slot {found[0]}; a PRM is given the prompt and the steps alone, "
+            f"never a reference answer; slots are {valid}"
+        )
 
 
 def named_by_id(word: str) -> int | None:

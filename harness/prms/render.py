@@ -74,9 +74,6 @@ class Encoder:
         """Return the inputs of a question's drafts; None for a draft without steps.
 
         A draft has one, or with ``inputs=prefixes`` one per step.
-
-        Raises:
-            ValueError: a step without a token of its own.
         """
         ways = [self._ways(draft.steps) for draft in drafts]
         wanted = list(dict.fromkeys(steps for way in ways for steps in way))
@@ -110,8 +107,9 @@ class Encoder:
             ids, reads, flaw = [*self._start, *prompt], [], None
             turns = self._turns(len(steps)) if recipe.chat == "turns" else ()
             for number, text in enumerate(own):
-                if not known[text]:
-                    raise ValueError(f"step {number} of a draft of {question.id!r} is empty")
+                if not (known[text] and recipe.step_text(steps[number], number + 1)):
+                    why = "has no tokens" if steps[number].strip() else "is only white space"
+                    flaw = Flaw(f"step {number} {why}")
                 if self._tag is not None and self._tag in known[text]:
                     flaw = Flaw(f"step {number} holds the tag {recipe.tag!r}")
                 if turns:

@@ -54,7 +54,10 @@ class Trial:
 
 
 def conformance(prm: Prm) -> Iterator[Trial]:
-    """Try a PRM; each trial stands alone, and what an adapter raises is its answer."""
+    """Try a PRM; each trial stands alone, and what an adapter raises is its answer.
+
+    Where a plain solution raises an error, nothing else is tried.
+    """
     if not prm.live:
         return
     for name, trial in (_TRIALS | (_OF_PAIRS if prm.covers == "pair" else {})).items():
@@ -62,6 +65,17 @@ def conformance(prm: Prm) -> Iterator[Trial]:
             yield Trial(name, trial(prm))
         except (UserError, ValueError) as error:
             yield Trial(name, str(error))
+            if trial is _one_per_step and _refuses(prm):
+                return
+
+
+def _refuses(prm: Prm) -> bool:
+    """Say whether a plain solution, too, is an error."""
+    try:
+        _judge(prm, _STEPS)
+    except (UserError, ValueError):
+        return True
+    return False
 
 
 def _judge(prm: Prm, *drafts: Sequence[str]) -> list[StepScores | None]:

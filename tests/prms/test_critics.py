@@ -341,6 +341,10 @@ def test_a_recipe_file_is_a_critic(open_, tmp_path: Path, monkeypatch: Any) -> N
         ("critic:processbench,model=embedded,read=indx", "did you mean 'index'"),
         ("critic:prmbench,model=embedded,combine=vote", "combine=vote counts equal verdicts"),
         ("critic:processbench,model=embedded,per=step", "per=step: the template must hold"),
+        (
+            "critic:gold.yaml,model=embedded",
+            r"no slot \{gold\}; .* slots are \{prompt\}, \{steps\}",
+        ),
         ("critic:think-prm-prefixes,model=embedded,read=index", "read=index is of whole solutions"),
         ("critic:genprm,model=embedded,fence=", "rounds= needs program=, fence="),
         ("critic:processbench,model=embedded,aggregation=sum", "aggregation 'sum' is not defined"),
@@ -354,6 +358,7 @@ def test_mistakes_are_told(tmp_path: Path, monkeypatch: Any, text: str, message:
     pytest.importorskip("torch")
     monkeypatch.chdir(tmp_path)
     Path("bad.yaml").write_text("recipe: genprm\nchain: 3\n")
+    Path("gold.yaml").write_text("recipe: think-prm\ntemplate: '{prompt} {steps} {gold}'\n")
     with pytest.raises((ConfigError, DataError), match=message):
         open_prm(text)
 

@@ -166,6 +166,17 @@ def test_a_model_that_looks_ahead_is_refused(make_prm) -> None:
         ({"chat": "answer", "template": "{prompt}{steps}"}, "leave {steps} to the assistant"),
         ({"chat": "answer"}, "has no chat template"),
         ({"step": "Step {k}"}, "must hold {step} once"),
+        (
+            {"template": "{prompt} ({answer})\n{steps}"},
+            r"template: there is no slot \{answer\}; a PRM is given the prompt and the steps "
+            r"alone, never a reference answer; slots are \{prompt\}, \{steps\}$",
+        ),
+        ({"template": "{prompt}{solution}"}, r"no slot \{solution\}.*; slots are"),
+        (
+            {"step": "{step} [{gold}]"},
+            r"step: there is no slot \{gold\}.*; slots are \{step\}, \{k\}",
+        ),
+        ({"chat": "answer", "template": "{prompt}{reference}"}, r"slots are \{prompt\}$"),
         ({"tag": "!", "separator": "?"}, "does not hold the tag"),
         ({"head": "pair", "weights": "classifier"}, "reads the language model"),
         ({"scale": 0}, "must be above 0"),
@@ -179,6 +190,14 @@ def test_a_model_that_looks_ahead_is_refused(make_prm) -> None:
 def test_mistakes(tiny: Path, options: dict[str, Json], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         open_(tiny, **options)
+
+
+@pytest.mark.parametrize(
+    "braces", ["\\boxed{}", "\\boxed{answer}", "\\text{solution}", "{x}", "{}"]
+)
+def test_other_braces_are_text(braces: str) -> None:
+    recipe = Recipe(template=f"End with {braces}: {{prompt}}\n{{steps}}")
+    assert recipe.before_steps("1 + 1?") == f"End with {braces}: 1 + 1?\n"
 
 
 def test_plan_covers_all_within_the_budget() -> None:

@@ -52,6 +52,11 @@ HEADS: dict[str, dict[str, Json]] = {
     "pair": {"recipe": "math-psa"},
     "vocabulary": {"recipe": "llemma"},
     "two labels": {"recipe": "token-classifier"},
+    "three classes": {"recipe": "reasoneval", "weights": "three"},
+    "tanh": {"recipe": "value-tanh", "weights": "value"},
+    "whole": {"recipe": "bradley-terry", "weights": "value"},
+    "prefixes": {"recipe": "universal-prm", "weights": "value", "end": "<|im_end|>"},
+    "turns": {"recipe": "rlhflow"},
     "steps alone": {"weights": "value", "template": "{prompt}\n{steps}"},
 }
 
@@ -65,6 +70,7 @@ def checkpoint(folder: Path, family: str) -> Path:
         **linear("mlp.2", 2),
         **linear("value", 1),
         **linear("score", 2),
+        **linear("three", 3, bias=False),
     }
     # The engine's kernels for CPUs want heads of 32 numbers at least.
     shape = {"num_attention_heads": 1, "num_key_value_heads": 1, "max_position_embeddings": 4096}
@@ -123,7 +129,9 @@ def test_the_engine_reads_as_transformers_does(
                     reply, wanted = ask(other, *drafts), ask(expected, *drafts)
                     assert apart(reply, wanted) < 1e-4
                     assert reply.tokens.prefill_logical == wanted.tokens.prefill_logical
-                assert np.ptp(reply.scores[1].raw) > 1e-3
+                one, two = reply.scores
+                assert one.raw[-1] != two.raw[-1]
+                assert other.covers == "whole" or np.ptp(two.raw) > 1e-3
     finally:
         started = engine(os.getpid())
         prm.close()

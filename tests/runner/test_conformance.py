@@ -51,7 +51,7 @@ FAULTY: dict[str, tuple[Score, str, str]] = {
     ),
     "no probability": (
         lambda p, s: [[99 * v for v in values] for values in sound(p, s)],
-        "scores mean what it says",
+        "one score per step",
         "no probability",
     ),
     "chance": (
@@ -81,6 +81,22 @@ FAULTY: dict[str, tuple[Score, str, str]] = {
 def test_a_fault_is_found_and_named(name: str) -> None:
     score, trial, words = FAULTY[name]
     assert words in faults(made(score))[trial]
+
+
+def test_where_a_plain_solution_is_an_error_nothing_else_is_tried() -> None:
+    found = list(conformance(made(lambda p, s: [[9.0] * len(steps) for steps in s])))
+    assert [trial.name for trial in found] == ["one score per step"]
+    assert "no probability" in found[0].said
+
+    def plain(prompt: str, solutions: list[list[str]]) -> list[list[float]]:
+        """Breaks at what is odd alone."""
+        long = any(len(steps) > 3 for steps in solutions)
+        return [
+            [9.0] * len(steps) if long else v
+            for steps, v in zip(solutions, sound(prompt, solutions), strict=True)
+        ]
+
+    assert len(list(conformance(made(plain)))) == 9
 
 
 class Careless(FunctionPrm):
@@ -129,5 +145,9 @@ def test_the_command_says_it_in_words(cli: Any, tmp_path: Path, monkeypatch: Any
     assert done.code == 2
     assert "✗ the solution is read: a right and a wrong solution have the same" in done.out
     assert done.out.endswith("2 PRMs, 2 faults\n")
+    (tmp_path / "lost_prm.py").write_text("two = lambda p, s: [[2] * len(x) for x in s]\n")
+    done = cli("validate", "prm", "python:lost_prm:two")
+    assert done.code == 2 and done.out.count("no probability") == 1 and "✓" not in done.out
+    assert done.out.endswith("\n1 PRM, 1 fault\n")
     assert "validate prm: name one" in cli("validate", "prm").err
     assert "unknown PRM 'nothing'" in cli("validate", "prm", "nothing").err

@@ -29,7 +29,7 @@ from harness.digest import digest
 from harness.errors import ConfigError, unknown
 from harness.prms import aggregate
 from harness.prms.prm import Covers
-from harness.prms.recipe import read_file
+from harness.prms.recipe import check_slots, read_file
 from harness.types import Json, Sampling, Semantics, Spec
 
 FAMILIES = Path(__file__).with_name("recipes.yaml")
@@ -115,13 +115,16 @@ class Recipe:
 
     def __post_init__(self) -> None:
         wanted = {
-            "step": ("{prompt}", "{previous}", "{step}"),
-            "turn": ("{prompt}", "{step}"),
-            "pair": ("{prompt}", "{first}", "{second}"),
+            "step": ("prompt", "previous", "step"),
+            "turn": ("prompt", "step"),
+            "pair": ("prompt", "first", "second"),
         }
-        for slot in wanted.get(self.per, ("{prompt}", "{steps}")):
-            if self.template.count(slot) != 1:
-                raise ConfigError(f"per={self.per}: the template must hold {slot} once")
+        slots = wanted.get(self.per, ("prompt", "steps"))
+        check_slots("template", self.template, slots)
+        check_slots("step", self.step, ("step", "k", "i"))
+        for slot in slots:
+            if self.template.count(f"{{{slot}}}") != 1:
+                raise ConfigError(f"per={self.per}: the template must hold {{{slot}}} once")
         if self.step.count("{step}") != 1:
             raise ConfigError(f"step {self.step!r} must hold {{step}} once")
         if self.per == "pair" and (self.read not in ("words", "labels") or self.combine == "vote"):
