@@ -1,7 +1,7 @@
 """Searches on a frozen pool: what speculative rejection would have done with its candidates.
 
 It goes by the scores of beginnings, so it has figures for PRMs whose score of a step is the same
-whatever follows. Critics are shown a solution to its end and have none.
+whatever follows (`harness.boards.ahead` tells which).
 """
 
 from __future__ import annotations
