@@ -272,6 +272,7 @@ def _end(engine: Any) -> None:
         if not select.select([handle], [], [], _LAST)[0]:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(handle, signal.SIGKILL)
+            select.select([handle], [], [], _LAST)  # a process that is killed is not gone at once
         os.close(handle)
 
 

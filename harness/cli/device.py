@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,11 +43,11 @@ def show(
     from harness.store.format import RunFolder
 
     device = throughputs().device(name)
-    opener, truth = Opener(), RunTruth()
+    opener, truth = Opener(sweep.engine), RunTruth(sweep.engine)
     plan = make_plan(
         sweep,
         data_dir,
-        lambda text: opener.policy(text, open_policy),
+        lambda text: opener.policy(text, partial(open_policy, engine=sweep.engine)),
         lambda text: opener.prm(text, truth.open_prm),
         places,
     )

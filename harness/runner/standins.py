@@ -18,7 +18,7 @@ from harness.policies.policy import Ability
 from harness.prms import recipe
 from harness.prms.critics import recipe as critics
 from harness.prms.prm import Covers
-from harness.registry import POLICIES, PRMS, parse_spec
+from harness.registry import POLICIES, PRMS, parse_spec, with_engine
 from harness.types import Json, Question, Semantics, Spec
 
 Opened = TypeVar("Opened")
@@ -76,10 +76,11 @@ class StandIn:
 
 
 class Opener:
-    """Opens what is at hand, and stands in for the rest."""
+    """Opens what is at hand, and stands in for the rest; `engine`: see `with_engine`."""
 
-    def __init__(self) -> None:
+    def __init__(self, engine: str = "default") -> None:
         self.missing: list[StandIn] = []
+        self._engine = engine
 
     def policy(self, text: str, open_: Callable[[str], Opened]) -> Opened | StandIn:
         """Open a policy."""
@@ -109,6 +110,7 @@ class Opener:
         wanted = [spec.options.get(key, "") if key else spec.target for key in keys]
         if all(_at_hand(str(name)) for name in wanted):
             return open_(text)
+        spec = with_engine(spec, self._engine)
         entry = entries.get(text.split(",")[0])
         size = entry.size if entry and entry.size else named(spec)
         made = StandIn(spec, size, _recipe(spec) if what == "PRM" else None)

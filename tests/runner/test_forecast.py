@@ -12,7 +12,7 @@ pytest.importorskip("torch")
 from harness.config import Sweep
 from harness.forecast.lengths import lengths
 from harness.forecast.throughput import throughputs
-from harness.registry import open_policy
+from harness.registry import open_policy, open_prm
 from harness.runner.forecast import Forecaster, total
 from harness.runner.plan import Plan, make_plan
 from harness.runner.standins import Opener, StandIn, parameters
@@ -152,6 +152,13 @@ def test_sizes_in_words(size: str, number: float | None) -> None:
 def test_a_size_by_name(text: str, size: str) -> None:
     found = Opener().policy(text, open_policy)
     assert isinstance(found, StandIn) and found.size == size
+
+
+def test_the_runs_engine_is_that_of_models_that_are_not_here() -> None:
+    opener = Opener("vllm")
+    policy, prm = opener.policy(POLICY, open_policy), opener.prm("qwen2.5-math-prm-7b", open_prm)
+    own = opener.policy(f"{POLICY},engine=transformers", open_policy)
+    assert [one.spec.adapter for one in (policy, prm, own)] == ["vllm", "vllm", "transformers"]
 
 
 @pytest.mark.parametrize(
