@@ -23,10 +23,14 @@ from typing import Any
 import pytest
 
 from harness.prms.catalog import entries
+from harness.prms.recipe import families
+from harness.prms.render import token
 from harness.prms.transformers import TransformersPrm
 from harness.types import Draft, Json, Judge, Question, Spec, StepScores
 
 torch = pytest.importorskip("torch")
+from transformers import AutoTokenizer  # noqa: E402
+
 pytestmark = pytest.mark.weights
 
 
@@ -166,6 +170,24 @@ def test_math_psa_tells_the_right_answer_from_a_wrong_one(
         dtype="bfloat16",
     )
     assert scores.values == pytest.approx((0.9955, 0.9958, 0.9983, last), abs=1e-2)
+
+
+MARKS = {
+    "math-shepherd": ("peiyi9979/math-shepherd-mistral-7b-prm", (12902, 648, 387)),
+    "math-psa": ("openreasoner/Math-psa", (76325, 488, 481)),
+    "er-prm": (entries()["er-prm-8b"].spec.target, (116624, 489, 482)),
+    "qwen-prm": ("Qwen/Qwen2.5-Math-PRM-7B", (151651,)),
+}
+"""Family → checkpoint, and the numbers of its tag, good and bad token in its authors' code."""
+
+
+@pytest.mark.parametrize("family", MARKS)
+def test_words_of_a_recipe_are_the_tokens_that_the_authors_number(family: str) -> None:
+    target, numbers = MARKS[family]
+    tokenizer = AutoTokenizer.from_pretrained(folder_of(target))
+    recipe = families()[family]
+    keys = ("tag", "good", "bad")[: len(numbers)]
+    assert tuple(token(tokenizer, str(recipe[key]), key) for key in keys) == numbers
 
 
 BENCHMARK = "ProcessBench F1"
