@@ -1,8 +1,8 @@
 """The vLLM engine, which works in processes of its own: its start, its work, its end.
 
-Token ids go in and come out, and no tokenizer is opened over there. What
-the engine's processes print goes to a file, of which the line that matters is shown if they fail.
-They end with `Engine.close`; should this process die first, they notice (`harness.adapters.watch`).
+Token ids go in and come out, and no tokenizer is opened over there. What the engine's processes
+print goes to a file, of which the line that matters is shown if they fail. They end with
+`Engine.close`; should this process die first, they notice (`harness.adapters.watch`).
 """
 
 from __future__ import annotations

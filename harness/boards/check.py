@@ -266,8 +266,9 @@ def _readings(
     """Read every score file; a pool without one leaves its columns empty."""
     found: dict[str, Reading] = {}
     findings: list[Finding] = []
-    ahead = _reads_ahead(folder, submission)
-    if ahead and any(column.method == METHOD for column in board.columns()):
+    possible = board.columns()
+    if any(column.method == METHOD for column in possible) and _reads_ahead(folder, submission):
+        possible = tuple(column for column in possible if column.method != METHOD)
         findings.append(
             Finding(
                 folder / FILE,
@@ -295,12 +296,10 @@ def _readings(
         findings += wrong
         if errors_of(wrong):
             continue
-        columns = [column for column in board.columns() if column.pool == name]
+        columns = [column for column in possible if column.pool == name]
         own = [sample for sample in shown if sample.pool == name]
         baseline = submission.role == "baseline"
-        found[name], odd = read(
-            path, pools[name], scores, columns, rule, board.seed, own, baseline, ahead
-        )
+        found[name], odd = read(path, pools[name], scores, columns, rule, board.seed, own, baseline)
         findings += odd
     if found:
         findings += [

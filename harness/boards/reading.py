@@ -62,7 +62,6 @@ def read(
     seed: int,
     shown: Sequence[Sample],
     baseline: bool,
-    ahead: bool,
 ) -> tuple[Reading, list[Finding]]:
     """Take out of a file's scores what a board needs, and say what looks odd.
 
@@ -70,19 +69,17 @@ def read(
         path: The file.
         pool: What was scored.
         scores: The scores.
-        columns: The pool's columns.
+        columns: The pool's columns that this PRM can have figures of.
         rule: How they are read.
         seed: Of subsets and resampling.
         shown: The pool's problems that the board shows.
         baseline: Whether it may say the same of everything.
-        ahead: Whether a step's score may hang on later steps (`harness.boards.ahead`).
     """
     single = solution_scores(pool, scores, rule.aggregation)
     odd = list(suspicions(path, pool, scores, single, rule, baseline))
     per = len(pool.problems) * scores.replicas
     figures = given_outcomes(pool, scores, columns, rule, seed)
-    if not ahead:
-        figures |= replayed_outcomes(pool, scores, columns, rule.aggregation, seed)
+    figures |= replayed_outcomes(pool, scores, columns, rule.aggregation, seed)
     reading = Reading(
         scores.replicas,
         None if pool.kind in GIVEN_KINDS else single,
