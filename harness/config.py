@@ -7,6 +7,7 @@ nearest key. A `Sweep` is inert: making one opens no file, model or connection.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
@@ -265,8 +266,48 @@ def parse_setting(text: str) -> tuple[str, Any]:
         raise ConfigError(f"--set {text!r}: the value is no YAML") from error
 
 
+MACHINE = (
+    "batch",
+    "cache",
+    "connections",
+    "device",
+    "enforce_eager",
+    "gpu_memory_utilization",
+    "key",
+    "max_num_batched_tokens",
+    "patience",
+    "rate",
+    "tensor_parallel_size",
+    "timeout",
+)
+"""Options of policies and PRMs that say how a machine or a server is used, whatever the adapter.
+They are in no identity, so that a run goes on with others: after it ran out of memory, say."""
+
+_MACHINE = re.compile(rf",(?:{'|'.join(MACHINE)})=[\w.:-]*")
+
+
+def settled(text: str) -> str:
+    """Return what names a policy or a PRM, without the options that decide no result.
+
+    >>> settled("qwen2.5-math-prm-7b,batch=4096,steps=sentences")
+    'qwen2.5-math-prm-7b,steps=sentences'
+    """
+    return _MACHINE.sub("", text)
+
+
+def deciding(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a sweep that decide its results, as JSON has them."""
+    models = {
+        key: list(dict.fromkeys(settled(text) for text in config[key]))
+        for key in ("policies", "prms")
+        if key in config
+    }
+    return {**config, **models}
+
+
 def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Return ``key: old → new`` for every setting that differs."""
+    """Return ``key: old → new`` for every setting that differs and decides results."""
+    old, new = deciding(old), deciding(new)
     keys = sorted({*old, *new})
     return [f"{k}: {old.get(k)!r} → {new.get(k)!r}" for k in keys if old.get(k) != new.get(k)]
 

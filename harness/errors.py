@@ -30,6 +30,9 @@ class HarnessError(Exception):
 class UserError(HarnessError):
     """Something that the user can put right. The message says what, where and what to type."""
 
+    kept = False
+    """Whether it came up in a run that has finished something, which is kept."""
+
 
 class ConfigError(UserError):
     """A mistake in a configuration, a task definition or on the command line."""

@@ -13,6 +13,7 @@ from harness.config import (
     load_sweep,
     parse_setting,
     preset_names,
+    settled,
 )
 from harness.errors import ConfigError
 
@@ -155,6 +156,26 @@ def test_other_prms_than_a_files_own_all_steer(tmp_path: Path) -> None:
     file.write_text("tasks: [a]\nsearch: 3\n")
     with pytest.raises(ConfigError, match="search"):
         load_sweep(str(file), {"prms": ["r"]})
+
+
+def test_what_says_how_a_machine_is_used_changes_nothing() -> None:
+    given = [
+        "embedded,engine=vllm,cache=10000,gpu_memory_utilization=0.5",
+        "critic:x,model=[transformers:a/b,batch=8],per=step",
+        "ensemble:[m,device=cuda:0,steps=each]+n",
+        "http://localhost:8000,protocol=vllm,timeout=5,model=m,key=MY_KEY",
+        "transformers:/data,batchless/m,batches=3",
+    ]
+    assert [settled(text) for text in given] == [
+        "embedded,engine=vllm",
+        "critic:x,model=[transformers:a/b],per=step",
+        "ensemble:[m,steps=each]+n",
+        "http://localhost:8000,protocol=vllm,model=m",
+        "transformers:/data,batchless/m,batches=3",
+    ]
+    old = {"prms": ["a,batch=1", "b"], "seed": 0}
+    assert not changed_keys(old, {"prms": ["a", "b,batch=2", "a,cache=9"], "seed": 0})
+    assert changed_keys(old, {"prms": ["a", "c"], "seed": 0}) == ["prms: ['a', 'b'] → ['a', 'c']"]
 
 
 def test_changed_keys_are_listed() -> None:

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from harness.errors import ConfigError, HarnessError, InfrastructureError
 
 _SMALLER = (
-    "lower max_length=, batch=, cache= or (on a GPU) gpu_memory_utilization=, or make the model "
-    "smaller with tensor_parallel_size= or quantization="
+    "lower batch=, cache= or (on a GPU) gpu_memory_utilization=, or raise tensor_parallel_size=, "
+    "and go on; max_length= and quantization= help too, and begin anew"
 )
 _OTHER = "this machine's vLLM does not run it: use engine=transformers"
 

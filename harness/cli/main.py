@@ -97,6 +97,8 @@ def main() -> None:
         code = INTERRUPTED
     except UserError as error:
         _say(f"error: {error}")
+        if error.kept:
+            _go_on("what is finished is kept")
         sys.exit(2)
     except InfrastructureError as error:
         _say(f"failed: {error}")

@@ -50,7 +50,7 @@ def run(
     from harness.cli.progress import TerminalProgress
     from harness.cli.stopped import tell
     from harness.config import load_sweep, places
-    from harness.errors import ConfigError, LimitReached
+    from harness.errors import LimitReached
     from harness.paths import data_folder
     from harness.registry import open_policy
     from harness.runner.execute import default_out, execute
@@ -79,11 +79,6 @@ def run(
         settings=setting,
     )
     sweep = load_sweep(preset, given, full)
-    if trace and sweep.engine == "ray":
-        raise ConfigError(
-            "--trace shows what this process does, and with --engine ray the workers do it; leave "
-            "one of the two out"
-        )
     truth = RunTruth(sweep.engine)
     policies = partial(open_policy, engine=sweep.engine)
     plan = make_plan(sweep, data_folder(data_dir), policies, truth.open_prm, places(preset))

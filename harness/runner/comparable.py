@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.config import changed_keys
+from harness.config import changed_keys, deciding
 from harness.errors import ConfigError, unknown
 from harness.runner.sides import Side, answered_tasks, entries, listed, same
 
@@ -54,8 +54,9 @@ def _comparable(a: Side, b: Side, task: str) -> None:
         keys += ["policies", "sampling"]
     if any(entry.task == task and entry.kind == "steps" for entry in a.sweep.pools):
         keys.append("threshold")
+    mine, theirs = deciding(a.sweep.config), deciding(b.sweep.config)
     for key in keys:
-        own, other = a.sweep.config.get(key), b.sweep.config.get(key)
+        own, other = mine.get(key), theirs.get(key)
         if own != other:
             raise _differs(task, f"{key}: {own} and {other}", f"run one again with the same {key}")
     for key in _SEARCH if searched else ():

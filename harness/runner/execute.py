@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from harness.config import deciding
 from harness.digest import SHORT, digest
 from harness.errors import ConfigError, writing
 from harness.files import exclusive
@@ -88,7 +89,7 @@ def execute(
             found = read_sweep(run)
             # PRMs that `score` added stay; the rest must be what was asked for.
             check_same(run, found, wanted.with_scores(tuple(found.config["prms"]), ()))
-            wanted = found.finished(run).with_scores((), wanted.scores)
+            wanted = found.finished(run).with_scores(tuple(wanted.config["prms"]), wanted.scores)
         write_sweep(run, wanted)
         write_published(run, plan.sweep.published)
         with logged(run), telemetry.recording(run.telemetry):
@@ -248,7 +249,7 @@ def sweep_file(plan: Plan) -> SweepFile:
         )
         for pool in plan.pools
     )
-    identity = digest({"config": config, "pools": [pool.digest for pool in pools]})
+    identity = digest({"config": deciding(config), "pools": [pool.digest for pool in pools]})
     searches = tuple(search.entry for search in plan.searches)
     return SweepFile(config, plan.groups, pools, score_entries(plan.scores), identity, searches)
 

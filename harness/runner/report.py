@@ -9,6 +9,7 @@ from harness.analysis.transfer import transfer
 from harness.digest import SHORT
 from harness.prms.catalog import entries
 from harness.provenance import read_entries
+from harness.registry import PRMS, parse_spec
 from harness.reporting.first_error import Published
 from harness.reporting.frames import write_results
 from harness.reporting.page import About
@@ -60,11 +61,14 @@ def make_report(run: RunFolder, progress: Progress) -> Report:
 
 def _trained(run: RunFolder) -> dict[str, tuple[str, ...]]:
     """Return the domains that the run's PRMs were trained on, of those with a catalogue entry."""
-    return {
-        name: entry.domains
-        for name, entry in entries().items()
-        if name in read_sweep(run).config["prms"]
-    }
+    catalog = entries()
+    specs = {name: entry.spec for name, entry in catalog.items()}
+    found = dict[str, tuple[str, ...]]()
+    for text in read_sweep(run).config["prms"]:
+        if (entry := catalog.get(text.split(",")[0])) is not None:
+            spec = parse_spec(text, adapters=PRMS, catalog=specs, what="PRM")
+            found[spec.name] = entry.domains
+    return found
 
 
 _PROCESSBENCH, _FIGURES = "processbench", "ProcessBench F1"

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.config import changed_keys
+from harness.config import changed_keys, settled
 from harness.errors import ConfigError, DataError
 from harness.files import write_json
 from harness.store.format import PoolFolder, RunFolder
@@ -119,8 +119,8 @@ class SweepFile:
                     f"PRM {entry.prm!r} has scored this pool with other content or options; give "
                     f"it another name: --prm {entry.prm},name=OTHER"
                 )
-        listed = dict.fromkeys([*self.config.get("prms", ()), *prms])
-        config = {**self.config, "prms": list(listed)}
+        listed = {settled(text): text for text in (*self.config.get("prms", ()), *prms)}
+        config = {**self.config, "prms": list(listed.values())}
         return replace(self, config=config, scores=tuple(known.values()))
 
 

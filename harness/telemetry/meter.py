@@ -3,12 +3,17 @@
 Three roles work: the policy, the PRM, the grader. A role is *busy* while a call of it is under way;
 its share of time is its busy seconds over the stage's. The hit rate of a cache is the share of
 prompt tokens that did not have to go through the model: 1 − computed / logical (`Tokens`).
+
+Where workers elsewhere do a stage, shares are of the seconds that they were at a unit, all of them
+together; what they have at work is what they last said.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Literal
 
 from harness.types import Gauges, Tokens
@@ -46,19 +51,49 @@ class Reading:
     cache_used: float | None
     """Share of the policy's room for keys and values."""
     policy_share: float | None
-    """Of the stage's seconds. None: nothing of it was done in this process."""
+    """Of the stage's seconds, or of the workers' at their units. None: it was never busy."""
     prm_share: float | None
     grader_share: float | None
     flops: float
     """Policy and PRM, since the launch; NaN where a model's shape is unknown."""
 
 
-@dataclass(slots=True)
-class Work:
-    """What one role did in a stage."""
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What one role did."""
 
     logical: int = 0
     """Prompt tokens as if nothing were shared; see `Tokens`."""
+    computed: int = 0
+    decoded: int = 0
+    busy: float = 0.0
+    """Seconds."""
+
+    def __sub__(self, other: Counts) -> Counts:
+        return Counts(
+            self.logical - other.logical,
+            self.computed - other.computed,
+            self.decoded - other.decoded,
+            self.busy - other.busy,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AtWork:
+    """What a policy has at work at one moment; see `Reading`."""
+
+    in_flight: int = 0
+    waiting: int | None = None
+    cache: float | None = None
+    unfinished: int = 0
+    """Tokens of drafts that have not come back."""
+
+
+@dataclass(slots=True)
+class Work:
+    """The counts of one role, as they grow."""
+
+    logical: int = 0
     computed: int = 0
     decoded: int = 0
     busy: float = 0.0
@@ -79,16 +114,22 @@ class Work:
         if not self.depth:
             self.busy += now - self.since
 
+    def counts(self, now: float) -> Counts:
+        """Return the counts, the call under way included."""
+        busy = self.busy + (now - self.since if self.depth else 0.0)
+        return Counts(self.logical, self.computed, self.decoded, busy)
+
+    def add(self, counts: Counts) -> None:
+        """Add what was counted elsewhere."""
+        self.logical += counts.logical
+        self.computed += counts.computed
+        self.decoded += counts.decoded
+        self.busy += counts.busy
+
     def share(self, now: float, seconds: float) -> float | None:
         """Return the share of so many seconds in which it was busy; None: it never was."""
-        busy = self.busy + (now - self.since if self.depth else 0.0)
+        busy = self.counts(now).busy
         return min(1.0, busy / seconds) if seconds > 0 and busy > 0 else None
-
-    def take(self) -> Tokens:
-        """Return the tokens counted, and count from nothing."""
-        found = Tokens(0, self.logical, self.computed, self.decoded)
-        self.logical = self.computed = self.decoded = 0
-        return found
 
     @property
     def hits(self) -> float | None:
@@ -108,6 +149,10 @@ class Meter:
         self.work: dict[Role, Work] = {"policy": Work(), "PRM": Work(), "grader": Work()}
         self.base = 0
         """Tokens that the policy had decoded when its present stream was opened."""
+        self.elsewhere: dict[int, AtWork] = {}
+        """Worker → what it has at work."""
+        self.lent = 0.0
+        """Seconds of workers elsewhere."""
 
     def count(self, role: Role, tokens: Tokens) -> None:
         """Add the tokens of one reply."""
@@ -116,15 +161,24 @@ class Meter:
         work.computed += tokens.prefill_computed
         work.decoded += tokens.decode
 
+    def at_work(self, gauges: Gauges | None) -> AtWork:
+        """Return what is at work here, by the gauges of the stream that is open."""
+        if gauges is None:
+            return AtWork(self.in_flight)
+        live = 0 if gauges.decoded is None else self.base + gauges.decoded
+        unfinished = max(0, live - self.work["policy"].decoded)
+        return AtWork(self.in_flight, gauges.waiting, gauges.cache, unfinished)
+
     def read(self, now: float, rates: Rates, gauges: Gauges | None, flops: float) -> Reading:
         """Return the figures; `rates` belongs to whoever asks."""
         policy, prm = self.work["policy"], self.work["PRM"]
         seconds = now - self.began
-        live = 0 if gauges is None or gauges.decoded is None else self.base + gauges.decoded
-        decoded = max(policy.decoded, live)
+        whole = self.lent or seconds
+        at_work = _together([self.at_work(gauges), *tuple(self.elsewhere.values())])
+        decoded = policy.decoded + at_work.unfinished
         judged = prm.logical + prm.decoded
         policy_rate, prm_rate = rates.of(now, self.stage, (decoded, judged), self.began)
-        writes = bool(decoded or self.in_flight)
+        writes = bool(decoded or at_work.in_flight)
         return Reading(
             stage=self.stage,
             unit=self.unit,
@@ -135,16 +189,28 @@ class Meter:
             policy_rate=policy_rate if writes else None,
             prm_tokens=judged,
             prm_rate=prm_rate if judged else None,
-            in_flight=self.in_flight if writes else None,
-            waiting=gauges.waiting if gauges else None,
+            in_flight=at_work.in_flight if writes else None,
+            waiting=at_work.waiting,
             policy_cache_hits=policy.hits,
             prm_cache_hits=prm.hits,
-            cache_used=gauges.cache if gauges else None,
-            policy_share=policy.share(now, seconds),
-            prm_share=prm.share(now, seconds),
-            grader_share=self.work["grader"].share(now, seconds),
+            cache_used=at_work.cache,
+            policy_share=policy.share(now, whole),
+            prm_share=prm.share(now, whole),
+            grader_share=self.work["grader"].share(now, whole),
             flops=flops,
         )
+
+
+def _together(parts: Sequence[AtWork]) -> AtWork:
+    """Return what several have at work: sums, and the mean of how full their caches are."""
+    waiting = [part.waiting for part in parts if part.waiting is not None]
+    caches = [part.cache for part in parts if part.cache is not None]
+    return AtWork(
+        sum(part.in_flight for part in parts),
+        sum(waiting) if waiting else None,
+        fmean(caches) if caches else None,
+        sum(part.unfinished for part in parts),
+    )
 
 
 class Rates:

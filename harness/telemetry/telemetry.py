@@ -10,26 +10,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
-from harness.errors import LimitReached
+from harness.errors import LimitReached, UserError
+from harness.telemetry.account import Account
 from harness.telemetry.limits import Limits
-from harness.telemetry.meter import Meter, Rates, Reading, Role
+from harness.telemetry.meter import AtWork, Counts, Meter, Rates, Reading, Role
 from harness.telemetry.recorder import Recorder
-from harness.telemetry.trace import Trace
+from harness.telemetry.trace import Kept, Trace
 from harness.types import Gauges, Tokens
-
-
-@dataclass(frozen=True, slots=True)
-class Spending:
-    """What was counted elsewhere since that place last said so."""
-
-    policy: Tokens
-    prm: Tokens
-    flops: float
 
 
 @runtime_checkable
@@ -50,7 +41,7 @@ class Telemetry:
     def __init__(
         self,
         limits: Limits | None = None,
-        trace: Trace | None = None,
+        trace: Trace | Kept | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         """Args: what may be spent, where spans go, seconds for tests."""
@@ -59,6 +50,9 @@ class Telemetry:
         self.flops = 0.0
         """Of policies and PRMs, since the launch."""
         self._clock, self._began = clock, clock()
+        self._zero = time.time()
+        self.kept = False
+        """Whether anything is finished, in this launch or before."""
         self._worked = False
         self._stream: Gauged | None = None
         self._recorder: Recorder | None = None
@@ -74,12 +68,13 @@ class Telemetry:
     def start(self, stage: str, total: int, done: int, unit: str) -> None:
         """Begin a stage."""
         self._meter = Meter(stage, unit, done, total, self.now())
+        self.kept |= done > 0
         self._staged = True
 
     def advance(self, things: int) -> None:
         """Note that so many more are finished."""
         self._meter.done += things
-        self._worked = True
+        self._worked = self.kept = True
 
     def finish(self) -> None:
         """End the stage."""
@@ -125,19 +120,34 @@ class Telemetry:
         """Note operations of a policy or a PRM; NaN: nobody knows."""
         self.flops += flops
 
-    def take(self) -> Spending | None:
-        """Return what was counted since the last call, if anything: of a worker elsewhere, for the
-        one that it works for."""
-        work = self._meter.work
-        found = Spending(work["policy"].take(), work["PRM"].take(), self.flops)
-        self.flops = 0.0
-        return found if found != Spending(Tokens(), Tokens(), 0.0) else None
+    # --- workers elsewhere ---
 
-    def add(self, spending: Spending) -> None:
-        """Note what was counted elsewhere."""
-        self._meter.count("policy", spending.policy)
-        self._meter.count("PRM", spending.prm)
-        self.flops += spending.flops
+    def counts(self) -> dict[Role, Counts]:
+        """Return what was counted in this stage, by role."""
+        now = self.now()
+        return {role: work.counts(now) for role, work in self._meter.work.items()}
+
+    def at_work(self) -> AtWork:
+        """Return what the policy has at work here."""
+        return self._meter.at_work(self._gauges())
+
+    def add(self, worker: int, account: Account) -> None:
+        """Note what a worker elsewhere did."""
+        meter = self._meter
+        for role, counts in account.counts.items():
+            meter.work[role].add(counts)
+        meter.lent += account.seconds
+        meter.elsewhere[worker] = account.at_work
+        self.flops += account.flops
+        if isinstance(self.trace, Trace):
+            for event in account.events:
+                self.trace.place(f"worker {worker} ", event, self._zero)
+
+    def lost(self, worker: int) -> None:
+        """Note that a worker elsewhere is gone, with what it had at work."""
+        self._meter.elsewhere.pop(worker, None)
+
+    # --- calls ---
 
     def span(self, role: Role, who: str, what: str) -> Span:
         """Return a context for a call, or several, of a role: it is busy meanwhile."""
@@ -161,9 +171,11 @@ class Telemetry:
 
     def read(self, rates: Rates) -> Reading:
         """Return the figures of this moment; `rates` belongs to whoever asks."""
-        stream, meter = self._stream, self._meter
-        gauges = stream.gauges() if stream is not None else None
-        return meter.read(self.now(), rates, gauges, self.flops)
+        return self._meter.read(self.now(), rates, self._gauges(), self.flops)
+
+    def _gauges(self) -> Gauges | None:
+        stream = self._stream
+        return stream.gauges() if stream is not None else None
 
     def look(self, rates: Rates) -> Reading | None:
         """Return the figures; None between stages."""
@@ -171,11 +183,14 @@ class Telemetry:
 
     @contextmanager
     def recording(self, path: Path) -> Iterator[None]:
-        """Write readings to `path` meanwhile."""
+        """Write readings to `path` meanwhile; a mistake that comes up is told what is kept."""
         rates = Rates()
         self._recorder = Recorder(path, lambda: self.look(rates))
         try:
             yield
+        except UserError as error:  # a server that refuses the ten thousandth request, say
+            error.kept = self.kept
+            raise
         finally:
             self._recorder.close()
             if self._staged:  # it was interrupted

@@ -11,6 +11,8 @@ The closing bracket may be missing, says the format: a killed run leaves a reada
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -19,6 +21,49 @@ from harness.errors import writing
 
 _FLUSH = 1024
 """Events that are kept back at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A span, or a request."""
+
+    lane: str
+    name: str
+    begin: float
+    """Seconds."""
+    end: float
+    facts: Mapping[str, Any]
+    request: bool
+
+
+class Kept:
+    """Spans and requests that are kept until they are fetched: those of a worker, for the trace of
+    the one that it works for."""
+
+    def __init__(self) -> None:
+        self._events: list[Event] = []
+        self._lock = Lock()
+
+    def span(self, lane: str, name: str, begin: float, end: float, **facts: Any) -> None:
+        """Keep a span; see `Trace.span`."""
+        self._keep(Event(lane, name, begin, end, facts, request=False))
+
+    def request(self, lane: str, name: str, begin: float, end: float, **facts: Any) -> None:
+        """Keep a request; see `Trace.request`."""
+        self._keep(Event(lane, name, begin, end, facts, request=True))
+
+    def take(self, later: float) -> Sequence[Event]:
+        """Return what was kept, so many seconds later, and keep it no more."""
+        with self._lock:
+            events, self._events = self._events, []
+        return [replace(e, begin=e.begin + later, end=e.end + later) for e in events]
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _keep(self, event: Event) -> None:
+        with self._lock:
+            self._events.append(event)
 
 
 class Trace:
@@ -51,6 +96,18 @@ class Trace:
         event = {"cat": "request", "name": name, "pid": 1, "tid": self._lane(lane), "id": number}
         self._add({**event, "ph": "b", "ts": _us(begin), "args": facts})
         self._add({**event, "ph": "e", "ts": _us(end)})
+
+    def place(self, before: str, event: Event, zero: float) -> None:
+        """Add what was kept elsewhere.
+
+        Args:
+            before: What stands before the name of its lane.
+            event: With times since `zero`, which is when this launch began.
+            zero: See there.
+        """
+        add = self.request if event.request else self.span
+        begin, end = max(0.0, event.begin - zero), max(0.0, event.end - zero)
+        add(f"{before}{event.lane}", event.name, begin, end, **event.facts)
 
     def close(self) -> None:
         """Write what is left, and the closing bracket."""

@@ -20,13 +20,13 @@ from harness.errors import ConfigError, HarnessError, InfrastructureError
         (
             "ValueError: Free memory on device cuda:0 (10.5/79.2 GiB) on startup is less",
             InfrastructureError,
-            r"m: out of memory \(10.5 GiB are free\); lower max_length=.*quantization=",
+            r"m: out of memory \(10.5 GiB are free\); lower batch=.* go on;.*quantization=",
         ),
         ("No available memory for the cache blocks. Try", InfrastructureError, "out of memory;"),
         (
             "EngineGone: the engine's process ended with code [-9]",
             InfrastructureError,
-            "m: its process was killed, as systems do when memory runs out; lower max_length=",
+            "m: its process was killed, as systems do when memory runs out; lower batch=",
         ),
         ("torch.OutOfMemoryError: CUDA out of memory.", InfrastructureError, "out of memory;"),
         (

@@ -136,18 +136,3 @@ def test_a_closed_pipe_is_no_error() -> None:
         process.stdout.close()
         assert b"Traceback" not in process.stderr.read()
     assert process.returncode in {0, 1}
-
-
-def test_a_trace_of_workers_is_refused(cli, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    done = cli(
-        "run",
-        "embedded",
-        "--engine",
-        "ray",
-        "--trace",
-        tmp_path / "t.json",
-        "--out",
-        tmp_path / "o",
-    )
-    assert done.code == 2 and "leave one of the two out" in done.err
-    assert not (tmp_path / "o").exists()

@@ -143,6 +143,8 @@ def test_on_a_real_engine(
         assert [r.drafts for r in found] != [r.drafts for r in policy.extend(requests)]
     with subtests.test("a run from the command line"):
         tables_are_equal(policy, cli, tmp_path)
+    with subtests.test("an engine for which there is no room"):
+        no_room(policy, cli, tmp_path / "large")
     with subtests.test("an engine that is killed"):
         killed(policy)
 
@@ -221,6 +223,26 @@ def tables_are_equal(policy: VllmPolicy, cli: Callable[..., Any], folder: Path) 
     assert tables[0] == tables[1] and len(tables[0]) > 3
 
 
+def no_room(policy: VllmPolicy, cli: Callable[..., Any], out: Path) -> None:
+    """What to lower is said; once it is lowered the run goes on."""
+
+    def run(cache: int) -> Any:
+        return cli(
+            "run", "--task", "chain_arithmetic", "--limit", "2", "--policy",
+            f"embedded,engine=vllm,cache={cache}", "--method", "greedy", "--out", out,
+        )  # fmt: skip
+
+    failed, engine = run(10**12), policy._running()
+    assert failed.code == 1 and not (out / "results.csv").exists()
+    assert "out of memory" in failed.err and "lower batch=, cache=" in failed.err
+    assert "Traceback" not in failed.err
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(VllmPolicy, "_running", lambda own: engine)
+        done = run(10**4)
+    assert done.code == 0, done.err
+    assert (out / "results.csv").exists()
+
+
 def killed(policy: VllmPolicy) -> None:
     """What was under way is dropped, and said."""
     stream = policy.stream()
@@ -229,7 +251,7 @@ def killed(policy: VllmPolicy) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):  # of an engine before
             if "VLLM" in " ".join(process.cmdline()):
                 process.kill()
-    said = "its process was killed, as systems do when memory runs out; lower max_length="
+    said = "its process was killed, as systems do when memory runs out; lower batch="
     with pytest.raises(InfrastructureError, match=said):
         stream.collect()
     assert stream.rows == 0 and policy._engine is not None and not policy._engine.alive

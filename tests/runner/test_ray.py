@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import signal
@@ -43,7 +44,9 @@ from harness.runner.truth import RunTruth
 from harness.store.format import RunFolder
 from harness.telemetry.limits import Limits
 from harness.telemetry.telemetry import Telemetry
+from harness.telemetry.trace import Trace
 from tests.runner.results import SECONDS, evaluated
+from tests.telemetry.traces import lanes
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 NODE: dict[str, Any] = {"num_cpus": 2, "include_dashboard": False, "object_store_memory": 2**27}
@@ -105,6 +108,12 @@ def run(
     plan = make_plan(settings, None, open_policy, truth.open_prm)
     heard = progress or Silent()
     return execute(plan, out, truth, heard, [], telemetry=telemetry, executor=executor)
+
+
+def ends(folder: RunFolder) -> list[dict[str, Any]]:
+    """The telemetry's last line of every stage."""
+    told = [json.loads(line) for line in folder.telemetry.read_text().splitlines()]
+    return [line for line in told if line["end"]]
 
 
 def rows(folder: RunFolder, *measured: str) -> list[dict[str, str]]:
@@ -169,6 +178,28 @@ def test_real_models_on_a_cluster_of_our_own_give_the_same_numbers(tmp_path: Pat
     shared = ("policy_prompt_computed", "prm_tokens_computed")
     assert rows(spread, *shared) == rows(alone, *shared)
     assert there.flops == pytest.approx(here.flops, rel=1e-12) and here.flops > 0
+    own, others = ends(alone), ends(spread)
+    for field in ("stage", "done", "total", "policy_tokens", "prm_tokens", "in_flight"):
+        assert [line[field] for line in others] == [line[field] for line in own], field
+    for field in ("policy_share", "prm_share", "grader_share"):
+        known = [line[field] is not None for line in own]
+        assert [line[field] is not None for line in others] == known, field
+        assert all(line[field] is None or 0 < line[field] <= 1 for line in others), field
+
+
+def test_a_trace_has_the_lanes_of_every_worker(
+    ray_on: Callable[..., RayExecutor], quick_tasks: Path, script: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "trace.json"
+    with Telemetry(trace=Trace(path)) as telemetry:
+        executor = ray_on(telemetry, workers=2)
+        folder = run(sweep(quick_tasks, script), tmp_path / "out", executor, telemetry=telemetry)
+    found = lanes(path)
+    assert {"worker 0 policy script", "worker 1 policy script"} <= set(found)
+    assert any(lane.endswith("PRM constant") for lane in found)
+    written = [event for lane in found if " policy " in lane for event in found[lane]]
+    tokens = sum(event["args"]["tokens"] for event in written if event["ph"] == "b")
+    assert tokens == sum(line["policy_tokens"] for line in ends(folder)) > 0
 
 
 def test_further_prms_are_scored_by_workers(

@@ -101,6 +101,28 @@ def test_other_settings_are_refused_with_the_keys_and_the_ways_out(  # type: ign
     assert "choose another --out" in done.err
 
 
+def test_a_run_goes_on_with_other_options_of_the_machine(  # type: ignore[no-untyped-def]
+    cli, quick_tasks: Path, script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after it ran out of memory, in the folder that it chose as well."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(options: str, prm: str, *more: str) -> int:
+        done = cli(
+            "run", "--task", "sums", "--include-path", quick_tasks, "--policy",
+            f"fake:{script}{options},name=p", "--prm", prm, "--budget", "1,2", *more,
+        )  # fmt: skip
+        return int(done.code)
+
+    assert run(",batch=1", "fake:oracle", "--max-seconds", "1e-9") == 3
+    assert run(",batch=2", "fake:oracle", "--max-seconds", "1e-9") == 3
+    assert run("", "fake:oracle") == 0
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert run("", "fake:oracle", "--out", str(tmp_path / "whole")) == 0
+    assert _rows(folder) == _rows(tmp_path / "whole")
+    assert run(",seconds=0.01", "fake:oracle", "--out", str(folder)) == 2
+
+
 def test_changed_content_behind_the_same_settings_is_refused(  # type: ignore[no-untyped-def]
     cli, quick_tasks: Path, script: Path, tmp_path: Path
 ) -> None:

@@ -42,7 +42,10 @@ def expected(cli: Callable[..., Any], quick_tasks: Path, tmp_path: Path) -> tupl
     return [row[:-4] for row in results(out)], kept(out)
 
 
-@pytest.mark.parametrize("how", [(503, {}, b""), (200, {}, b"<html></html>"), "cut"])
+REFUSED = (401, {}, b'{"error": {"message": "the key is no longer valid"}}')
+
+
+@pytest.mark.parametrize("how", [(503, {}, b""), (200, {}, b"<html></html>"), REFUSED, "cut"])
 def test_a_server_gone_for_good_stops_the_run_and_the_same_command_goes_on(
     expected: tuple[Any, bytes],
     cli: Callable[..., Any],
@@ -68,14 +71,12 @@ def test_a_server_gone_for_good_stops_the_run_and_the_same_command_goes_on(
         server.trouble = trouble
         arguments = command(quick_tasks, server, out, 0.3)
         failed = cli(*arguments)
-        garbled = isinstance(how, tuple) and how[0] == 200
-        assert failed.code == (2 if garbled else 1), failed.err
-        assert ("no JSON" if garbled else "did not answer") in failed.err
-        assert (
-            garbled
-            or f"Go on with the same command:\n  run-benchmark {' '.join(arguments)}"
-            in (failed.err)
-        )
+        said = {200: "which is no JSON", 401: "the key is no longer valid"}
+        told = said.get(how[0] if isinstance(how, tuple) else 0)
+        assert failed.code == (2 if told else 1), failed.err
+        assert (told or "did not answer") in failed.err
+        going_on = f"Go on with the same command:\n  run-benchmark {' '.join(arguments)}"
+        assert going_on in failed.err
         assert 0 < len(kept(out)) < len(expected[1]) and not (out / "results.csv").exists()
         server.trouble = None
         done = cli(*arguments)

@@ -23,7 +23,8 @@ from harness.runner.spread.cluster import Cluster, connect
 from harness.runner.spread.dispatch import Ended, Event, Gone, Heard, Joined, dispatch
 from harness.runner.spread.local import Local
 from harness.runner.spread.work import Said, Source, Unit, Work
-from harness.telemetry.telemetry import Spending, Telemetry
+from harness.telemetry.account import Account
+from harness.telemetry.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from harness.runner.spread.worker import Surroundings
@@ -164,13 +165,14 @@ class RayCrew:
             if not isinstance(failed, InfrastructureError):
                 raise failed
             return self._lose(number, said.text)
-        if isinstance(said, Spending):
-            self._telemetry.add(said)
+        if isinstance(said, Account):
+            self._telemetry.add(number, said)
             return []
         return [Heard(number, str(name), said)]
 
     def _lose(self, number: int, why: str) -> list[Event]:
         self._actors.pop(number).end()
+        self._telemetry.lost(number)
         self._looked = 0.0
         return [Gone(number, why)]
 
@@ -198,7 +200,8 @@ class RayCrew:
 
         handed = {k: v for k, v in os.environ.items() if k.startswith(_HANDED_DOWN)}
         cores = max(1, int(self._config.cpus))
-        return Surroundings(os.getcwd(), handed, cores, None)
+        traced = self._telemetry.trace is not None
+        return Surroundings(os.getcwd(), handed, cores, traced, None)
 
     def release(self) -> None:
         """Let workers close what they opened; those that cannot are found with their next unit."""

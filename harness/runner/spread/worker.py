@@ -24,7 +24,7 @@ from harness.errors import (
 from harness.prms.prm import Prm
 from harness.runner.spread.station import Model, Station
 from harness.runner.spread.work import Act, Said
-from harness.telemetry.telemetry import Spending
+from harness.telemetry.account import Account, Accounts
 from harness.types import Judge, Judged
 
 _KINDS = (ConfigError, DataError, InfrastructureError)
@@ -58,6 +58,8 @@ class Surroundings:
     environment: Mapping[str, str]
     cores: int
     """For graders."""
+    traced: bool
+    """Whether the run writes a trace."""
     reader: Mapping[str, Any] | None
     """Ray's options of the process of a search's PRM; None: it is opened beside the policy."""
 
@@ -78,6 +80,7 @@ class Worker:
         if surroundings.reader is not None:
             reader = _reader(surroundings, surroundings.reader)
         self._station = Station(None, surroundings.cores, reader)
+        self._accounts = Accounts(self._station.telemetry, surroundings.traced)
         self._work = ""
         self._act: Act[Any] | None = None
 
@@ -85,17 +88,22 @@ class Worker:
         """Return the number of the process."""
         return os.getpid()
 
-    def do(self, work: Sequence[Any], unit: object) -> Iterator[Said | Spending | Failure]:
+    def do(self, work: Sequence[Any], unit: object) -> Iterator[Said | Account | Failure]:
         """Do a unit of a work, which is given as a reference in a list: it is fetched once."""
+        accounts = self._accounts
+        accounts.begin()
         try:
             if self._act is None or self._work != work[0].hex():
                 self._act, self._work = ray.get(work[0]).at(self._station), work[0].hex()
             for said in self._act(unit):  # no `yield from`: Ray sends
-                if (spent := self._station.telemetry.take()) is not None:
-                    yield spent
+                if (account := accounts.due()) is not None:
+                    yield account
                 yield said
         except HarnessError as error:
+            yield accounts.give()
             yield Failure.of(error)
+        else:
+            yield accounts.give()
 
     def release(self) -> None:
         """Give back models and processes."""
