@@ -39,6 +39,19 @@ def _specs(catalog: Any) -> dict[str, Any]:
     return {name: entry.spec for name, entry in catalog.entries().items()}
 
 
+def _commands(preset: str) -> list[dict[str, list[str]]]:
+    """The values of each option of the commands, of several lines, in a preset's comment."""
+    found = []
+    pattern = rf"run-benchmark run {preset} .*\\\n(?:#.*\\\n)*#.*\n"
+    for line in re.findall(pattern, preset_text(preset)):
+        given: dict[str, list[str]] = {}
+        for word, after in itertools.pairwise(shlex.split(line.replace("\\\n#", " "))):
+            if word.startswith("--"):
+                given.setdefault(word, []).append(after)
+        found.append(given)
+    return found
+
+
 @pytest.mark.parametrize("preset", preset_names())
 def test_every_name_in_a_preset_is_known(preset: str) -> None:
     sweep = load_sweep(preset, {})
@@ -53,12 +66,17 @@ def test_every_name_in_a_preset_is_known(preset: str) -> None:
         for text in sweep.prms
     }
     assert set(sweep.search.prms or ()) <= prms
+    # A figure may be of a command of its own, which the comment gives.
+    budgets = {*(sweep.budgets or ()), *sweep.search.budgets}
+    for given in _commands(preset):
+        policies |= set(re.findall(r",name=([\w.-]+)", " ".join(given.get("--policy", ()))))
+        budgets |= {int(n) for text in given.get("--budget", ()) for n in text.split(",")}
     for one in sweep.published:
         assert one.task in names()
         assert one.policy is None or one.policy in policies
         assert one.prm is None or one.prm in prms
         assert one.method in methods
-        assert one.budget is None or one.budget in {*(sweep.budgets or ()), *sweep.search.budgets}
+        assert one.budget is None or one.budget in budgets
     assert preset_about(preset) and "\n" not in preset_about(preset)
 
 
@@ -69,11 +87,10 @@ def test_a_published_preset_says_its_command_and_hours(preset: str) -> None:
     assert re.search(r"# Expected on .*H100", text)
     assert f"\n#   run-benchmark plan {preset} --device h100\n" in text
     # Other command lines in the comment name models that exist, and call the policy as the figures.
-    for line in re.findall(rf"run-benchmark run {preset} \\\n(?:#.*\\\n)*#.*\n", text):
-        words = shlex.split(line.replace("\\\n#", " "))
-        given = [after for word, after in itertools.pairwise(words) if word == "--prm"]
+    for given in _commands(preset):
         known = _specs(prm_catalog)
-        chosen = {parse_spec(w, adapters=PRMS, catalog=known, what="PRM").name for w in given}
+        texts = given.get("--prm", ())
+        chosen = {parse_spec(w, adapters=PRMS, catalog=known, what="PRM").name for w in texts}
         assert chosen <= set(load_sweep(preset, {}).prms)
 
 
@@ -168,7 +185,7 @@ def test_code_qwen_runs(tmp_path: Path, data_dir: Path) -> None:
     found = _rows(
         "code-qwen", tmp_path, data_dir, "fake:echo", "fake:oracle", budgets=[1, 2], limit=1
     )
-    for task in ("humaneval_plus", "mbpp_plus", "livecodebench_v5"):
+    for task in ("humaneval_plus", "mbpp_plus", "livecodebench_v4"):
         for prm in load_sweep("code-qwen", {}).prms:
             assert (task, prm, "best_of_n", 2) in found
 

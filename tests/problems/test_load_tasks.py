@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import subprocess
@@ -31,6 +32,7 @@ def one(name: str, data_dir: Path) -> Task:
         ("humaneval_plus", 164, "HumanEval/0"),
         ("mbpp_plus", 378, "Mbpp/2"),
         ("livecodebench_v1", 400, "1873_A"),
+        ("livecodebench_v4", 713, "1873_A"),
         ("livecodebench_v5", 880, "1873_A"),
         ("processbench_gsm8k", 400, "gsm8k-0"),
     ],
@@ -116,9 +118,13 @@ def test_livecodebench_says_how_each_problem_is_called(data_dir: Path) -> None:
     assert max(str(p.meta["date"]) for p in problems) == "2025-01-04"
 
 
-def test_livecodebench_v1_is_part_of_v5(data_dir: Path) -> None:
-    old, new = (one(f"livecodebench_{version}", data_dir) for version in ("v1", "v5"))
-    assert ids(old) < ids(new)
+def test_releases_of_livecodebench_are_part_of_later_ones(data_dir: Path) -> None:
+    first, old, new = (one(f"livecodebench_{v}", data_dir) for v in ("v1", "v4", "v5"))
+    assert ids(first) < ids(old) < ids(new)
+    # Whose problems they are was said by others, who had v4 from the hub.
+    with gzip.open(data_dir / "livecodebench/problems.jsonl.gz", "rt") as file:
+        rows = [json.loads(line) for line in file]
+    assert ids(old) == {r["question_id"] for r in rows if r["_metadata_source"] == "asprm"}
     assert tuple(t.name for t in catalog().expand("livecodebench")) == ("livecodebench_v5",)
 
 
