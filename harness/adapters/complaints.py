@@ -55,6 +55,12 @@ _KNOWN: Sequence[tuple[str, type[HarnessError], str]] = (
         ConfigError,
         f"{{}}: {_OTHER}",
     ),
+    (
+        r"torch\.(\w+) is not supported for quantization method (\w+)\. Supported dtypes: "
+        r"\[torch\.(\w+)",
+        ConfigError,
+        "quantization={1} does not work in dtype={0}; write dtype={2}",
+    ),
     (r"(\w+) has no vLLM implementation", ConfigError, f"{{}}: {_OTHER}"),
     (
         r"Unsupported CPU attention configuration: head_dim=(\d+)",

@@ -24,24 +24,12 @@ from typing import Any
 
 from harness.adapters import complaints, vllm_settings
 from harness.adapters.checkpoint import Checkpoint
-from harness.adapters.vllm_settings import Settings
-from harness.adapters.watch import WATCHED
+from harness.adapters.vllm_settings import Settings, environment
 from harness.errors import (
     ConfigError,
     HarnessError,
     InfrastructureError,
-    nearest,
 )
-
-_ENVIRONMENT = {
-    "HF_HUB_OFFLINE": "1",  # the files are there already
-    "VLLM_NO_USAGE_STATS": "1",
-    "VLLM_LOGGING_LEVEL": "WARNING",
-    "VLLM_ENABLE_V1_MULTIPROCESSING": "1",
-    "VLLM_USE_V2_MODEL_RUNNER": "0",  # which takes other logits processors and poolers than ours
-    "VLLM_WORKER_MULTIPROC_METHOD": "spawn",  # forks of a process with threads may hang
-}
-"""Set while an engine starts, and taken back; its own changes (preloaded libraries) as well."""
 
 
 class Engine:
@@ -77,15 +65,11 @@ class Engine:
         self._others: list[Any] = []
         """Outputs that came while somebody waited for others."""
         try:
-            with self._aside(), _environment(), warnings.catch_warnings():
+            with self._aside(), environment(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 from vllm import EngineArgs, LLMEngine
-                from vllm.model_executor.layers.quantization import QUANTIZATION_METHODS
 
                 logging.getLogger("vllm").setLevel(logging.ERROR)  # its part of this process
-                if how.quantization is not None and how.quantization not in QUANTIZATION_METHODS:
-                    hint = nearest(how.quantization, QUANTIZATION_METHODS)
-                    raise ConfigError(f"quantization={how.quantization} does not exist; {hint}")
                 given = EngineArgs(
                     model=str(found.folder),
                     skip_tokenizer_init=True,
@@ -282,20 +266,3 @@ def _children(pid: int) -> Iterator[int]:
         with contextlib.suppress(OSError):  # it has ended meanwhile
             for child in told.read_text().split():
                 yield os.pidfd_open(int(child))
-
-
-@contextlib.contextmanager
-def _environment() -> Iterator[None]:
-    """Set what an engine is told by its environment; whatever it changes there is undone."""
-    before = dict(os.environ)
-    os.environ.update(_ENVIRONMENT, **{WATCHED: str(os.getpid())})
-    try:
-        yield
-    finally:
-        _restore(before)
-
-
-def _restore(before: Mapping[str, str]) -> None:
-    for name in os.environ.keys() - before.keys():
-        del os.environ[name]
-    os.environ.update(before)

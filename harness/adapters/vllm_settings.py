@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import warnings
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
@@ -11,7 +14,8 @@ import torch
 
 from harness.adapters.memory import token_bytes, usual_tokens
 from harness.adapters.options import Options
-from harness.errors import ConfigError, MissingDependency
+from harness.adapters.watch import WATCHED
+from harness.errors import ConfigError, MissingDependency, nearest
 from harness.types import Json
 
 _SHARE = 0.9
@@ -23,6 +27,17 @@ whole blocks are found again, and vLLM's own 128 are longer than many a prompt w
 
 _BLOCK = 1024
 """Tokens of keys and values beyond those asked for: the last block of each sequence is not full."""
+
+
+_ENVIRONMENT = {
+    "HF_HUB_OFFLINE": "1",  # the files are there already
+    "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_LOGGING_LEVEL": "WARNING",
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "1",
+    "VLLM_USE_V2_MODEL_RUNNER": "0",  # which takes other logits processors and poolers than ours
+    "VLLM_WORKER_MULTIPROC_METHOD": "spawn",  # forks of a process with threads may hang
+}
+"""Set while an engine starts, and taken back; its own changes (preloaded libraries) as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +89,7 @@ def settings(
         batch: The option for the tokens of a step.
 
     Raises:
-        ConfigError: a wrong value, or one that is for another kind of device.
+        ConfigError: a wrong value, one that vLLM does not know, or one for another kind of device.
         MissingDependency: vLLM is not installed.
     """
     if find_spec("vllm") is None:
@@ -86,6 +101,10 @@ def settings(
         raise ConfigError(f"gpu_memory_utilization={share:g}: {reason}; leave it out")
     if device.type != "cpu" and cache is None:
         share = share or _SHARE
+    quantization = options.text("quantization", None)
+    if quantization is not None and quantization not in (known := quantizations()):
+        hint = nearest(quantization, known)
+        raise ConfigError(f"quantization={quantization} does not exist; {hint}")
     return Settings(
         device,
         dtype,
@@ -94,9 +113,18 @@ def settings(
         cache,
         share,
         options.integer("tensor_parallel_size", 1) or 1,
-        options.text("quantization", None),
+        quantization,
         options.flag("enforce_eager", device.type == "cpu"),
     )
+
+
+def quantizations() -> Collection[str]:
+    """Return the methods that the vLLM here knows; importing it takes seconds."""
+    with environment(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from vllm.model_executor.layers.quantization import QUANTIZATION_METHODS
+
+        return [str(name) for name in QUANTIZATION_METHODS]
 
 
 def arguments(how: Settings, config: Any, length: int) -> dict[str, Any]:
@@ -133,3 +161,20 @@ def _version() -> str:
         with contextlib.suppress(PackageNotFoundError):
             return version(name)
     return "unknown"
+
+
+@contextlib.contextmanager
+def environment() -> Iterator[None]:
+    """Set what an engine is told by its environment; whatever it changes there is undone."""
+    before = dict(os.environ)
+    os.environ.update(_ENVIRONMENT, **{WATCHED: str(os.getpid())})
+    try:
+        yield
+    finally:
+        _restore(before)
+
+
+def _restore(before: Mapping[str, str]) -> None:
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)

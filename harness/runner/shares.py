@@ -9,14 +9,17 @@ from harness.policies.policy import Policy
 from harness.prms.prm import Prm
 from harness.types import Json
 
-_SHARE = "gpu_memory_utilization"
+SHARE = "gpu_memory_utilization"
+USUAL_SHARE = 0.9
+"""What a vLLM engine takes on a GPU unless it is told; `harness.adapters.vllm_settings`, which
+needs PyTorch, has it too."""
 
 
 def share(facts: Json) -> float:
     """Return the share of a GPU that a description declares, its members' added up."""
     if not isinstance(facts, dict):
         return 0.0
-    own = facts.get(_SHARE)
+    own = facts.get(SHARE)
     inner = sum(share(value) for value in facts.values())
     return inner + (float(own) if isinstance(own, int | float) else 0.0)
 
@@ -35,5 +38,5 @@ def check_shares(together: Iterable[tuple[Policy, Prm | None]]) -> None:
             said = " + ".join(f"{one:g}" for one in shares)
             raise ConfigError(
                 f"{names} are at work together and ask for {said} of the GPU's memory; give each "
-                f"{_SHARE}=, together at most 1 (a policy 0.5 and a PRM of its size 0.4, say)"
+                f"{SHARE}=, together at most 1 (a policy 0.5 and a PRM of its size 0.4, say)"
             )

@@ -19,6 +19,7 @@ from harness.prms import recipe
 from harness.prms.critics import recipe as critics
 from harness.prms.prm import Covers
 from harness.registry import POLICIES, PRMS, parse_spec, with_engine
+from harness.runner.shares import SHARE, USUAL_SHARE
 from harness.types import Json, Question, Semantics, Spec
 
 Opened = TypeVar("Opened")
@@ -57,8 +58,11 @@ class StandIn:
         return {"stand_in": self.spec.target}
 
     def describe(self) -> dict[str, Json]:
-        """Nothing."""
-        return {}
+        """The share of a GPU that it would ask for; see `harness.runner.shares`."""
+        options = self.spec.options
+        if self.spec.adapter != "vllm" or "cache" in options:
+            return {}
+        return {SHARE: options.get(SHARE, USUAL_SHARE)}
 
     def check(self, questions: Sequence[Question], samples: int) -> None:
         """Refuse nothing."""

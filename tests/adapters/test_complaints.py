@@ -28,6 +28,12 @@ from harness.errors import ConfigError, HarnessError, InfrastructureError
             InfrastructureError,
             "m: its process was killed, as systems do when memory runs out; lower batch=",
         ),
+        (
+            "Value error, torch.float32 is not supported for quantization method fp8. Supported "
+            "dtypes: [torch.bfloat16, torch.float16] [type=value_error",
+            ConfigError,
+            "quantization=fp8 does not work in dtype=float32; write dtype=bfloat16",
+        ),
         ("torch.OutOfMemoryError: CUDA out of memory.", InfrastructureError, "out of memory;"),
         (
             "Model architectures ['FooForCausalLM'] are not supported for now. Supported",

@@ -24,6 +24,7 @@ torch = pytest.importorskip("torch")
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 from harness.adapters.checkpoint import EMBEDDED  # noqa: E402
+from harness.adapters.vllm_settings import quantizations  # noqa: E402
 from harness.policies.vllm import VllmPolicy  # noqa: E402
 from tests.policies import test_policies as contract  # noqa: E402
 
@@ -143,6 +144,8 @@ def test_on_a_real_engine(
         assert [r.drafts for r in found] != [r.drafts for r in policy.extend(requests)]
     with subtests.test("a run from the command line"):
         tables_are_equal(policy, cli, tmp_path)
+    with subtests.test("methods of quantization"):
+        assert {"awq", "fp8", "gptq"} <= set(quantizations())
     with subtests.test("an engine for which there is no room"):
         no_room(policy, cli, tmp_path / "large")
     with subtests.test("an engine that is killed"):
@@ -263,6 +266,7 @@ def killed(policy: VllmPolicy) -> None:
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.adapters.vllm_settings.find_spec", lambda name: True)
+    monkeypatch.setattr("harness.adapters.vllm_settings.quantizations", lambda: ["awq", "fp8"])
 
 
 @pytest.mark.usefixtures("installed")
@@ -297,6 +301,7 @@ def test_identity_is_what_decides_texts(lora: tuple[Path, Path]) -> None:
         ({"device": "cuda"}, "no option 'device'"),
         ({"batch": 0}, "at least 1"),
         ({"gpu_memory_utilization": 0.5, "cache": 9000}, "leave it out"),
+        ({"quantization": "fp7"}, "quantization=fp7 does not exist; did you mean 'fp8'?"),
     ],
 )
 def test_mistakes(options: dict[str, Json], message: str) -> None:

@@ -8,7 +8,8 @@ from harness.config import Sweep
 from harness.errors import ConfigError
 from harness.registry import open_policy
 from harness.runner.plan import make_plan
-from harness.runner.shares import share
+from harness.runner.shares import USUAL_SHARE, share
+from harness.runner.standins import Opener
 from harness.runner.truth import RunTruth
 
 torch = pytest.importorskip("torch")
@@ -43,3 +44,32 @@ def test_engines_that_search_together_share_a_gpu(monkeypatch: pytest.MonkeyPatc
         plan(monkeypatch, f"{key}0.7", f"{key}0.4", "beam,width=2")
     plan(monkeypatch, f"{key}0.6", f"{key}0.4", "beam,width=2")
     plan(monkeypatch, "", "", "best_of_n")  # one after the other
+
+
+def test_models_that_are_not_here_ask_for_what_they_would() -> None:
+    """A plan on a laptop says what the run on a GPU would."""
+    from harness.adapters import vllm_settings
+
+    assert vllm_settings._SHARE == USUAL_SHARE
+    opener = Opener("vllm")
+
+    def plan(policy: str, prm: str) -> None:
+        settings = Sweep(
+            tasks=("chain_arithmetic",),
+            policies=(f"transformers:Qwen/None-7B{policy}",),
+            prms=(f"qwen2.5-math-prm-7b{prm}",),
+            methods=("beam,width=2",),
+            limit=2,
+        )
+        make_plan(
+            settings,
+            None,
+            lambda text: opener.policy(text, open_policy),
+            lambda text: opener.prm(text, RunTruth().open_prm),
+        )
+
+    with pytest.raises(ConfigError, match=r"None-7B and qwen2.5-math-prm-7b .* 0\.9 \+ 0\.9"):
+        plan("", "")
+    plan(",gpu_memory_utilization=0.5", ",gpu_memory_utilization=0.4")
+    plan(",cache=9000", "")
+    assert len(opener.missing) == 6
