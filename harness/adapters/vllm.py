@@ -24,7 +24,7 @@ from typing import Any
 
 from harness.adapters import complaints, vllm_settings
 from harness.adapters.checkpoint import Checkpoint
-from harness.adapters.vllm_settings import Settings, environment
+from harness.adapters.vllm_settings import Settings, environment, threads
 from harness.errors import (
     ConfigError,
     HarnessError,
@@ -65,7 +65,7 @@ class Engine:
         self._others: list[Any] = []
         """Outputs that came while somebody waited for others."""
         try:
-            with self._aside(), environment(), warnings.catch_warnings():
+            with self._aside(), environment(threads(how)), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 from vllm import EngineArgs, LLMEngine
 

@@ -21,6 +21,8 @@ from harness.types import Json
 _SHARE = 0.9
 """Of a GPU's memory, for weights, keys and values, unless the user says otherwise."""
 
+_BIND = "VLLM_CPU_OMP_THREADS_BIND"
+
 _CPU_BLOCK = 32
 """Tokens of a block of keys and values on a CPU: the fewest that vLLM's kernels take there. Only
 whole blocks are found again, and vLLM's own 128 are longer than many a prompt with its solution."""
@@ -154,6 +156,24 @@ def arguments(how: Settings, config: Any, length: int) -> dict[str, Any]:
     return found
 
 
+def threads(how: Settings) -> Mapping[str, str]:
+    """Return which cores the workers of a model in several parts get on a CPU, unless the user says
+    so: vLLM gives each a NUMA node of its own, and most machines have one.
+
+    Raises:
+        ConfigError: fewer cores than parts.
+    """
+    parts = how.tensor_parallel_size
+    if how.device.type != "cpu" or parts == 1 or _BIND in os.environ:
+        return {}
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < parts:
+        raise ConfigError(f"tensor_parallel_size={parts} with {len(cores)} cores; lower it")
+    each = len(cores) // parts
+    own = [cores[i * each : (i + 1) * each] for i in range(parts)]
+    return {_BIND: "|".join(",".join(map(str, part)) for part in own)}
+
+
 def _version() -> str:
     from importlib.metadata import PackageNotFoundError, version
 
@@ -164,10 +184,10 @@ def _version() -> str:
 
 
 @contextlib.contextmanager
-def environment() -> Iterator[None]:
+def environment(more: Mapping[str, str] | None = None) -> Iterator[None]:
     """Set what an engine is told by its environment; whatever it changes there is undone."""
     before = dict(os.environ)
-    os.environ.update(_ENVIRONMENT, **{WATCHED: str(os.getpid())})
+    os.environ.update(_ENVIRONMENT, **{WATCHED: str(os.getpid())}, **(more or {}))
     try:
         yield
     finally:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
+import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 
@@ -24,7 +26,7 @@ torch = pytest.importorskip("torch")
 from safetensors.torch import load_file, save_file  # noqa: E402
 
 from harness.adapters.checkpoint import EMBEDDED  # noqa: E402
-from harness.adapters.vllm_settings import quantizations  # noqa: E402
+from harness.adapters.vllm_settings import quantizations, threads  # noqa: E402
 from harness.policies.vllm import VllmPolicy  # noqa: E402
 from tests.policies import test_policies as contract  # noqa: E402
 
@@ -150,6 +152,39 @@ def test_on_a_real_engine(
         no_room(policy, cli, tmp_path / "large")
     with subtests.test("an engine that is killed"):
         killed(policy)
+
+
+@needs_vllm
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs a core for each of two parts")
+def test_a_model_in_two_parts_writes_what_the_whole_one_does() -> None:
+    policy = VllmPolicy(spec("embedded:policy", tensor_parallel_size=2))
+    expected = TransformersPolicy(Spec("x", "transformers", "embedded:policy"))
+    try:
+        check_same(policy.extend(mixed()), expected.extend(mixed()))
+    finally:
+        policy.close()
+
+
+@needs_vllm
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the method is one of the CPU's")
+def test_a_quantized_model_is_another_and_nearly_the_same() -> None:
+    options: dict[str, Json] = {
+        "dtype": "bfloat16",
+        "quantization": "int8_per_channel_weight_only",
+    }
+    policy = VllmPolicy(spec("embedded:policy", **options))
+    expected = TransformersPolicy(Spec("x", "transformers", "embedded:policy"))
+    words = ("7", "8", " 12", "47+", "a")
+    weighs = [Weigh(Question("t", p, p), Draft(("4",)), words) for p in PROMPTS]
+    try:
+        found = [one.logprobs for one in policy.weigh(weighs)]
+    finally:
+        policy.close()
+    exact = [one.logprobs for one in expected.weigh(weighs)]
+    apart = np.abs(np.array(found) - np.array(exact)) / np.abs(np.array(exact))
+    assert 1e-4 < apart.max() < 0.2
 
 
 def together(policy: VllmPolicy, expected: TransformersPolicy) -> None:
@@ -291,6 +326,24 @@ def test_identity_is_what_decides_texts(lora: tuple[Path, Path]) -> None:
     assert str(lora[0]) not in json.dumps(VllmPolicy(spec("embedded:policy", **content)).identity())
     assert open_policy("embedded,engine=vllm").identity() == usual
     assert open_policy("embedded,engine=transformers").identity() != usual
+
+
+@pytest.mark.usefixtures("installed")
+def test_parts_of_a_model_have_cores_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(parts: int) -> Mapping[str, str]:
+        return threads(VllmPolicy(spec("embedded:policy", tensor_parallel_size=parts))._settings)
+
+    key = "VLLM_CPU_OMP_THREADS_BIND"
+    monkeypatch.delenv(key, raising=False)
+    place = (torch.device("cpu"), torch.float32)
+    monkeypatch.setattr("harness.adapters.checkpoint.place", lambda device, dtype: place)
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {3, 4, 7, 8, 9})
+    assert told(1) == {}
+    assert told(2) == {key: "3,4|7,8"}
+    with pytest.raises(ConfigError, match="tensor_parallel_size=6 with 5 cores"):
+        told(6)
+    monkeypatch.setenv(key, "0-1|2-3")
+    assert told(2) == {}
 
 
 @pytest.mark.usefixtures("installed")

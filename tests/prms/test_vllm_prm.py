@@ -323,6 +323,24 @@ def test_an_embedded_prm_and_a_killed_run(tmp_path: Path) -> None:
     assert len(started) > 1 and left(started) == []
 
 
+@needs_vllm
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs a core for each of two parts")
+def test_a_prm_in_two_parts_reads_what_the_whole_one_does() -> None:
+    steps = ("a=40+45\n", "a=85\n", "\\boxed{85}\n")
+    drafts = tuple(Draft(steps[:n]) for n in (1, 2, 3))
+    requests = [Judge(Question("t", p, p), drafts) for p in ("a=47+38;a?\n", "y=1;y?\n")]
+    prm = open_prm("prm-math-small,engine=vllm,tensor_parallel_size=2")
+    try:
+        found = prm.judge(requests)
+    finally:
+        prm.close()
+    for one, other in zip(found, open_prm("prm-math-small").judge(requests), strict=True):
+        for own, whole in zip(one.scores, other.scores, strict=True):
+            assert own is not None and whole is not None
+            assert own.values == pytest.approx(whole.values, abs=1e-4)
+
+
 # --- without an engine ---------------------------------------------------------------------------
 
 
