@@ -2,8 +2,9 @@
 
 The programs are those that the embedded policy writes for `chain_programs`, every problem's many
 times over with a comment apart, so that each has to run; they are graded with every result kept.
-Workers are started and their sandboxes warm before the clock starts: what is compared is the work.
-Needs two idle cores.
+Workers are started and their sandboxes warm before the clock starts, and rounds with and without
+Ray take turns: what is compared is the work. What two cores give at most is told by two sandboxes
+without Ray. Needs two idle cores.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from harness.runner.spread.ray import RayExecutor
 from harness.runner.spread.work import Done, Executor, Listed
 from harness.types import Draft, Extend, Problem
 
-PROBLEMS, SAMPLES, COPIES, ROUNDS = 60, 8, 4, 3
+PROBLEMS, SAMPLES, COPIES, ROUNDS = 60, 8, 4, 5
 UNIT = 4
 """Problems of a unit."""
 
@@ -41,11 +42,11 @@ def programs() -> list[Solved]:
     return [pool[i : i + UNIT] for i in range(0, len(pool), UNIT)]
 
 
-def seconds(executor: Executor, units: Sequence[Solved], kind: Problem) -> float:
-    """Return the wall-clock seconds of grading all units."""
+def seconds(executor: Executor, units: Sequence[Solved], kind: Problem, workers: int = 1) -> float:
+    """Return the wall-clock seconds of grading all units, each worker with so many sandboxes."""
     start = time.perf_counter()
     source = Listed(((str(i), unit) for i, unit in enumerate(units)), lambda unit: unit)
-    said = executor.do(Grading(kind.kind, workers=1), source, "programs")
+    said = executor.do(Grading(kind.kind, workers=workers), source, "programs")
     count = sum(len(one.records) for _, one in said if isinstance(one, Done))
     assert count == sum(len(texts) for unit in units for _, texts in unit)
     return time.perf_counter() - start
@@ -54,26 +55,29 @@ def seconds(executor: Executor, units: Sequence[Solved], kind: Problem) -> float
 def main() -> None:
     units = programs()
     kind = units[0][0][0]
-    executors: dict[str, Executor] = {
-        "no Ray, one sandbox worker": Local(),
-        "Ray, one worker": RayExecutor(RayConfig(workers=1)),
-    }
-    found = {name: _timed(executor, units, kind) for name, executor in executors.items()}
-    executors["Ray, one worker"].close()  # type: ignore[attr-defined]
-    two = RayExecutor(RayConfig(workers=2))
-    found["Ray, two workers"] = _timed(two, units, kind)
-    two.close()
+    found = {}
+    for count, word in ((1, "one worker"), (2, "two workers")):
+        local, spread = Local(), RayExecutor(RayConfig(workers=count))
+        both = _timed([(local, count), (spread, 1)], units, kind)
+        found[f"no Ray, {word}"], found[f"Ray, {word}"] = both
+        local.release()
+        spread.close()
     for name, spent in found.items():
         print(f"{name:<30} {spent:7.2f} s")
-    none, one, both = found.values()
-    print(f"two workers against one        {one / both:7.2f} × (at least 1.7)")
-    print(f"overhead of Ray, one worker    {100 * (one / none - 1):7.1f} % (at most 5)")
+    alone, one, pair, two = found.values()
+    print(f"two workers against one        {one / two:7.2f} × (at least 1.7)")
+    print(f"without Ray, what there is     {alone / pair:7.2f} ×")
+    print(f"overhead of Ray, one worker    {100 * (one / alone - 1):7.1f} % (at most 5)")
 
 
-def _timed(executor: Executor, units: Sequence[Solved], kind: Problem) -> float:
-    """Return the median of some rounds, after one that warms up."""
-    seconds(executor, units[:4], kind)
-    return statistics.median(seconds(executor, units, kind) for _ in range(ROUNDS))
+def _timed(
+    executors: Sequence[tuple[Executor, int]], units: Sequence[Solved], kind: Problem
+) -> list[float]:
+    """Return the median of each one's rounds, in turns, after one that warms up."""
+    for executor, workers in executors:
+        seconds(executor, units[:4], kind, workers)
+    rounds = [[seconds(one, units, kind, n) for one, n in executors] for _ in range(ROUNDS)]
+    return [statistics.median(spent) for spent in zip(*rounds, strict=True)]
 
 
 if __name__ == "__main__":
