@@ -270,7 +270,6 @@ MACHINE = (
     "batch",
     "cache",
     "connections",
-    "device",
     "enforce_eager",
     "gpu_memory_utilization",
     "key",
@@ -281,9 +280,10 @@ MACHINE = (
     "timeout",
 )
 """Options of policies and PRMs that say how a machine or a server is used, whatever the adapter.
-They are in no identity, so that a run goes on with others: after it ran out of memory, say."""
+They are in no identity, so that a run goes on with others: after it ran out of memory, say. A
+device is not among them: number formats and engines follow from it."""
 
-_MACHINE = re.compile(rf",(?:{'|'.join(MACHINE)})=[\w.:-]*")
+_MACHINE = re.compile(rf",(?:{'|'.join(MACHINE)})=[^,\]]*")
 
 
 def settled(text: str) -> str:
@@ -292,7 +292,8 @@ def settled(text: str) -> str:
     >>> settled("qwen2.5-math-prm-7b,batch=4096,steps=sentences")
     'qwen2.5-math-prm-7b,steps=sentences'
     """
-    return _MACHINE.sub("", text)
+    own = text.startswith("python:")  # what its options mean is its author's business
+    return text if own else _MACHINE.sub("", text)
 
 
 def deciding(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -52,6 +52,9 @@ class MissingDependency(UserError):
 class InfrastructureError(HarnessError):
     """The machine or an engine failed; what was finished is kept, the rest is owed again."""
 
+    away = False
+    """Whether it could not be reached for as long as the user waits: another try waits again."""
+
 
 class LimitReached(HarnessError):
     """A limit that the user set is used up; what was finished is kept, the rest is owed."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from harness.adapters.options import Options
+from harness.config import settled
 from harness.errors import ConfigError, unknown
 from harness.types import Json, Spec
 
@@ -96,7 +97,7 @@ def parse_spec(
             if "python" in adapters and "did you mean" not in str(error):
                 raise ConfigError(f"{error}; code of your own: python:{head}")
             raise error
-        name = _short(target)
+        name = _short(settled(target) if adapter in JOINT else target)
         if adapter == "critic" and isinstance(model := options.get("model"), str):
             writer = _OPTION.split(model.strip("[]"))[0]
             name += f" by {_short(writer.partition(':')[2] or writer)}"
@@ -123,7 +124,7 @@ def open_policy(text: str, engine: str = "default") -> Policy:
 
     specs = {name: entry.spec for name, entry in catalog.entries().items()}
     spec = with_engine(parse_spec(text, adapters=POLICIES, catalog=specs, what="policy"), engine)
-    return policy_of(_engine(spec, "policy"))
+    return policy_of(engine_of(spec, "policy"))
 
 
 def policy_of(spec: Spec) -> Policy:
@@ -151,7 +152,7 @@ def open_prm(text: str, truth: Truth | None = None, engine: str = "default") -> 
 
         specs[head] = of_file(head)
     spec = with_engine(parse_spec(text, adapters=PRMS, catalog=specs, what="PRM"), engine)
-    return prm_of(_engine(spec, "PRM"), truth, engine)
+    return prm_of(engine_of(spec, "PRM"), truth, engine)
 
 
 def prm_of(spec: Spec, truth: Truth | None = None, engine: str = "default") -> Prm:
@@ -171,7 +172,7 @@ def prm_of(spec: Spec, truth: Truth | None = None, engine: str = "default") -> P
     return recut.open_prm(spec, opener)
 
 
-def _engine(spec: Spec, what: str) -> Spec:
+def engine_of(spec: Spec, what: str) -> Spec:
     """Return the spec with the engine that its option ``engine`` asks for.
 
     Raises:

@@ -162,9 +162,11 @@ def test_what_says_how_a_machine_is_used_changes_nothing() -> None:
     given = [
         "embedded,engine=vllm,cache=10000,gpu_memory_utilization=0.5",
         "critic:x,model=[transformers:a/b,batch=8],per=step",
-        "ensemble:[m,device=cuda:0,steps=each]+n",
-        "http://localhost:8000,protocol=vllm,timeout=5,model=m,key=MY_KEY",
+        "ensemble:[m,batch=4,steps=each]+n",
+        "http://localhost:8000,protocol=vllm,timeout=1e+5,model=m,key=MY_KEY",
         "transformers:/data,batchless/m,batches=3",
+        "python:mine:Prm,rate=3",
+        "transformers:m,device=cuda:0",
     ]
     assert [settled(text) for text in given] == [
         "embedded,engine=vllm",
@@ -172,6 +174,8 @@ def test_what_says_how_a_machine_is_used_changes_nothing() -> None:
         "ensemble:[m,steps=each]+n",
         "http://localhost:8000,protocol=vllm,model=m",
         "transformers:/data,batchless/m,batches=3",
+        "python:mine:Prm,rate=3",
+        "transformers:m,device=cuda:0",
     ]
     old = {"prms": ["a,batch=1", "b"], "seed": 0}
     assert not changed_keys(old, {"prms": ["a", "b,batch=2", "a,cache=9"], "seed": 0})

@@ -58,6 +58,19 @@ def test_every_adapter_can_be_imported() -> None:
             assert adapter_class(Spec("x", name, "y"), adapters).__name__
 
 
+def test_how_members_use_a_machine_is_not_in_their_name() -> None:
+    def name(text: str) -> str:
+        return parse_spec(text, adapters=PRMS, catalog={}, what="PRM").name
+
+    members = "ensemble:[fake:noisy,batch={0},p=0.5]+fake:oracle"
+    assert (
+        name(members.format(4))
+        == name(members.format(8))
+        == name(members.replace(",batch={0}", ""))
+    )
+    assert name(members.format(4)) != name(members.format(4).replace("0.5", "0.6"))
+
+
 def test_what_stands_in_brackets_keeps_its_options() -> None:
     text = "critic:r-prm,model=[transformers:org/net,batch=8],chains=2"
     spec = Spec(

@@ -124,7 +124,9 @@ class Server:
             raise DataError(f"{self._what}: {error}") from error
         except (httpx.TransportError, _Later) as error:
             why = str(error) or type(error).__name__
-            raise InfrastructureError(f"{self._what} did not answer: {why}") from error
+            failed = InfrastructureError(f"{self._what} did not answer: {why}")
+            failed.away = isinstance(error, httpx.TransportError)
+            raise failed from error
 
     def _once(self, method: str, path: str, body: object, holds: str) -> Any:
         self._keep_rate()

@@ -15,7 +15,7 @@ import torch
 from harness.adapters.memory import token_bytes, usual_tokens
 from harness.adapters.options import Options
 from harness.adapters.watch import WATCHED
-from harness.errors import ConfigError, MissingDependency, nearest
+from harness.errors import ConfigError, InfrastructureError, MissingDependency, nearest
 from harness.types import Json
 
 _SHARE = 0.9
@@ -107,7 +107,7 @@ def settings(
     if quantization is not None and quantization not in (known := quantizations()):
         hint = nearest(quantization, known)
         raise ConfigError(f"quantization={quantization} does not exist; {hint}")
-    return Settings(
+    found = Settings(
         device,
         dtype,
         options.integer(batch, None, low=16),
@@ -118,14 +118,22 @@ def settings(
         quantization,
         options.flag("enforce_eager", device.type == "cpu"),
     )
+    threads(found)  # refuses more parts than cores before anything is written
+    return found
 
 
 def quantizations() -> Collection[str]:
-    """Return the methods that the vLLM here knows; importing it takes seconds."""
+    """Return the methods that the vLLM here knows; importing it takes seconds.
+
+    Raises:
+        InfrastructureError: it cannot be imported.
+    """
     with environment(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from vllm.model_executor.layers.quantization import QUANTIZATION_METHODS
-
+        try:
+            from vllm.model_executor.layers.quantization import QUANTIZATION_METHODS
+        except Exception as error:  # a library of another version, say
+            raise InfrastructureError(f"vLLM does not start here: {error}") from error
         return [str(name) for name in QUANTIZATION_METHODS]
 
 

@@ -34,6 +34,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -43,7 +44,7 @@ from harness.adapters.options import Options
 from harness.adapters.server import Refused, Server
 from harness.cost import Architecture
 from harness.digest import digest
-from harness.errors import ConfigError, DataError
+from harness.errors import ConfigError, DataError, InfrastructureError
 from harness.policies.completions import Answer, read
 from harness.policies.encoding import Encoding
 from harness.policies.policy import Ability, check_unfinished
@@ -108,6 +109,8 @@ class OpenAIPolicy:
             raise ConfigError(f"policy {spec.name}: system= needs api=chat or tokenizer=")
         self._encoding: Encoding | None = None
         self._lock, self._compared = threading.Lock(), False
+        self._away: tuple[float, InfrastructureError] | None = None
+        """When the server was last waited for in vain, to compare tokenizers."""
         self._content: dict[str, Json] = {}
         self.architecture: Architecture | None = None
         if tokenizer:
@@ -225,15 +228,21 @@ class OpenAIPolicy:
         Raises:
             ConfigError: it has not. vLLM tells; of a server that does not, it has to be believed.
         """
+        began = time.monotonic()
         with self._lock:
             if self._encoding is None or self._compared:
                 return
+            if self._away is not None and self._away[0] >= began:  # somebody has waited for all
+                raise self._away[1]
             body = {"model": self._model, "prompt": _PROBE, "add_special_tokens": False}
             try:
                 reply = self._server.post(self._server.url.removesuffix("/v1") + "/tokenize", body)
                 theirs: tuple[int, ...] | None = tuple(reply["tokens"])
             except (DataError, KeyError, TypeError):
                 theirs = None
+            except InfrastructureError as error:
+                self._away = time.monotonic(), error
+                raise
             if theirs not in (None, self._encoding.text(_PROBE)):
                 raise ConfigError(
                     f"policy {self.spec.name}: the model {self._model} of {self._server.url} has "

@@ -89,7 +89,8 @@ def execute(
             found = read_sweep(run)
             # PRMs that `score` added stay; the rest must be what was asked for.
             check_same(run, found, wanted.with_scores(tuple(found.config["prms"]), ()))
-            wanted = found.finished(run).with_scores(tuple(wanted.config["prms"]), wanted.scores)
+            prms = tuple(wanted.config["prms"])
+            wanted = found.finished(run).named(wanted).with_scores(prms, wanted.scores)
         write_sweep(run, wanted)
         write_published(run, plan.sweep.published)
         with logged(run), telemetry.recording(run.telemetry):

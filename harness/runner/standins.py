@@ -18,7 +18,7 @@ from harness.policies.policy import Ability
 from harness.prms import recipe
 from harness.prms.critics import recipe as critics
 from harness.prms.prm import Covers
-from harness.registry import POLICIES, PRMS, parse_spec, with_engine
+from harness.registry import POLICIES, PRMS, engine_of, parse_spec, with_engine
 from harness.runner.shares import SHARE, USUAL_SHARE
 from harness.types import Json, Question, Semantics, Spec
 
@@ -38,9 +38,12 @@ class StandIn:
     live = True
     abilities: frozenset[Ability] = frozenset({"continue", "logprobs", "chat", "weigh"})
 
-    def __init__(self, spec: Spec, size: str, recipe: recipe.Recipe | None) -> None:
-        """Args: what it stands for; its size in words; how a PRM's numbers are read."""
-        self.spec, self.size = spec, size
+    def __init__(
+        self, spec: Spec, size: str, recipe: recipe.Recipe | None, gpu: bool = True
+    ) -> None:
+        """Args: what it stands for; its size in words; how a PRM's numbers are read; whether it is
+        to run on a GPU."""
+        self.spec, self.size, self._gpu = spec, size, gpu
         known = parameters(size)
         self.architecture: Architecture | None = None
         if known is not None:  # attention left out: the number of layers is not known
@@ -60,7 +63,7 @@ class StandIn:
     def describe(self) -> dict[str, Json]:
         """The share of a GPU that it would ask for; see `harness.runner.shares`."""
         options = self.spec.options
-        if self.spec.adapter != "vllm" or "cache" in options:
+        if not self._gpu or self.spec.adapter != "vllm" or "cache" in options:
             return {}
         return {SHARE: options.get(SHARE, USUAL_SHARE)}
 
@@ -80,11 +83,12 @@ class StandIn:
 
 
 class Opener:
-    """Opens what is at hand, and stands in for the rest; `engine`: see `with_engine`."""
+    """Opens what is at hand, and stands in for the rest."""
 
-    def __init__(self, engine: str = "default") -> None:
+    def __init__(self, engine: str = "default", gpu: bool = True) -> None:
+        """Args: see `with_engine`; whether the plan is for a GPU."""
         self.missing: list[StandIn] = []
-        self._engine = engine
+        self._engine, self._gpu = engine, gpu
 
     def policy(self, text: str, open_: Callable[[str], Opened]) -> Opened | StandIn:
         """Open a policy."""
@@ -114,10 +118,10 @@ class Opener:
         wanted = [spec.options.get(key, "") if key else spec.target for key in keys]
         if all(_at_hand(str(name)) for name in wanted):
             return open_(text)
-        spec = with_engine(spec, self._engine)
+        spec = engine_of(with_engine(spec, self._engine), what)
         entry = entries.get(text.split(",")[0])
         size = entry.size if entry and entry.size else named(spec)
-        made = StandIn(spec, size, _recipe(spec) if what == "PRM" else None)
+        made = StandIn(spec, size, _recipe(spec) if what == "PRM" else None, self._gpu)
         self.missing.append(made)
         return made
 

@@ -15,7 +15,8 @@ replaying: replies recorded in the journal are fed to a fresh generator.
 
 **Faults**: a call that raises `InfrastructureError` is tried again; a search whose request failed
 `retries` times more ends with `Attempt.failure` and is no wrong answer. When several searches in a
-row fail so, the engine is taken for dead: the error is raised, what was finished is kept.
+row fail so, the engine is taken for dead, and at once when it cannot be reached: the error is
+raised, what was finished is kept.
 """
 
 from __future__ import annotations
@@ -405,6 +406,8 @@ class Driver:
     def _failed(self, running: _Running, error: InfrastructureError) -> Attempt | None:
         """Try again, or give the search up."""
         running.failures += 1
+        if error.away:
+            raise error
         if running.failures <= self._retries:
             logger.warning("%s: %s; trying again", running.job.problem, error)
             return None

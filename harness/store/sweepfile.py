@@ -109,6 +109,10 @@ class SweepFile:
         """Return the file without score files that are not complete: they stand in nobody's way."""
         return replace(self, scores=tuple(e for e in self.scores if _complete(run, self, e)))
 
+    def named(self, other: SweepFile) -> SweepFile:
+        """Return the file with policies as `other` names them, machine's options included."""
+        return replace(self, config={**self.config, "policies": other.config["policies"]})
+
     def with_scores(self, prms: tuple[str, ...], scores: tuple[ScoreEntry, ...]) -> SweepFile:
         """Return the file with further PRMs; those that are there already stay as they are."""
         known = {(entry.prm, entry.pool): entry for entry in self.scores}
@@ -190,9 +194,27 @@ def check_same(run: RunFolder, old: SweepFile, new: SweepFile) -> None:
             f"{run.root} holds a run with other settings: {'; '.join(changed)}; {ways}"
         )
     mine = {pool.digest for pool in new.pools}
+    search = _changed_search(old, new)
+    if search is not None:
+        raise ConfigError(
+            f"{run.root} holds a run of the same settings, but what searches with {search.method} "
+            f"on task {search.task} is another one now: policy {search.policy}, PRM "
+            f"{search.prm or 'none'}, or the engine that they run on; {ways}"
+        )
     gone = [pool for pool in old.pools if pool.digest not in mine]
     if gone:
         raise ConfigError(
             f"{run.root} holds a run of the same settings, but the content of task {gone[0].task} "
             f"or of policy {gone[0].policy} is another one now; {ways}"
         )
+
+
+def _changed_search(old: SweepFile, new: SweepFile) -> SearchEntry | None:
+    """Return a search that is asked for again with other content."""
+
+    def key(entry: SearchEntry) -> tuple[object, ...]:
+        return entry.task, entry.policy, entry.prm, entry.method, entry.n, entry.alone
+
+    known = {key(entry): entry.digest for entry in old.searches}
+    differ = (e for e in new.searches if known.get(key(e), e.digest) != e.digest)
+    return next(differ, None)

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
-from harness.errors import LimitReached, UserError
+from harness.errors import ConfigError, LimitReached, UserError
 from harness.telemetry.account import Account
 from harness.telemetry.limits import Limits
 from harness.telemetry.meter import AtWork, Counts, Meter, Rates, Reading, Role
@@ -189,7 +189,7 @@ class Telemetry:
         try:
             yield
         except UserError as error:  # a server that refuses the ten thousandth request, say
-            error.kept = self.kept
+            error.kept = self.kept and not isinstance(error, ConfigError)
             raise
         finally:
             self._recorder.close()

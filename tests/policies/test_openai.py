@@ -159,6 +159,20 @@ def test_a_tokenizer_that_the_server_does_not_have_is_refused(server: Faulty, ti
     assert write(policy, ask())[0].finish == "stop"
 
 
+def test_a_server_that_is_away_is_waited_for_once(tiny: Path) -> None:
+    """Not by one request after the other, which all have to know its tokenizer first."""
+    with serving() as gone:
+        url = gone.url
+    policy = open_policy(f"openai:{url},model=m,api=completions,tokenizer={tiny},patience=0.5")
+    start = time.monotonic()
+    for _ in range(2):
+        with pytest.raises(InfrastructureError, match="did not answer") as raised:
+            policy.extend([ask(*[""] * 8)])
+        assert raised.value.away
+    assert time.monotonic() - start < 2 * 2
+    policy.close()
+
+
 def test_seeds_are_the_server_s_ours_or_none(server: Faulty) -> None:
     write(at(server, seeds="none"), ask())
     assert "seed" not in server.asked[-1] and server.asked[-1]["temperature"] == 1.0

@@ -7,6 +7,7 @@ import csv
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from importlib.util import find_spec
@@ -326,6 +327,12 @@ def test_identity_is_what_decides_texts(lora: tuple[Path, Path]) -> None:
     assert str(lora[0]) not in json.dumps(VllmPolicy(spec("embedded:policy", **content)).identity())
     assert open_policy("embedded,engine=vllm").identity() == usual
     assert open_policy("embedded,engine=transformers").identity() != usual
+
+
+def test_a_vllm_that_cannot_be_imported_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "vllm.model_executor.layers.quantization", None)
+    with pytest.raises(InfrastructureError, match=r"vLLM does not start here: .*quantization"):
+        quantizations()
 
 
 @pytest.mark.usefixtures("installed")

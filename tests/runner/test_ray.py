@@ -42,7 +42,9 @@ from harness.runner.spread.ray import RayExecutor
 from harness.runner.spread.work import Executor
 from harness.runner.truth import RunTruth
 from harness.store.format import RunFolder
+from harness.telemetry.account import Account
 from harness.telemetry.limits import Limits
+from harness.telemetry.meter import Rates
 from harness.telemetry.telemetry import Telemetry
 from harness.telemetry.trace import Trace
 from tests.runner.results import SECONDS, evaluated
@@ -185,6 +187,24 @@ def test_real_models_on_a_cluster_of_our_own_give_the_same_numbers(tmp_path: Pat
         known = [line[field] is not None for line in own]
         assert [line[field] is not None for line in others] == known, field
         assert all(line[field] is None or 0 < line[field] <= 1 for line in others), field
+
+
+def test_what_workers_have_at_work_is_told_meanwhile(
+    ray_on: Callable[..., RayExecutor], quick_tasks: Path, script: Path, tmp_path: Path
+) -> None:
+    class Heard(Telemetry):
+        in_flight = 0
+
+        def add(self, worker: int, account: Account) -> None:
+            super().add(worker, account)
+            self.in_flight = max(self.in_flight, self.read(Rates()).in_flight or 0)
+
+    telemetry = Heard()
+    executor = ray_on(telemetry, workers=1)
+    slow = (f"fake:{script},batch=1,seconds=0.7",)
+    settings = sweep(quick_tasks, script, unit=24, policies=slow)
+    run(settings, tmp_path / "out", executor, telemetry=telemetry)
+    assert 0 < telemetry.in_flight <= 24
 
 
 def test_a_trace_has_the_lanes_of_every_worker(

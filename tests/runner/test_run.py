@@ -134,6 +134,20 @@ def test_changed_content_behind_the_same_settings_is_refused(  # type: ignore[no
     assert "another one now" in done.err
 
 
+def test_a_search_of_other_content_is_refused(  # type: ignore[no-untyped-def]
+    cli, quick_tasks: Path, script: Path, tmp_path: Path
+) -> None:
+    arguments = [
+        "run", "--include-path", quick_tasks, "--task", "sums", "--policy", f"fake:{script}",
+        "--prm", "fake:constant", "--method", "adaptive_best_of_n", "--set", "search.budgets=[2]",
+        "--out", tmp_path / "out",
+    ]  # fmt: skip
+    assert cli(*arguments).code == 0
+    script.write_text(script.read_text().replace("step one", "step 1"))
+    done = cli(*arguments)
+    assert done.code == 2 and "what searches with adaptive_best_of_n on task sums" in done.err
+
+
 def test_score_adds_a_prm_and_run_keeps_it(  # type: ignore[no-untyped-def]
     cli, quick_tasks: Path, script: Path, tmp_path: Path
 ) -> None:

@@ -53,7 +53,7 @@ def test_models_that_are_not_here_ask_for_what_they_would() -> None:
     assert vllm_settings._SHARE == USUAL_SHARE
     opener = Opener("vllm")
 
-    def plan(policy: str, prm: str) -> None:
+    def plan(policy: str, prm: str, opener: Opener = opener) -> None:
         settings = Sweep(
             tasks=("chain_arithmetic",),
             policies=(f"transformers:Qwen/None-7B{policy}",),
@@ -73,3 +73,8 @@ def test_models_that_are_not_here_ask_for_what_they_would() -> None:
     plan(",gpu_memory_utilization=0.5", ",gpu_memory_utilization=0.4")
     plan(",cache=9000", "")
     assert len(opener.missing) == 6
+    named = Opener()
+    with pytest.raises(ConfigError, match=r"0\.9 \+ 0\.9"):
+        plan(",engine=vllm", ",engine=vllm", named)
+    plan("", "", named)
+    plan("", "", Opener("vllm", gpu=False))

@@ -145,6 +145,22 @@ def test_a_request_is_tried_as_often_as_said() -> None:
         assert not attempt.failure and attempt.found
 
 
+def test_an_engine_that_cannot_be_reached_is_not_tried_again() -> None:
+    """Whoever says so has waited as long as the user wants."""
+
+    class Away(WorldPolicy):
+        def extend(self, requests: Sequence[Extend]) -> list[Extended]:
+            self.calls += 1
+            error = InfrastructureError("away")
+            error.away = True
+            raise error
+
+    run = Run("greedy", n=1, policy=Away())
+    with pytest.raises(InfrastructureError, match="away"):
+        list(run.driver().run(run.jobs(QUESTIONS[:1])))
+    assert run.policy.calls == 1
+
+
 def test_what_was_found_before_a_failure_stays() -> None:
     def method(setting: Setting) -> Search:
         for _ in range(3):

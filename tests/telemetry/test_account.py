@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.telemetry import account
-from harness.telemetry.account import Account, Accounts
+from harness.runner.spread import accounts as spread
+from harness.runner.spread.accounts import Accounts
+from harness.telemetry.account import Account
 from harness.telemetry.meter import AtWork, Counts, Rates, Reading
 from harness.telemetry.telemetry import Telemetry
 from harness.telemetry.trace import Trace
@@ -71,7 +72,7 @@ def test_an_account_is_due_now_and_then() -> None:
     accounts = Accounts(Telemetry(clock=clock), traced=False)
     accounts.begin()
     assert accounts.due() is None
-    clock.now = account.PERIOD
+    clock.now = spread.PERIOD
     assert accounts.due() is not None and accounts.due() is None
 
 

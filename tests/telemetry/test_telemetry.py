@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import ConfigError, LimitReached
+from harness.errors import ConfigError, DataError, LimitReached, UserError
 from harness.telemetry import recorder
 from harness.telemetry.limits import Limits
 from harness.telemetry.telemetry import Telemetry
@@ -85,6 +85,26 @@ def test_a_stage_that_is_interrupted_has_its_last_line(tmp_path: Path) -> None:
         telemetry.start("score", 1, 0, "drafts")
         raise KeyboardInterrupt
     assert [line["end"] for line in lines(path)] == [True]
+
+
+@pytest.mark.parametrize(
+    ("error", "done", "kept"),
+    [
+        (DataError("refused"), 1, True),
+        (DataError("refused"), 0, False),
+        (ConfigError("another command is needed"), 1, False),
+    ],
+)
+def test_a_mistake_in_mid_run_is_told_what_is_kept(
+    error: UserError, done: int, kept: bool, tmp_path: Path
+) -> None:
+    telemetry = Telemetry()
+    with pytest.raises(type(error)) as raised, telemetry.recording(tmp_path / "t.jsonl"):
+        telemetry.start("score", 2, 0, "drafts")
+        if done:
+            telemetry.advance(done)
+        raise error
+    assert raised.value.kept is kept
 
 
 def test_a_file_that_cannot_be_written_stops_no_run(

@@ -213,7 +213,8 @@ class RayCrew:
 
     def close(self) -> None:
         """End all workers and leave."""
-        for actor in self._actors.values():
+        for number, actor in self._actors.items():
+            self._telemetry.lost(number)
             actor.end()
         self._actors.clear()
         self._cluster.close()

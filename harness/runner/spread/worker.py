@@ -22,9 +22,10 @@ from harness.errors import (
     UserError,
 )
 from harness.prms.prm import Prm
+from harness.runner.spread.accounts import Accounts
 from harness.runner.spread.station import Model, Station
-from harness.runner.spread.work import Act, Said
-from harness.telemetry.account import Account, Accounts
+from harness.runner.spread.work import Act, Done, Found, Said
+from harness.telemetry.account import Account
 from harness.types import Judge, Judged
 
 _KINDS = (ConfigError, DataError, InfrastructureError)
@@ -96,7 +97,10 @@ class Worker:
             if self._act is None or self._work != work[0].hex():
                 self._act, self._work = ray.get(work[0]).at(self._station), work[0].hex()
             for said in self._act(unit):  # no `yield from`: Ray sends
-                if (account := accounts.due()) is not None:
+                # What is written down of a unit is not there without what it took.
+                whole = isinstance(said, Done | Found)
+                account = accounts.give() if whole else accounts.due()
+                if account is not None:
                     yield account
                 yield said
         except HarnessError as error:
