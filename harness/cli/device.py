@@ -43,7 +43,7 @@ def show(
     from harness.store.format import RunFolder
 
     device = throughputs().device(name)
-    opener, truth = Opener(sweep.engine, name != "cpu"), RunTruth(sweep.engine)
+    opener, truth = Opener(sweep.engine, name.lower() != "cpu"), RunTruth(sweep.engine)
     plan = make_plan(
         sweep,
         data_dir,

@@ -80,14 +80,14 @@ class Throughputs:
     factors_source: str
 
     def device(self, name: str) -> Device:
-        """Return a device.
+        """Return a device, whichever case its name is written in.
 
         Raises:
             ConfigError: there is none of this name.
         """
-        if name not in self.devices:
+        if name.lower() not in self.devices:
             raise unknown("device", name, self.devices)
-        return self.devices[name]
+        return self.devices[name.lower()]
 
     def rate(self, kind: Kind, device: str, engine: str, parameters: float) -> Rate | None:
         """Return how fast a model of so many active parameters reads or writes; None: unknown.

@@ -63,6 +63,7 @@ def test_grading_is_that_of_the_task_or_of_its_kind() -> None:
 def test_a_device_that_does_not_exist_has_a_nearest_name() -> None:
     with pytest.raises(ConfigError, match=r"did you mean 'h100'"):
         throughputs().device("h10")
+    assert throughputs().device("H100") == throughputs().device("h100")
 
 
 def test_every_figure_that_ships_has_a_source() -> None:
