@@ -287,7 +287,7 @@ _MACHINE = re.compile(rf",(?:{'|'.join(MACHINE)})=[^,\]]*")
 
 
 def settled(text: str) -> str:
-    """Return what names a policy or a PRM, without the options that decide no result.
+    """Return what names a policy or a PRM, without the options of `MACHINE`.
 
     >>> settled("qwen2.5-math-prm-7b,batch=4096,steps=sentences")
     'qwen2.5-math-prm-7b,steps=sentences'

@@ -18,9 +18,10 @@ import pytest
 
 from harness.config import load_sweep, preset_about, preset_names, preset_text
 from harness.errors import DataError
+from harness.forecast.throughput import throughputs
 from harness.policies import catalog as policy_catalog
 from harness.prms import catalog as prm_catalog
-from harness.problems import names
+from harness.problems import load, names
 from harness.registry import POLICIES, PRMS, open_policy, parse_spec
 from harness.runner.evaluate import evaluate
 from harness.runner.execute import execute
@@ -109,6 +110,18 @@ def test_the_hours_that_presets_state_are_those_of_the_plan(  # type: ignore[no-
         (stated,) = re.findall(r"# Expected on (.*?)\n#\n", preset_text(preset), re.DOTALL)
         hours = [float(found) for found in re.findall(r"\d+\.\d+(?= hours| for)", stated)]
         assert hours == pytest.approx(wanted, rel=0.07), preset
+
+
+def test_what_the_critiques_of_processbench_take(data_dir: Path) -> None:
+    steps = sum(
+        len(p.steps) for task in load("processbench", data_dir=data_dir) for p in task.problems
+    )
+    critiques = 10 * steps
+    speed = throughputs().rate("decode", "h100", "vllm", 7e9)
+    assert speed is not None
+    text = " ".join(preset_text("processbench-all").replace("\n#", "").split())
+    assert f"its {round(critiques, -3):,} critiques" in text
+    assert f"take {100 * critiques / speed.value / 3600:.1f} hours for every 100 tokens" in text
 
 
 def test_processbench_all_has_every_prm_with_a_published_figure() -> None:

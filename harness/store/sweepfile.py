@@ -193,7 +193,6 @@ def check_same(run: RunFolder, old: SweepFile, new: SweepFile) -> None:
         raise ConfigError(
             f"{run.root} holds a run with other settings: {'; '.join(changed)}; {ways}"
         )
-    mine = {pool.digest for pool in new.pools}
     search = _changed_search(old, new)
     if search is not None:
         raise ConfigError(
@@ -201,6 +200,7 @@ def check_same(run: RunFolder, old: SweepFile, new: SweepFile) -> None:
             f"on task {search.task} is another one now: policy {search.policy}, PRM "
             f"{search.prm or 'none'}, or the engine that they run on; {ways}"
         )
+    mine = {pool.digest for pool in new.pools}
     gone = [pool for pool in old.pools if pool.digest not in mine]
     if gone:
         raise ConfigError(

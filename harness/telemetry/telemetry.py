@@ -50,7 +50,8 @@ class Telemetry:
         self.flops = 0.0
         """Of policies and PRMs, since the launch."""
         self._clock, self._began = clock, clock()
-        self._zero = time.time()
+        self.zero = time.time()
+        """Unix seconds of the launch."""
         self.kept = False
         """Whether anything is finished, in this launch or before."""
         self._worked = False
@@ -141,7 +142,7 @@ class Telemetry:
         self.flops += account.flops
         if isinstance(self.trace, Trace):
             for event in account.events:
-                self.trace.place(f"worker {worker} ", event, self._zero)
+                self.trace.place(f"worker {worker} ", event, self.zero)
 
     def lost(self, worker: int) -> None:
         """Note that a worker elsewhere is gone, with what it had at work."""

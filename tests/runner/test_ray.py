@@ -181,7 +181,7 @@ def test_real_models_on_a_cluster_of_our_own_give_the_same_numbers(tmp_path: Pat
     assert rows(spread, *shared) == rows(alone, *shared)
     assert there.flops == pytest.approx(here.flops, rel=1e-12) and here.flops > 0
     own, others = ends(alone), ends(spread)
-    for field in ("stage", "done", "total", "policy_tokens", "prm_tokens", "in_flight"):
+    for field in ("stage", "done", "total", "policy_tokens", "prm_tokens"):
         assert [line[field] for line in others] == [line[field] for line in own], field
     for field in ("policy_share", "prm_share", "grader_share"):
         known = [line[field] is not None for line in own]

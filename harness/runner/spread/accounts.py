@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from harness.telemetry.account import Account
 from harness.telemetry.meter import Counts, Role
 from harness.telemetry.telemetry import Telemetry
@@ -21,8 +19,6 @@ class Accounts:
         self._telemetry = telemetry
         self._kept = Kept() if traced else None
         telemetry.trace = self._kept
-        self._zero = time.time() - telemetry.now()
-        """Unix seconds of the telemetry's beginning."""
         self._last = telemetry.now()
         self._given: dict[Role, Counts] = {}
         self._flops = 0.0
@@ -44,7 +40,7 @@ class Accounts:
             {role: sums - self._given.get(role, Counts()) for role, sums in counts.items()},
             telemetry.flops - self._flops,
             telemetry.at_work(),
-            self._kept.take(self._zero) if self._kept is not None else (),
+            self._kept.take(telemetry.zero) if self._kept is not None else (),
         )
         self._given, self._last, self._flops = counts, now, telemetry.flops
         return account
