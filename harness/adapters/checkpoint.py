@@ -18,7 +18,7 @@ from typing import Any
 from harness.adapters import code, shape
 from harness.cost import Architecture
 from harness.digest import digest, file_digest
-from harness.errors import ConfigError, DataError, MissingDependency, nearest
+from harness.errors import ConfigError, DataError, InfrastructureError, MissingDependency, nearest
 from harness.types import Json
 
 EMBEDDED = Path(__file__).parent.parent / "embedded" / "weights"
@@ -243,12 +243,15 @@ def _by_bytes(core: Any) -> bool:
     return "ByteLevel" in f"{core.pre_tokenizer} {core.decoder}"
 
 
-def load_model(kind: Any, checkpoint: Checkpoint, **settings: Any) -> Any:
-    """Return a model all of whose weights come from the checkpoint.
+def load_model(kind: Any, checkpoint: Checkpoint, device: Any, **settings: Any) -> Any:
+    """Return a model on a device, all of whose weights come from the checkpoint.
 
     Raises:
         DataError: as `load`, and for weights that are not there: the library would make them up.
+        InfrastructureError: the device has no room for them.
     """
+    import torch
+
     model, report = load(
         kind, checkpoint, use_safetensors=True, output_loading_info=True, **settings
     )
@@ -259,7 +262,13 @@ def load_model(kind: Any, checkpoint: Checkpoint, **settings: Any) -> Any:
             f"{checkpoint.name} is no {type(model).__name__}: it lacks {len(missing)} of the "
             f"weights, or has them in another shape ({shown})"
         )
-    return model.eval()
+    try:
+        return model.eval().to(device)
+    except torch.OutOfMemoryError as error:
+        raise InfrastructureError(
+            f"{checkpoint.name}: out of memory while its weights go to {device}; give dtype="
+            "bfloat16, a device with more room, or --engine vllm with tensor_parallel_size="
+        ) from error
 
 
 def architecture(config: Any, checkpoint: Checkpoint, head: str = "lm") -> Architecture | None:

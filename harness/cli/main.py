@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import sys
 
 import typer
@@ -34,7 +35,7 @@ from harness.errors import InfrastructureError, LimitReached, UserError
 # Newer versions of typer carry click inside, older ones use the package: this is the one in use.
 _UsageMistake: type[Exception] = typer.BadParameter.__mro__[2]
 
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143
 LIMITED = 3
 
 app = typer.Typer(
@@ -88,6 +89,7 @@ def main() -> None:
     # Threads that spin for long while they wait make small models three times slower on a machine
     # with other work; threads that sleep at once make them 1.6 times slower on one without.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    told = _heed_sigterm()
     try:
         code = app(prog_name="run-benchmark", standalone_mode=False)
     except _UsageMistake as error:
@@ -113,9 +115,29 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     if code == INTERRUPTED:
-        _go_on("interrupted; everything finished is kept")
-        _leave(INTERRUPTED)
+        why = "told to end (SIGTERM)" if told else "interrupted"
+        _go_on(f"{why}; everything finished is kept")
+        _leave(TERMINATED if told else INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _heed_sigterm() -> list[int]:
+    """Let SIGTERM, by which clusters take a machine back, do what Ctrl-C does.
+
+    Returns:
+        The signals that came, as they come. A process that is forked from this one just ends.
+    """
+    own, told = os.getpid(), list[int]()
+
+    def end(number: int, _: object) -> None:
+        if os.getpid() == own:
+            told.append(number)
+            raise KeyboardInterrupt
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    signal.signal(signal.SIGTERM, end)
+    return told
 
 
 _RESUMED = (["run"], ["score"])

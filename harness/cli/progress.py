@@ -21,11 +21,15 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 from harness.telemetry.line import line
 from harness.telemetry.meter import Rates
 from harness.telemetry.telemetry import Telemetry
+
+_NUMBERS = 44
+"""Columns of what stands behind a bar: "10,000/10,000", a rate, two times, and the gaps."""
 
 
 class TerminalProgress:
@@ -34,9 +38,11 @@ class TerminalProgress:
     def __init__(self, telemetry: Telemetry | None = None) -> None:
         """Args: whose figures are shown beneath the bars."""
         self._console = Console(stderr=True)
+        names, bar = _widths(self._console.width)
+        column = Column(width=names, no_wrap=True, overflow="ellipsis")
         self._bars = Progress(
-            TextColumn("{task.description:<40}"),
-            BarColumn(bar_width=24),
+            TextColumn("{task.description}", markup=False, table_column=column),
+            BarColumn(bar_width=bar),
             MofNCompleteColumn(),
             TextColumn("{task.fields[note]}"),
             TimeElapsedColumn(),
@@ -68,7 +74,9 @@ class TerminalProgress:
         """End the stage."""
         if not self._live:
             seconds = time.monotonic() - self._begun
-            self._console.print(f"{self._stage}: {seconds:.1f} s", highlight=False)
+            self._console.print(
+                f"{self._stage}: {seconds:.1f} s", highlight=False, markup=False, soft_wrap=True
+            )
 
     def _render(self) -> Group:
         """Return the bars, and the line if there is something to say."""
@@ -90,3 +98,11 @@ class TerminalProgress:
     ) -> None:
         if self._live:
             self._display.stop()
+
+
+def _widths(columns: int) -> tuple[int, int]:
+    """Return the columns of names and bars: what numbers and times leave, if they are to be read
+    whole."""
+    left = columns - _NUMBERS
+    bar = min(24, max(4, left // 3))
+    return min(40, max(8, left - bar)), bar

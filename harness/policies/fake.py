@@ -89,6 +89,9 @@ class FakePolicy:
         for question in questions:
             self._text(question, 0)
 
+    def load(self) -> None:
+        """There is nothing to load."""
+
     def extend(self, requests: Sequence[Extend]) -> list[Extended]:
         """Write as the script says.
 

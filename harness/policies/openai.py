@@ -160,6 +160,9 @@ class OpenAIPolicy:
     def check(self, questions: Sequence[Question], samples: int) -> None:
         """A model answers any question."""
 
+    def load(self) -> None:
+        """The server has its model loaded."""
+
     def extend(self, requests: Sequence[Extend]) -> list[Extended]:
         """Write; see `Policy.extend`."""
         stream, replies = self.stream(), dict[int, Extended]()

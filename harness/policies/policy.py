@@ -121,6 +121,17 @@ class Policy(Protocol):
         """
         ...
 
+    def load(self) -> None:
+        """Load what it works with, before any clock runs; the first request would, otherwise.
+
+        Calling it twice is allowed.
+
+        Raises:
+            UserError: files that do not load, a model that its engine does not run.
+            InfrastructureError: the engine does not start: memory, mostly.
+        """
+        ...
+
     def extend(self, requests: Sequence[Extend]) -> list[Extended]:
         """Continue the drafts of each request; replies come in the order of the requests.
 

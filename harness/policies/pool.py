@@ -153,6 +153,9 @@ class PoolPolicy:
         """
         return _candidate(self._row(problem, index), index)
 
+    def load(self) -> None:
+        """There is nothing to load."""
+
     def extend(self, requests: Sequence[Extend]) -> list[Extended]:
         """Return the first recorded candidates, as many as drafts are asked for.
 

@@ -137,6 +137,10 @@ class TransformersPolicy:
     def check(self, questions: Sequence[Question], samples: int) -> None:
         """A model answers any question."""
 
+    def load(self) -> None:
+        """Load the model; see `Policy.load`."""
+        self._loaded = self._open
+
     def extend(self, requests: Sequence[Extend]) -> list[Extended]:
         """Sample; see `Policy.extend`."""
         stream, replies = self.stream(), dict[int, Extended]()
@@ -197,9 +201,10 @@ class TransformersPolicy:
             model = checkpoint.load_model(
                 transformers.AutoModelForCausalLM,
                 self._found,
+                self._device,
                 dtype=self._dtype,
                 attn_implementation=kv.ATTENTION,
-            ).to(self._device)
+            )
             seen = causal.windows(model.config.get_text_config(), self._max_length)
             causal.check_batching(model, seen, self.spec.target)
             size = model.get_output_embeddings().weight.shape[0]

@@ -86,6 +86,10 @@ class VllmPolicy(TransformersPolicy):
             "transformers": transformers.__version__,
         }
 
+    def load(self) -> None:
+        """Start the engine; see `Policy.load`."""
+        self._running()
+
     def weigh(self, requests: Sequence[Weigh]) -> list[Weighed]:
         """Weigh words; see `Weighing.weigh`."""
         asked = self._asked(requests, self._ends.tokens)

@@ -107,6 +107,9 @@ class FakePrm:
         """Nothing beyond its identity."""
         return {}
 
+    def load(self) -> None:
+        """There is nothing to load."""
+
     def judge(self, requests: Sequence[Judge]) -> list[Judged]:
         """Score the drafts; None for those of which nobody knows the truth."""
         replies = []

@@ -75,6 +75,9 @@ class FunctionPrm:
         """Nothing more is known."""
         return {}
 
+    def load(self) -> None:
+        """It has loaded what it needs, or does so when it is asked."""
+
     def judge(self, requests: Sequence[Judge]) -> list[Judged]:
         """Score; see `Prm.judge`. Equal drafts of a request are asked about once.
 

@@ -129,12 +129,12 @@ class Head:
         recipe, found = self._recipe, self._found
         if recipe.weights == "classifier":
             kind = transformers.AutoModelForTokenClassification
-            return checkpoint.load_model(kind, found, dtype=dtype).to(device)
+            return checkpoint.load_model(kind, found, device, dtype=dtype)
         if recipe.weights != "lm":
-            base = checkpoint.load_model(transformers.AutoModel, found, dtype=dtype).to(device)
+            base = checkpoint.load_model(transformers.AutoModel, found, device, dtype=dtype)
             return Headed(base, self._layers)
         kind = transformers.AutoModelForCausalLM
-        model = checkpoint.load_model(kind, found, dtype=dtype).to(device)
+        model = checkpoint.load_model(kind, found, device, dtype=dtype)
         output = model.get_output_embeddings()
         bias = getattr(output, "bias", None)
         made: Body

@@ -81,6 +81,11 @@ class Joint:
         """The members'."""
         return {member.spec.name: member.describe() for member in self._members}
 
+    def load(self) -> None:
+        """Load all members."""
+        for member in self._members:
+            member.load()
+
     def judge(self, requests: Sequence[Judge]) -> list[Judged]:
         """Score; see `Prm.judge`. A draft that a member cannot score has no score."""
         replies = [member.judge(requests) for member in self._members]

@@ -99,6 +99,9 @@ class ServedReader:
             checkpoint.architecture(own.config, own.found, head="value") if known else None
         )
 
+    def load(self) -> None:
+        """The server has loaded it."""
+
     def read(self, requests: Sequence[Sequence[Encoded]]) -> list[tuple[list[Floats], int]]:
         """Return per request the numbers of each input, and the tokens computed."""
         inputs = [one for request in requests for one in request]

@@ -96,6 +96,10 @@ class Prm(Protocol):
         """Facts for the provenance record that decide nothing."""
         ...
 
+    def load(self) -> None:
+        """Load what it works with, before any clock runs; see `Policy.load`."""
+        ...
+
     def judge(self, requests: Sequence[Judge]) -> list[Judged]:
         """Score every draft of each request; replies come in the order of the requests.
 

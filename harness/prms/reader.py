@@ -78,6 +78,10 @@ class Reads(Protocol):
         """Tokens that are remembered; None: as many as its engine says."""
         ...
 
+    def load(self) -> None:
+        """Load the model, or start its engine."""
+        ...
+
     def read(self, requests: Sequence[Sequence[Encoded]]) -> list[tuple[list[Floats], int]]:
         """Return per request the numbers of each input, and the tokens computed; see `Forward`."""
         ...
@@ -112,6 +116,10 @@ class Reader:
         self._forward: Forward | None = None
         self._remember = False
         self._remembering: Remembering | None = None
+
+    def load(self) -> None:
+        """Load the model."""
+        self._open()
 
     def read(self, requests: Sequence[Sequence[Encoded]]) -> list[tuple[list[Floats], int]]:
         """Return per request the numbers of each input, and the tokens computed; see `Forward`."""

@@ -90,6 +90,9 @@ class RecordedPrm:
             "scores": len(self._scores),
         }
 
+    def load(self) -> None:
+        """There is nothing to load."""
+
     def judge(self, requests: Sequence[Judge]) -> list[Judged]:
         """Look up the drafts' scores; draft ``i`` of a request is candidate ``first + i``.
 

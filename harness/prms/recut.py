@@ -109,6 +109,10 @@ class RecutPrm:
         """The inner PRM's."""
         return self._inner.describe()
 
+    def load(self) -> None:
+        """Load the inner PRM."""
+        self._inner.load()
+
     def judge(self, requests: Sequence[Judge]) -> list[Judged]:
         """Score solutions as the rules have them: one number per step of theirs."""
         for request in requests:

@@ -142,6 +142,11 @@ class TransformersPrm:
             "transformers": transformers.__version__,
         }
 
+    def load(self) -> None:
+        """Load the models; see `Policy.load`."""
+        for reader in self._readers:
+            reader.load()
+
     def judge(self, requests: Sequence[Judge]) -> list[Judged]:
         """Score; see `Prm.judge`."""
         encoded = [self._encode(request) for request in requests]

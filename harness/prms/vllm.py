@@ -90,6 +90,10 @@ class EngineReader:
         self.running: VllmReader | None = None
         self._remember = False
 
+    def load(self) -> None:
+        """Start the engine."""
+        self.start()
+
     def read(self, requests: Sequence[Sequence[Encoded]]) -> list[tuple[list[Floats], int]]:
         """Return per request the numbers of each input, and the tokens computed."""
         return self.start().read(requests) if any(requests) else [([], 0)] * len(requests)

@@ -79,7 +79,7 @@ class StandIn:
     def _refuse(self, *_: Any) -> Never:
         raise DataError(f"{self.spec.target} is not on this machine; it was only planned with")
 
-    extend = stream = judge = _refuse
+    load = extend = stream = judge = _refuse
 
 
 class Opener:

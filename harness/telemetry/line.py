@@ -8,6 +8,8 @@ from harness.telemetry.meter import Reading
 def line(reading: Reading) -> str:
     """Return a reading in at most about 80 columns; what is unknown is left out."""
     parts = []
+    if reading.starting is not None:
+        parts.append(f"starting {reading.starting} …")
     if reading.policy_rate is not None:
         parts.append(f"{_short(reading.policy_rate)} tok/s")
     if reading.in_flight:

@@ -35,6 +35,8 @@ class Reading:
     total: int
     seconds: float
     """Since the stage began."""
+    starting: str | None
+    """What is being started or loaded, and is waited for."""
     policy_tokens: int
     """Decoded in this stage, those of unfinished drafts included where the engine tells them."""
     policy_rate: float | None
@@ -51,7 +53,8 @@ class Reading:
     cache_used: float | None
     """Share of the policy's room for keys and values."""
     policy_share: float | None
-    """Of the stage's seconds, or of the workers' at their units. None: it was never busy."""
+    """Of the stage's seconds, those aside in which something was started; or of the workers' at
+    their units. None: it was never busy."""
     prm_share: float | None
     grader_share: float | None
     flops: float
@@ -87,6 +90,8 @@ class AtWork:
     cache: float | None = None
     unfinished: int = 0
     """Tokens of drafts that have not come back."""
+    starting: str = ""
+    """What is being started or loaded, and is waited for."""
 
 
 @dataclass(slots=True)
@@ -153,6 +158,9 @@ class Meter:
         """Worker → what it has at work."""
         self.lent = 0.0
         """Seconds of workers elsewhere."""
+        self.starting = ""
+        self.started = 0.0
+        """Seconds in which something was started here."""
 
     def count(self, role: Role, tokens: Tokens) -> None:
         """Add the tokens of one reply."""
@@ -164,20 +172,22 @@ class Meter:
     def at_work(self, gauges: Gauges | None) -> AtWork:
         """Return what is at work here, by the gauges of the stream that is open."""
         if gauges is None:
-            return AtWork(self.in_flight)
+            return AtWork(self.in_flight, starting=self.starting)
         live = 0 if gauges.decoded is None else self.base + gauges.decoded
         unfinished = max(0, live - self.work["policy"].decoded)
-        return AtWork(self.in_flight, gauges.waiting, gauges.cache, unfinished)
+        return AtWork(self.in_flight, gauges.waiting, gauges.cache, unfinished, self.starting)
 
     def read(self, now: float, rates: Rates, gauges: Gauges | None, flops: float) -> Reading:
         """Return the figures; `rates` belongs to whoever asks."""
         policy, prm = self.work["policy"], self.work["PRM"]
         seconds = now - self.began
-        whole = self.lent or seconds
+        whole = self.lent or seconds - self.started
         at_work = _together([self.at_work(gauges), *tuple(self.elsewhere.values())])
         decoded = policy.decoded + at_work.unfinished
         judged = prm.logical + prm.decoded
-        policy_rate, prm_rate = rates.of(now, self.stage, (decoded, judged), self.began)
+        policy_rate, prm_rate = rates.of(
+            now, self.stage, (decoded, judged), self.began + self.started
+        )
         writes = bool(decoded or at_work.in_flight)
         return Reading(
             stage=self.stage,
@@ -185,6 +195,7 @@ class Meter:
             done=self.done,
             total=self.total,
             seconds=seconds,
+            starting=at_work.starting or None,
             policy_tokens=decoded,
             policy_rate=policy_rate if writes else None,
             prm_tokens=judged,
@@ -210,6 +221,7 @@ def _together(parts: Sequence[AtWork]) -> AtWork:
         sum(waiting) if waiting else None,
         fmean(caches) if caches else None,
         sum(part.unfinished for part in parts),
+        ", ".join(dict.fromkeys(part.starting for part in parts if part.starting)),
     )
 
 

@@ -121,6 +121,19 @@ class Telemetry:
         """Note operations of a policy or a PRM; NaN: nobody knows."""
         self.flops += flops
 
+    @contextmanager
+    def starting(self, what: str) -> Iterator[None]:
+        """Note that a model, an engine or a cluster is being started, and all else waits."""
+        meter, began = self._meter, self.now()
+        meter.starting = what
+        try:
+            yield
+        finally:
+            meter.starting = ""
+            meter.started += self.now() - began
+            if self.trace is not None:
+                self.trace.span("starting", what, began, self.now())
+
     # --- workers elsewhere ---
 
     def counts(self) -> dict[Role, Counts]:
@@ -143,6 +156,14 @@ class Telemetry:
         if isinstance(self.trace, Trace):
             for event in account.events:
                 self.trace.place(f"worker {worker} ", event, self.zero)
+
+    def hired(self, worker: int) -> None:
+        """Note that a worker elsewhere is being started."""
+        self._meter.elsewhere[worker] = AtWork(starting="workers")
+
+    def joined(self, worker: int) -> None:
+        """Note that a worker elsewhere is there."""
+        self._meter.elsewhere[worker] = AtWork()
 
     def lost(self, worker: int) -> None:
         """Note that a worker elsewhere is gone, with what it had at work."""

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from harness.adapters import checkpoint
-from harness.errors import ConfigError, DataError
+from harness.errors import ConfigError, DataError, InfrastructureError
 from harness.policies.transformers import TransformersPolicy
 from harness.prms.transformers import TransformersPrm
 from harness.registry import open_prm
@@ -355,3 +355,18 @@ def test_an_adapter_is_refused(plain: Path, kind: str) -> None:
     (plain / "adapter_config.json").write_text('{"base_model_name_or_path": "ORG/BASE"}')
     with pytest.raises(DataError, match=r"holds an adapter .* merge it"):
         open_(kind, plain)
+
+
+def test_weights_that_do_not_fit_are_named(
+    kind: str, plain: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Loading alone; what else runs out of memory says batch= or cache=."""
+
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("full")
+
+    spec = Spec("x", "transformers", str(plain))
+    model = TransformersPolicy(spec) if kind == "policy" else TransformersPrm(spec)
+    monkeypatch.setattr(torch.nn.Module, "to", full)
+    with pytest.raises(InfrastructureError, match=r"its weights go to cpu; give dtype=bfloat16"):
+        model.load()

@@ -50,6 +50,13 @@ def test_it_is_a_policy(policy: Policy) -> None:
     assert policy.unit_rows > 0
 
 
+def test_loading_it_twice_is_allowed_and_changes_nothing(policy: Policy) -> None:
+    before = policy.extend(_requests())
+    policy.load()
+    policy.load()
+    assert policy.extend(_requests()) == before
+
+
 def test_one_reply_per_request_and_one_draft_per_draft(policy: Policy) -> None:
     replies = policy.extend(_requests())
     assert [len(reply.drafts) for reply in replies] == [2, 2]

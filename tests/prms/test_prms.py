@@ -75,6 +75,13 @@ def test_the_same_call_gives_the_same_reply(prm: Prm) -> None:
     assert first == prm.judge(_requests())
 
 
+def test_loading_it_twice_is_allowed_and_changes_nothing(prm: Prm) -> None:
+    before = prm.judge(_requests())
+    prm.load()
+    prm.load()
+    assert prm.judge(_requests()) == before
+
+
 def test_a_batch_of_one_equals_a_batch_of_many(prm: Prm) -> None:
     many = _values(prm.judge(_requests()))
     one = [

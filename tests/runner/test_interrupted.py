@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import Cli
 from tests.telemetry.traces import lanes
 
@@ -38,7 +40,16 @@ def _units(out: Path) -> int:
     return sum(path.read_bytes().count(b'"unit"') for path in ledgers)
 
 
-def test_control_c_keeps_what_is_finished(quick_tasks: Path, script: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("sent", "code", "why"),
+    [
+        (signal.SIGINT, 130, "interrupted; everything finished is kept"),
+        (signal.SIGTERM, 143, "told to end (SIGTERM); everything finished is kept"),
+    ],
+)
+def test_a_signal_keeps_what_is_finished(
+    sent: signal.Signals, code: int, why: str, quick_tasks: Path, script: Path, tmp_path: Path
+) -> None:
     out, whole = tmp_path / "out", tmp_path / "whole"
     policy = f"fake:{script},batch=1,seconds=0.2"
     command = _command(quick_tasks, policy, out)
@@ -47,10 +58,10 @@ def test_control_c_keeps_what_is_finished(quick_tasks: Path, script: Path, tmp_p
     )
     while process.poll() is None and _units(out) < 3:
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130, errors
-    assert "everything finished is kept" in errors
+    assert process.returncode == code, errors
+    assert why in errors
     assert f"run-benchmark run --include-path {quick_tasks}" in errors
     assert "Traceback" not in errors
     assert 3 <= _units(out) < 12
@@ -120,7 +131,7 @@ def test_a_limit_stops_a_run_that_says_what_is_owed_and_how_it_goes_on(
     subprocess.run(_command(quick_tasks, policy, whole), check=True, capture_output=True)
     assert _results(out) == _results(whole)
     assert _candidates(out) == _candidates(whole)
-    assert set(lanes(trace)) == {"policy script", "grader math"}
+    assert set(lanes(trace)) == {"starting", "policy script", "grader math"}
 
 
 def test_operations_that_nobody_can_count_are_no_limit(

@@ -133,7 +133,7 @@ def test_a_launch_of_no_time_does_one_unit_of_each_kind(tmp_path: Path) -> None:
 def test_a_trace_has_a_lane_for_whoever_works(whole: tuple[RunFolder, float, Path]) -> None:
     found = lanes(whole[2])
     assert set(found) == {
-        "policy embedded", "PRM prm-math-small", "grader math",
+        "starting", "policy embedded", "PRM prm-math-small", "grader math",
     }  # fmt: skip
     written = found["policy embedded"]
     units = [event for event in written if event["name"].startswith("unit")]

@@ -120,6 +120,8 @@ class WorldPolicy:
 
     def check(self, questions: Sequence[Question], samples: int) -> None: ...
 
+    def load(self) -> None: ...
+
     def stream(self) -> BatchStream:
         return BatchStream(self.extend)
 
@@ -235,6 +237,8 @@ class WorldPrm:
 
     def describe(self) -> dict[str, Json]:
         return {}
+
+    def load(self) -> None: ...
 
     def remember(self, on: bool) -> None: ...
 

@@ -98,6 +98,18 @@ def test_what_several_have_at_work_is_told_together_and_a_lost_one_has_nothing()
     assert reading(run).in_flight is None, "a stage begins with nothing at work"
 
 
+def test_workers_that_start_are_told_until_they_work() -> None:
+    run, _ = driver()
+    run.hired(0)
+    run.hired(1)
+    assert reading(run).starting == "workers"
+    run.joined(0)
+    run.add(1, Accounts(Telemetry(), traced=False).starting("models"))
+    assert reading(run).starting == "models"
+    run.add(1, Account(2.0, {}, 0.0, AtWork(3)))
+    assert reading(run).starting is None and reading(run).in_flight == 3
+
+
 def test_a_trace_has_what_workers_did_when_they_did_it(tmp_path: Path) -> None:
     path = tmp_path / "trace.json"
     with Telemetry(trace=Trace(path)) as run:

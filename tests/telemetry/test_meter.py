@@ -72,6 +72,21 @@ def test_gauges_show_tokens_of_drafts_that_are_not_finished() -> None:
     assert reading(meter, 10.0, rates, Gauges(0, 0, 60)).policy_tokens == 160
 
 
+def test_what_is_started_is_said_and_is_no_part_of_rates_and_shares() -> None:
+    meter, rates = Meter("s", "", 0, 1, 0.0), Rates()
+    meter.starting = "prm"
+    found = reading(meter, 8.0, rates)
+    assert found.starting == "prm" and line(found) == "starting prm …"
+    meter.starting, meter.started = "", 10.0
+    meter.count("PRM", Tokens(1, 300, 300, 0))
+    meter.work["PRM"].enter(10.0)
+    meter.work["PRM"].leave(12.0)
+    for asked in (rates, Rates()):
+        found = reading(meter, 14.0, asked)
+        assert (found.prm_rate, found.prm_share, found.starting) == (75, 0.5, None)
+    assert found.seconds == 14
+
+
 def test_the_line_says_what_is_known() -> None:
     meter, rates = Meter("s", "", 0, 1, 0.0), Rates()
     assert line(reading(meter, 1.0, rates)) == ""

@@ -123,6 +123,10 @@ class CriticPrm:
         """The writer's, and what it is told."""
         return {"critic": self.spec.target, **self._writer.describe()}
 
+    def load(self) -> None:
+        """Load the writer."""
+        self._writer.load()
+
     def judge(self, requests: Sequence[Judge]) -> list[Judged]:
         """Criticise and score; see `Prm.judge`."""
         for request in requests:

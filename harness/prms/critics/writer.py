@@ -43,6 +43,10 @@ class Writer(Protocol):
         """Facts that decide nothing."""
         ...
 
+    def load(self) -> None:
+        """Load what it works with."""
+        ...
+
     def extend(self, requests: Sequence[Extend]) -> list[Extended]:
         """Write."""
         ...

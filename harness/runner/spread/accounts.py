@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.telemetry.account import Account
-from harness.telemetry.meter import Counts, Role
+from harness.telemetry.meter import AtWork, Counts, Role
 from harness.telemetry.telemetry import Telemetry
 from harness.telemetry.trace import Kept
 
@@ -22,6 +22,10 @@ class Accounts:
         self._last = telemetry.now()
         self._given: dict[Role, Counts] = {}
         self._flops = 0.0
+
+    def starting(self, what: str) -> Account:
+        """Return what says that the worker's next unit waits for something to start."""
+        return Account(0.0, {}, 0.0, AtWork(starting=what))
 
     def begin(self) -> None:
         """Note that a unit begins: until now the worker had none."""

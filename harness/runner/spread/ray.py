@@ -55,7 +55,8 @@ class RayExecutor:
             yield from self._here.do(work, source, title)
             return
         if self._crew is None:
-            self._crew = RayCrew(self._config, self._telemetry)
+            with self._telemetry.starting("Ray"):
+                self._crew = RayCrew(self._config, self._telemetry)
         self._crew.take_up(work)
         try:
             yield from dispatch(self._crew, source, title)
@@ -151,6 +152,7 @@ class RayCrew:
             if name is None:
                 actor.pid = ray.get(one)
                 logger.info("worker %d is process %d", number, actor.pid)
+                self._telemetry.joined(number)
                 return [Joined(number)]
             said = ray.get(next(one))
         except StopIteration:
@@ -193,6 +195,7 @@ class RayCrew:
         self._target = self._config.workers or room
         while len(self._actors) < self._target:
             self._actors[self._number] = _Actor(self._config, self._surroundings())
+            self._telemetry.hired(self._number)
             self._number += 1
 
     def _surroundings(self) -> Surroundings:

@@ -102,15 +102,15 @@ class Station:
         self._held: dict[str, Policy | Prm | Grader] = {}
 
     def model(self, model: Model[M]) -> M:
-        """Return a model, which stays open until `close`."""
-        return cast(M, self._hold(_key(model), model.open))
+        """Return a model, loaded, which stays open until `close`."""
+        return cast(M, self._loaded(_key(model), model.open))
 
     def steering(self, model: Model[Prm]) -> Prm:
         """Return the PRM of a search, which works beside a policy."""
         if self._reader is None:
             return self.model(model)
         reader = self._reader
-        return cast(Prm, self._hold(f"reader of {_key(model)}", lambda: reader(model)))
+        return cast(Prm, self._loaded(f"reader of {_key(model)}", lambda: reader(model)))
 
     def grader(
         self,
@@ -133,6 +133,13 @@ class Station:
         held, self._held = self._held, {}
         for one in held.values():
             one.close()
+
+    def _loaded(self, key: str, open_: Callable[[], Policy | Prm]) -> Policy | Prm:
+        if key not in self._held:
+            model: Policy | Prm = self._hold(key, open_)
+            with self.telemetry.starting(model.spec.name):
+                model.load()
+        return cast("Policy | Prm", self._held[key])
 
     def _hold(self, key: str, make: Callable[[], Policy | Prm | Grader]) -> Any:
         if key not in self._held:

@@ -92,10 +92,11 @@ class Worker:
     def do(self, work: Sequence[Any], unit: object) -> Iterator[Said | Account | Failure]:
         """Do a unit of a work, which is given as a reference in a list: it is fetched once."""
         accounts = self._accounts
-        accounts.begin()
         try:
             if self._act is None or self._work != work[0].hex():
+                yield accounts.starting("models")
                 self._act, self._work = ray.get(work[0]).at(self._station), work[0].hex()
+            accounts.begin()
             for said in self._act(unit):  # no `yield from`: Ray sends
                 # What is written down of a unit is not there without what it took.
                 whole = isinstance(said, Done | Found)
@@ -121,6 +122,14 @@ class Reader:
     def __init__(self, surroundings: Surroundings, model: Model[Prm]) -> None:
         surroundings.enter()
         self._prm = model.open()
+
+    def load(self) -> Failure | None:
+        """As the PRM does."""
+        try:
+            self._prm.load()
+        except HarnessError as error:
+            return Failure.of(error)
+        return None
 
     def judge(self, requests: Sequence[Judge]) -> list[Judged] | Failure:
         """As the PRM does."""
@@ -149,11 +158,18 @@ class ReadElsewhere:
         """Everything but reading is answered here."""
         return getattr(self._own, name)
 
+    def load(self) -> None:
+        """As the PRM does."""
+        self._answer(self._actor.load.remote())
+
     def judge(self, requests: Sequence[Judge]) -> list[Judged]:
         """As the PRM does."""
-        found: list[Judged] | Failure
+        found: list[Judged] = self._answer(self._actor.judge.remote(list(requests)))
+        return found
+
+    def _answer(self, asked: Any) -> Any:
         try:
-            found = ray.get(self._actor.judge.remote(list(requests)))
+            found = ray.get(asked)
         except ray.exceptions.RayActorError as error:
             raise InfrastructureError(f"the process of {self._own.spec.name} is gone") from error
         if isinstance(found, Failure):
