@@ -56,6 +56,8 @@ class Engine:
                 f"{found.name}: vLLM gets no code of a checkpoint to run: use engine=transformers"
             )
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - the engine's processes write to it
+        self._sockets = tempfile.TemporaryDirectory(prefix="vllm-")
+        """Where processes meet; vLLM leaves its sockets behind."""
         self._engine: Any = None
         self._told: list[str] = []
         """How its process ended, if it did by itself."""
@@ -65,7 +67,8 @@ class Engine:
         self._others: list[Any] = []
         """Outputs that came while somebody waited for others."""
         try:
-            with self._aside(), environment(threads(how)), warnings.catch_warnings():
+            own = {**threads(how), "VLLM_RPC_BASE_PATH": self._sockets.name}
+            with self._aside(), environment(own), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 from vllm import EngineArgs, LLMEngine
 
@@ -177,6 +180,7 @@ class Engine:
             with self._aside():
                 _end(engine)
         self._log.close()
+        self._sockets.cleanup()
 
     def _failure(self, error: Exception) -> HarnessError:
         """Return what failed in one line, from the error or from what the processes printed."""
@@ -188,6 +192,7 @@ class Engine:
             with self._aside(), contextlib.suppress(Exception):
                 _end(engine)
         self._log.close()
+        self._sockets.cleanup()
         if known := complaints.known(said, self._name):
             return known
         why = complaints.last(said) or type(error).__name__
@@ -205,7 +210,12 @@ class Engine:
         try:
             for stream, _ in kept:
                 os.dup2(self._log.fileno(), stream)
-            yield
+            # What shows bars puts a stream of its own in the place of these.
+            with (
+                contextlib.redirect_stdout(sys.__stdout__),
+                contextlib.redirect_stderr(sys.__stderr__),
+            ):
+                yield
         finally:
             sys.stdout.flush()
             sys.stderr.flush()

@@ -1,9 +1,13 @@
-"""Standard output for people: as wide as the terminal; without one, as wide as it takes."""
+"""Standard output for people: as wide as the terminal; without one, as wide as it takes.
+
+What takes a while before there is anything to count is said on standard error meanwhile.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,3 +23,10 @@ def console() -> Console:
 
     narrow = sys.stdout.isatty() or "COLUMNS" in os.environ
     return Console(width=None if narrow else WIDE)
+
+
+def busy(what: str) -> AbstractContextManager[object]:
+    """Return a context in which a terminal shows what is being done; nothing stays of it."""
+    from rich.console import Console
+
+    return Console(stderr=True).status(f"{what} …")

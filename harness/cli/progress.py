@@ -5,10 +5,11 @@ Beneath the bars stands one line of what the present stage is doing (`harness.te
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from types import TracebackType
-from typing import Self
+from typing import Self, TextIO
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -37,7 +38,8 @@ class TerminalProgress:
 
     def __init__(self, telemetry: Telemetry | None = None) -> None:
         """Args: whose figures are shown beneath the bars."""
-        self._console = Console(stderr=True)
+        self._live = sys.stderr.isatty()
+        self._console = Console(file=_terminal()) if self._live else Console(stderr=True)
         names, bar = _widths(self._console.width)
         column = Column(width=names, no_wrap=True, overflow="ellipsis")
         self._bars = Progress(
@@ -53,7 +55,6 @@ class TerminalProgress:
         self._display = Live(
             console=self._console, get_renderable=self._render, refresh_per_second=4
         )
-        self._live = sys.stderr.isatty()
         self._task: TaskID | None = None
         self._stage = ""
         self._begun = 0.0
@@ -100,9 +101,15 @@ class TerminalProgress:
             self._display.stop()
 
 
+def _terminal() -> TextIO:
+    """Return a way of our own to the terminal: while an engine starts, what goes to the standard
+    streams of this process is kept aside."""
+    return os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding=sys.stderr.encoding)
+
+
 def _widths(columns: int) -> tuple[int, int]:
     """Return the columns of names and bars: what numbers and times leave, if they are to be read
     whole."""
     left = columns - _NUMBERS
-    bar = min(24, max(4, left // 3))
+    bar = min(24, max(6, left - 40))
     return min(40, max(8, left - bar)), bar

@@ -7,7 +7,7 @@ from functools import partial
 
 import typer
 
-from harness.cli import options
+from harness.cli import options, output
 
 
 def run(
@@ -81,7 +81,8 @@ def run(
     sweep = load_sweep(preset, given, full)
     truth = RunTruth(sweep.engine)
     policies = partial(open_policy, engine=sweep.engine)
-    plan = make_plan(sweep, data_folder(data_dir), policies, truth.open_prm, places(preset))
+    with output.busy("reading tasks and models"):
+        plan = make_plan(sweep, data_folder(data_dir), policies, truth.open_prm, places(preset))
     say_notes(plan, given)
     folder = out or default_out(plan)
     typer.echo(f"run folder: {folder}", err=True)

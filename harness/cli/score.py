@@ -22,10 +22,11 @@ def score(
     from harness.runner.extend import add_prms
     from harness.runner.report import make_report
     from harness.store.format import RunFolder
+    from harness.telemetry.telemetry import Telemetry
 
-    folder = RunFolder(run)
-    with TerminalProgress() as progress:
+    folder, telemetry = RunFolder(run), Telemetry()
+    with TerminalProgress(telemetry) as progress:
         ray = RayConfig(address=ray_address)
-        add_prms(folder, prm, progress, command_line(), engine or "default", ray)
+        add_prms(folder, prm, progress, command_line(), engine or "default", ray, telemetry)
         made = make_report(folder, progress)
     show_results(folder, made)

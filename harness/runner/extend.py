@@ -50,6 +50,7 @@ def add_prms(
     arguments: Sequence[str],
     engine: str = "default",
     ray: RayConfig | None = None,
+    telemetry: Telemetry | None = None,
 ) -> None:
     """Score every pool of a run with further PRMs.
 
@@ -60,6 +61,7 @@ def add_prms(
         arguments: The command line, for the record.
         engine: What the PRMs run on, as of a sweep.
         ray: How `engine` ``ray`` uses a cluster.
+        telemetry: Hears of all that is done.
 
     Raises:
         ConfigError: no PRM named, or one that does not go with the run; no such engine.
@@ -80,7 +82,7 @@ def add_prms(
         extended = sweep.finished(run).with_scores(tuple(texts), score_entries(plans))
         append_entry(run.provenance, provenance(arguments, [prm.describe() for prm in prms]))
         truth.learn(run, sources)
-        telemetry = Telemetry()
+        telemetry = telemetry or Telemetry()
         with (
             telemetry.recording(run.telemetry),
             executor_of(engine, ray or RayConfig(), telemetry) as executor,

@@ -23,14 +23,27 @@ with TerminalProgress() as progress:
     progress.finish()
 """
 
+STARTING = """
+import os, time
+from harness.cli.progress import TerminalProgress
+from harness.runner.progress import Observed
+from harness.telemetry.telemetry import Telemetry
+telemetry = Telemetry()
+with TerminalProgress(telemetry) as progress:
+    Observed(progress, telemetry).start("generate", 8, 0, "candidates")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # as the engine does that starts
+    with telemetry.starting("embedded"):
+        time.sleep(1)
+"""
 
-def shown(columns: int) -> list[str]:
+
+def shown(columns: int, script: str = SCRIPT) -> list[str]:
     """Return the lines of a terminal so wide, as they are drawn."""
     own, its = pty.openpty()
     fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES", "NO_COLOR")}
     environment["TERM"] = "xterm"
-    with subprocess.Popen([sys.executable, "-c", SCRIPT], stderr=its, env=environment) as process:
+    with subprocess.Popen([sys.executable, "-c", script], stderr=its, env=environment) as process:
         os.close(its)
         found = b""
         while True:
@@ -51,6 +64,11 @@ def test_numbers_and_times_are_whole_however_narrow_the_terminal(columns: int) -
         assert len(line) <= columns
         assert re.search(r"9876/10000 +0:00:0\d ", line), line
     assert all(line.startswith("score · qwen2.5") for line in lines)
+
+
+def test_what_starts_is_shown_while_an_engine_keeps_the_streams_aside() -> None:
+    lines = shown(80, STARTING)
+    assert sum("starting embedded …" in line for line in lines) >= 2  # four a second
 
 
 def test_in_a_file_a_stage_is_one_line() -> None:

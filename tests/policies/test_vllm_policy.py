@@ -283,7 +283,11 @@ def no_room(policy: VllmPolicy, cli: Callable[..., Any], out: Path) -> None:
 
 
 def killed(policy: VllmPolicy) -> None:
-    """What was under way is dropped, and said."""
+    """What was under way is dropped, and said; nothing is left in the temporary folder."""
+    policy.load()
+    assert policy._running() is policy._engine is not None, "it was loaded"
+    sockets = Path(policy._engine._sockets.name)
+    assert any(sockets.iterdir())
     stream = policy.stream()
     stream.submit(0, ask(PROMPTS[0], *(Draft(),) * 4, max_tokens=400, stop=("never",)))
     for process in psutil.Process().children(recursive=True):
@@ -294,6 +298,7 @@ def killed(policy: VllmPolicy) -> None:
     with pytest.raises(InfrastructureError, match=said):
         stream.collect()
     assert stream.rows == 0 and policy._engine is not None and not policy._engine.alive
+    assert not sockets.exists()
 
 
 # --- without an engine ---------------------------------------------------------------------------
