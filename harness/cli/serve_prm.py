@@ -30,14 +30,14 @@ def serve_prm(
 
     opened = open_prm(prm)
     server = PrmServer(opened, host, port)
-    typer.echo(f"loading {opened.spec.name} …", err=True)
-    opened.load()
-    typer.echo(f"{opened.spec.name} at {server.url}; Ctrl-C ends it. Use it with")
-    said = f"semantics={opened.semantics},aggregation={opened.aggregation}"
-    if opened.threshold is not None:
-        said += f",threshold={opened.threshold:g}"
-    typer.echo(f"  --prm {server.url},model={opened.spec.name},{said}")
     try:
+        typer.echo(f"loading {opened.spec.name} …", err=True)
+        opened.load()
+        typer.echo(f"{opened.spec.name} at {server.url}; Ctrl-C ends it. Use it with")
+        said = f"semantics={opened.semantics},aggregation={opened.aggregation}"
+        if opened.threshold is not None:
+            said += f",threshold={opened.threshold:g}"
+        typer.echo(f"  --prm {server.url},model={opened.spec.name},{said}")
         server.serve_forever()
     except KeyboardInterrupt:
         typer.echo("ended")

@@ -128,12 +128,15 @@ _COSTS = (
 
 def _costs(standing: Standing) -> dict[str, float]:
     usage, share = standing.usage, standing.share
+    # A server, or one's own function, does not tell what it reads; whatever reads, reads something.
+    told = not usage.prm.calls or usage.prm.prefill_logical + usage.prm.decode > 0
+    read = share if told else math.nan
     return {
         "policy_tokens": share * usage.policy.decode,
         "policy_prompt_tokens": share * usage.policy.prefill_logical,
         "policy_prompt_computed": share * usage.policy.prefill_computed,
-        "prm_tokens": share * (usage.prm.prefill_logical + usage.prm.decode),
-        "prm_tokens_computed": share * (usage.prm.prefill_computed + usage.prm.decode),
+        "prm_tokens": read * (usage.prm.prefill_logical + usage.prm.decode),
+        "prm_tokens_computed": read * (usage.prm.prefill_computed + usage.prm.decode),
         "flops": share * usage.flops,
         "executions": share * usage.executions + standing.executions,
         "seconds_per_problem": share * usage.seconds,
@@ -142,10 +145,8 @@ def _costs(standing: Standing) -> dict[str, float]:
 
 def _throughput(seconds: float, usage: Mapping[str, Floats]) -> Floats:
     """Share the measured seconds of a whole search by the tokens that went through the models."""
-    work = sum(
-        usage[name] for name in ("policy_tokens", "policy_prompt_computed", "prm_tokens_computed")
-    )
-    assert isinstance(work, np.ndarray)
+    read = np.nan_to_num(usage["prm_tokens_computed"])  # by whoever tells
+    work: Floats = usage["policy_tokens"] + usage["policy_prompt_computed"] + read
     total = np.nansum(work[..., -1])
     shared: Floats = work * (seconds / total) if total else np.full(work.shape, np.nan)
     return shared
