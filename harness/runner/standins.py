@@ -161,9 +161,11 @@ def _recipe(spec: Spec) -> recipe.Recipe | None:
 def named(spec: Spec) -> str:
     """Return the size that a model's name states, in words; empty: none."""
     target = str(spec.options.get("model", spec.target)).strip("[]").split(",")[0]
-    name = target.rpartition("/")[2].replace("-", " ").replace("_", " ")
-    found = _ACTIVE.search(name) or _SIZE.search(name)
-    return f"{found[1]}{found[2].upper()} by its name" if found else ""
+    for name in (target.rpartition("/")[2], spec.name):
+        words = name.replace("-", " ").replace("_", " ")
+        if found := _ACTIVE.search(words) or _SIZE.search(words):
+            return f"{found[1]}{found[2].upper()} by its name"
+    return ""
 
 
 def parameters(size: str) -> float | None:

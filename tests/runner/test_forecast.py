@@ -13,7 +13,8 @@ from harness.config import Sweep
 from harness.forecast.lengths import lengths
 from harness.forecast.throughput import throughputs
 from harness.registry import open_policy, open_prm
-from harness.runner.forecast import Forecaster, total
+from harness.runner.expected import FIGURES, at_least, total
+from harness.runner.forecast import Forecaster
 from harness.runner.plan import Plan, make_plan
 from harness.runner.standins import Opener, StandIn, parameters
 from harness.runner.truth import RunTruth
@@ -115,7 +116,11 @@ def test_what_nobody_knows_is_unknown_and_said(tmp_path: Path) -> None:
     (line,) = maker.lines(plan)
     assert (line.policy_hours, line.flops, total([line]).hours) == (None, None, None)
     assert line.policy_tokens == 80 * 80
-    assert any("nobody knows how large" in note for note in maker.notes)
+    (missing,) = maker.missing
+    assert "how large Nobody/Something" in missing.what and "name=" in missing.way
+    assert missing.figures == ("policy_flops", "policy_hours")
+    named, _ = planned("transformers:Nobody/Something,name=mine-7B")
+    assert forecast(named, tmp_path).lines(named)[0].hours
     with pytest.raises(Exception, match="not on this machine"):
         opener.missing[0].extend([])
 
@@ -173,7 +178,73 @@ def test_what_a_critic_writes_in_a_search_is_not_known(
     (line,) = maker.lines(plan)
     assert line.policy_tokens and line.policy_hours
     assert (line.prm_tokens, line.flops, line.prm_hours, line.hours) == (None,) * 4
-    assert any("writes before it judges" in note for note in maker.notes)
+    assert line.known().flops == line.policy_flops > 0
+    assert any("writes before it judges" in one.what for one in maker.missing)
+
+
+def test_sums_of_what_is_known_are_told_with_what_is_missing(tmp_path: Path) -> None:
+    """Every figure that is unknown has a reason, and what is left out of a sum is not negative."""
+    critic = "critic:think-prm,model=transformers:Q/Judge-7B"
+    plan, _ = planned(POLICY, critic, "qwen2.5-math-prm-7b", methods=("best_of_n",))
+    maker = forecast(plan, tmp_path)
+    lines = maker.lines(plan)
+    whole, least = total(lines), at_least(lines)
+    unknown = {name for name in FIGURES if getattr(whole, name) is None}
+    assert unknown == {name for one in maker.missing for name in one.figures}
+    assert unknown == {"prm_tokens", "prm_flops", "prm_hours"}
+    assert whole.hours is None and whole.flops is None
+    (known,) = (line for line in lines if line.work.startswith("qwen2.5-math-prm-7b"))
+    assert least.prm_hours == known.prm_hours
+    assert least.hours == pytest.approx(sum(line.known().hours for line in lines))
+
+
+def test_grading_goes_by_what_this_run_has_measured(tmp_path: Path) -> None:
+    from harness.runner.execute import execute
+    from harness.runner.progress import Silent
+
+    plan, _ = planned("embedded", limit=4, samples=2)
+    run = execute(plan, tmp_path, RunTruth(), Silent(), [])
+    (pool,) = run.root.glob("pools/*")
+    ledger = pool / "grades.ledger.jsonl"
+    header, unit = (json.loads(text) for text in ledger.read_text().splitlines())
+    kept = dict(list(unit["usage"].items())[:2])
+    half = {**unit, "usage": kept, "seconds": 36.0}
+    ledger.write_text("\n".join(map(json.dumps, (header, half))) + "\n")
+    maker = forecast(plan, run.root, "cpu")
+    (line,) = maker.lines(plan)
+    assert line.grading_hours == pytest.approx(0.01)
+    assert any("graded per second, in" in note for note in maker.notes)
+
+
+def test_the_command_says_what_is_known_at_least_and_what_is_missing(  # type: ignore[no-untyped-def]
+    cli, tmp_path: Path
+) -> None:
+    command = (
+        "plan", "--task", "chain_arithmetic", "--policy", POLICY, "--prm",
+        "critic:think-prm,model=transformers:Q/Judge-7B", "--method", "best_of_n",
+        "--budget", "512", "--out", tmp_path, "--device", "h100",
+    )  # fmt: skip
+    told = json.loads(cli(*command, "--json").out)
+    assert told["total"]["hours"] is None and told["total"]["prm_tokens"] is None
+    least = told["at_least"]["hours"]
+    assert least == told["total"]["policy_hours"] + told["total"]["grading_hours"]
+    (missing,) = told["missing"]
+    assert missing["figures"] == ["prm_tokens", "prm_flops", "prm_hours"]
+    done = cli(*command)
+    (line,) = (line for line in done.out.splitlines() if "at least" in line)
+    said = float(line.split("at least ")[1].split()[0])
+    assert 0.9 * least < said <= least
+    for words in ("not known: how much", "writes before it judges (read, FLOPs, PRM h)", "--limit"):
+        assert words in done.out
+
+
+@pytest.mark.parametrize(
+    ("least", "said"), [(0.436, "≥0.43"), (5.69e17, "≥5.6e17"), (1999, "≥1,900"), (0.0001, "?")]
+)
+def test_what_is_known_at_least_is_rounded_down(least: float, said: str) -> None:
+    from harness.cli.device import _number
+
+    assert _number(None, least) == said
 
 
 def test_the_command_says_hours_and_sources(cli, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
