@@ -137,11 +137,14 @@ def _table(title: str, lines: Sequence[Forecast], least: Forecast | None = None)
         header_style="bold",
     )
     table.add_column("work", overflow="fold", min_width=24)
-    for column in ("drafts", *_COLUMNS):
+    counts = ["" if line.count is None else output.counted(line.count, line.unit) for line in lines]
+    longest = max(len(word) for count in counts for word in ("drafts", *count.split()))
+    narrow = output.console().width < _ROOM
+    table.add_column("drafts", justify="right", width=longest if narrow else None)
+    for column in _COLUMNS:
         table.add_column(column, justify="right", no_wrap=True)
-    for line in lines:
-        drafts = f"{line.drafts:,}" if line.task else ""
-        table.add_row(line.work, drafts, *_numbers(line, least or line.known()))
+    for line, count in zip(lines, counts, strict=True):
+        table.add_row(line.work, count, *_numbers(line, least or line.known()))
     return table
 
 
@@ -167,6 +170,8 @@ def _number(value: float | None, least: float | None) -> str:
 
 
 _LITTLE = 0.001
+_ROOM = 100
+"""Columns of a terminal that has room for a number and its unit on one line."""
 
 
 def _short(value: float) -> str:

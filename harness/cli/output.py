@@ -19,3 +19,8 @@ def console() -> Console:
 
     narrow = sys.stdout.isatty() or "COLUMNS" in os.environ
     return Console(width=None if narrow else WIDE)
+
+
+def counted(number: int, unit: str | None) -> str:
+    """Return a number for a column of drafts; of anything else with its unit."""
+    return f"{number:,}" if unit == "drafts" else f"{number:,} {unit}"

@@ -37,7 +37,7 @@ def plan(
     ray_address: options.RayAddress = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Count drafts, tokens and FLOPs before a run; takes the options of `run`.
+    """Count drafts, searches, tokens and FLOPs before a run; takes the options of `run`.
 
     All numbers but "done" are of what is left. Upper bounds hold if every candidate reaches
     max_tokens; a search has none unless it has a budget of tokens. Where the run folder holds
@@ -113,7 +113,7 @@ def _table(task: str, stages: Sequence[StageCost]) -> Table:
         table.add_row(
             s.stage,
             s.by,
-            f"{s.drafts:,}",
+            output.counted(s.count, s.unit),
             f"{s.done:,}",
             _number(s.tokens_max),
             _number(s.tokens_expected),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from harness.runner.estimate import Counted
 from harness.types import Json
 
 
@@ -16,8 +17,9 @@ class Forecast:
     task: str
     work: str
     """The policy and its pool, the PRM that scores it, or the search."""
-    drafts: int
-    """Left to do."""
+    count: int | None
+    """Of `unit`, left to do; None in sums."""
+    unit: Counted | None = "drafts"
     policy_tokens: float | None = 0.0
     """Written."""
     prm_tokens: float | None = 0.0
@@ -75,7 +77,7 @@ class Missing:
 def total(lines: Sequence[Forecast]) -> Forecast:
     """Return the sum of lines; what is unknown in any is unknown in it."""
     sums = {name: _sum([getattr(line, name) for line in lines]) for name in FIGURES}
-    return Forecast("", "all", sum(line.drafts for line in lines), **sums)
+    return Forecast("", "all", None, None, **sums)
 
 
 def at_least(lines: Sequence[Forecast]) -> Forecast:

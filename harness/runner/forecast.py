@@ -126,9 +126,9 @@ class Forecaster:
     def _search(self, search: SearchPlan) -> Forecast:
         policy, prm, task = search.policy, search.prm, search.task
         cost = estimate.searching(search, self._run)
-        left = (cost.drafts - cost.done) // max(1, search.n)
+        left = _left(cost)
         name = " · ".join(filter(None, [f"{search.spec.name} n={search.n}", search.prm_name]))
-        line = Forecast(task.name, name, left)
+        line = Forecast(task.name, name, left, "searches")
         if not left:
             return line
         solution = self._solution(task.name, task.domain, search.sampling.max_tokens)
@@ -176,7 +176,7 @@ class Forecaster:
         cost = estimate.generation(pool, self._run)
         if pool.greedy or not cost.tokens_expected:
             return
-        mean = cost.tokens_expected / (cost.drafts - cost.done)
+        mean = cost.tokens_expected / _left(cost)
         self._measured[pool.task.name] = mean
         note = f"{mean:,.0f} tokens per solution, measured in {self._run.root}"
         self._note(f"{pool.task.name}: {note}")
@@ -271,7 +271,7 @@ class Forecaster:
 
 
 def _left(cost: estimate.StageCost) -> int:
-    return cost.drafts - cost.done
+    return cost.count - cost.done
 
 
 def _engine(model: Policy | Prm) -> str:

@@ -79,6 +79,7 @@ def test_a_search_writes_what_its_method_is_known_to_need(tmp_path: Path) -> Non
     lines = maker.lines(plan)
     line = lines[-1]
     assert line.work.startswith("mcts n=16")
+    assert (line.count, line.unit) == (10, "searches")
     assert line.policy_tokens == pytest.approx(10 * 0.79 * 16 * 80)
     assert line.prm_tokens > line.policy_tokens  # type: ignore[operator]
     assert any("mcts writes 0.79" in note for note in maker.notes)
@@ -92,7 +93,7 @@ def test_finished_work_is_left_out_and_its_lengths_are_used(tmp_path: Path) -> N
     assert not opener.missing
     run = execute(plan, tmp_path, RunTruth(), Silent(), [])
     done = forecast(plan, run.root, "cpu").lines(plan)
-    assert [(line.drafts, line.hours, line.flops) for line in done] == [(0, 0, 0), (0, 0, 0)]
+    assert [(line.count, line.hours, line.flops) for line in done] == [(0, 0, 0), (0, 0, 0)]
     (pool,) = run.root.glob("pools/*")
     rows = [json.loads(text) for text in (pool / "candidates.jsonl").read_text().splitlines()]
     mean = sum(row["tokens"] for row in rows) / len(rows)
@@ -104,7 +105,7 @@ def test_finished_work_is_left_out_and_its_lengths_are_used(tmp_path: Path) -> N
     decoded = sum(counts[3] for counts in kept.values())
     maker = forecast(plan, run.root, "cpu")
     left = maker.lines(plan)[0]
-    assert left.drafts == 4
+    assert left.count == 4
     assert left.policy_tokens == pytest.approx(decoded)
     assert any("measured in" in note for note in maker.notes)
     assert mean != lengths().solution("chain_arithmetic", "math").value
@@ -261,3 +262,20 @@ def test_the_command_says_hours_and_sources(cli, tmp_path: Path) -> None:  # typ
     assert {line["task"] for line in made["lines"]} == {"chain_arithmetic"}
     wrong = cli(*command, "--device", "a10")
     assert wrong.code == 2 and "did you mean 'a100'" in wrong.err
+
+
+def test_searches_are_no_drafts(  # type: ignore[no-untyped-def]
+    cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How many drafts a search writes is not known; how many searches there are is."""
+    monkeypatch.setenv("COLUMNS", "120")
+    command = (
+        "plan", "--task", "chain_arithmetic", "--policy", "embedded", "--prm", "prm-math-small",
+        "--method", "best_of_n", "--method", "beam,width=2", "--set", "search.budgets=[8]",
+        "--budget", "4", "--limit", "5", "--out", tmp_path,
+    )  # fmt: skip
+    for more in ((), ("--device", "cpu")):
+        out = cli(*command, *more).out
+        (pool,) = (line for line in out.splitlines() if "generate" in line or "pool of 4" in line)
+        (search,) = (line for line in out.splitlines() if "beam,width=2 n=8" in line)
+        assert " 20 " in pool and " 5 searches " in search
