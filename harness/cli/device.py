@@ -56,6 +56,7 @@ def show(
     folder = RunFolder(out or default_out(plan))
     forecaster = Forecaster(device, folder)
     lines = forecaster.lines(plan)
+    notes = {**forecaster.notes, **dict.fromkeys(opener.unchecked, "")}
     if as_json:
         made = {
             "device": asdict(device),
@@ -63,7 +64,8 @@ def show(
             "total": total(lines).figures(),
             "at_least": at_least(lines).figures(),
             "missing": [asdict(one) for one in forecaster.missing],
-            "notes": forecaster.notes,
+            "misfits": forecaster.misfits,
+            "notes": notes,
         }
         typer.echo(json.dumps(made, indent=2, ensure_ascii=False))
         return
@@ -74,12 +76,14 @@ def show(
     console.print(_table("in all", [total(lines)], at_least(lines)))
     whole = _number(total(lines).hours, at_least(lines).hours)
     typer.echo(f"on {device.title}, one thing after the other: {_hours(whole)}")
+    for text in forecaster.misfits:
+        typer.echo(f"{text}; hours are as if there were room")
     _say_missing(forecaster.missing)
     typer.echo(
         "written: tokens by policies; read: tokens by PRMs; h: hours; ?: not known; "
         "≥: the sum of what is known"
     )
-    _sources({**forecaster.notes, f"{device.name}: {device.title}": device.source})
+    _sources({**notes, f"{device.name}: {device.title}": device.source})
     if opener.missing:
         typer.echo("models that are not on this machine: finished work was not looked for")
     else:
@@ -125,6 +129,7 @@ def _sources(notes: Mapping[str, str]) -> None:
 
 def _table(title: str, lines: Sequence[Forecast], least: Forecast | None = None) -> Table:
     """Return the table of some lines; `least`: what is known of a single one, if not itself."""
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(
@@ -144,7 +149,7 @@ def _table(title: str, lines: Sequence[Forecast], least: Forecast | None = None)
     for column in _COLUMNS:
         table.add_column(column, justify="right", no_wrap=True)
     for line, count in zip(lines, counts, strict=True):
-        table.add_row(line.work, count, *_numbers(line, least or line.known()))
+        table.add_row(escape(line.work), count, *_numbers(line, least or line.known()))
     return table
 
 

@@ -95,6 +95,7 @@ def plan(
 
 def _table(task: str, stages: Sequence[StageCost]) -> Table:
     """Return one task's stages; long names fold, numbers do not."""
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(
@@ -112,7 +113,7 @@ def _table(task: str, stages: Sequence[StageCost]) -> Table:
     for s in stages:
         table.add_row(
             s.stage,
-            s.by,
+            escape(s.by),
             output.counted(s.count, s.unit),
             f"{s.done:,}",
             _number(s.tokens_max),

@@ -25,9 +25,11 @@ from harness.policies.policy import Policy
 from harness.prms.prm import Prm
 from harness.runner import estimate
 from harness.runner.expected import Forecast, Missing
+from harness.runner.models import models, parameters, size
 from harness.runner.plan import Plan, PoolPlan, ScorePlan
+from harness.runner.room import misfit, need
 from harness.runner.search_plan import SearchPlan
-from harness.runner.standins import StandIn, named, parameters
+from harness.runner.standins import StandIn
 from harness.store.format import RunFolder
 from harness.types import GIVEN_KINDS, Problem
 
@@ -49,6 +51,8 @@ class Forecaster:
         """Task → tokens per solution in this run."""
         self._graded: dict[str, float] = {}
         """Task → solutions that this run graded per second."""
+        self._misfits: dict[str, None] = {}
+        self._engine = "default"
 
     @property
     def notes(self) -> dict[str, str]:
@@ -60,8 +64,14 @@ class Forecaster:
         """What is unknown in the lines made so far, each once."""
         return list(self._missing)
 
+    @property
+    def misfits(self) -> list[str]:
+        """Models of the lines made so far that have no room on the device, and what would help."""
+        return list(self._misfits)
+
     def lines(self, plan: Plan) -> list[Forecast]:
         """Return the lines of a plan, task by task."""
+        self._engine = plan.sweep.engine
         asked = [pool for pool in plan.pools if pool.policy is not None]
         for pool in asked:
             self._learn(pool)
@@ -93,6 +103,7 @@ class Forecaster:
         )
         if policy.max_samples is not None or not left:
             return line
+        self._place(policy)
         shape, written = self._shape(policy, "policy"), left * solution
         return replace(
             line,
@@ -116,12 +127,15 @@ class Forecaster:
         line = Forecast(source.task, f"{prm.spec.name} scores {source.policy}", left)
         if not prm.live or not left:
             return line
+        self._place(prm)
         if self._unforeseen(prm):
             return replace(line, prm_tokens=None, prm_flops=None, prm_hours=None)
         shape = self._shape(prm, "prm")
-        flops = None if shape is None else left * float(shape.prefill(round(prompt + solution)))
+        several = shape.models if shape else 1
+        each = several * round(prompt + solution)
+        flops = None if shape is None else left * float(shape.prefill(each))
         hours = self._hours(prm, "prm", shape, read, 0.0)
-        return replace(line, prm_tokens=read, prm_flops=flops, prm_hours=hours)
+        return replace(line, prm_tokens=several * read, prm_flops=flops, prm_hours=hours)
 
     def _search(self, search: SearchPlan) -> Forecast:
         policy, prm, task = search.policy, search.prm, search.task
@@ -131,6 +145,7 @@ class Forecaster:
         line = Forecast(task.name, name, left, "searches")
         if not left:
             return line
+        self._place(policy, *([prm] if prm else []))
         solution = self._solution(task.name, task.domain, search.sampling.max_tokens)
         prompt = self._prompt(search.problems, task.domain)
         usual = throughputs().factor(search.spec.method.name)
@@ -153,7 +168,8 @@ class Forecaster:
         read, judge = left * (prompt + written), self._shape(prm, "prm")
         flops = None if judge is None else left * _steering(judge, prompt, solution, count)
         hours = self._hours(prm, "prm", judge, read, 0.0)
-        return replace(line, prm_tokens=read, prm_flops=flops, prm_hours=hours)
+        several = judge.models if judge else 1
+        return replace(line, prm_tokens=several * read, prm_flops=flops, prm_hours=hours)
 
     # --- figures ---
 
@@ -195,22 +211,48 @@ class Forecaster:
         return lengths().of_texts(texts, domain) / max(1, len(problems))
 
     def _shape(self, model: Policy | Prm, role: Role) -> Architecture | None:
-        """Return what a token costs; from the model's name where nothing else is known."""
-        if model.architecture is not None:
-            if isinstance(model, StandIn):
-                self._note(f"{model.spec.name} is not on this machine; size {model.size}")
-            return model.architecture
-        size = named(model.spec)
-        known = parameters(size)
-        if known is None:
+        """Return what a token costs; None, and said, where neither shape nor size is known."""
+        found = self._size(model)
+        if found is None:
             self._miss(
                 f"how large {model.spec.name} ({model.spec.adapter}) is",
                 (f"{role}_flops", f"{role}_hours"),
                 "say it in a name: …,name=SOMETHING-7B",
             )
+        return found
+
+    def _size(self, model: Policy | Prm) -> Architecture | None:
+        """Return a model's shape, or one of the size that its name states; None: unknown."""
+        if model.architecture is not None:
+            if isinstance(model, StandIn):
+                self._note(f"{model.spec.name} is not on this machine; size {model.size}")
+            return model.architecture
+        words = size(model.spec, self._engine)
+        known = parameters(words)
+        if known is None:
             return None
-        self._note(f"{model.spec.name}: size {size}")
-        return Architecture(int(known), int(known), 0, 1, 0)
+        self._note(f"{model.spec.name}: size {words}")
+        return Architecture(int(known), int(known), 0, 1, 0, models=words.count("+") + 1)
+
+    def _place(self, *together: Policy | Prm) -> None:
+        """Say of models that are at work at the same time if they have no room on the device."""
+        room = self._device.memory
+        if room is None:
+            return
+        needs = []
+        for model in together:
+            shape = model.architecture
+            found = need(model.spec, self._engine, shape.matrices if shape else None, room)
+            if found is not None:
+                needs.append(found)
+            if found is not None and found.gigabytes is None:
+                self._note(f"{found.name}: how much memory its {found.words} take is not known")
+            elif found is not None and found.cards > 1:
+                cards = f"{found.cards} cards; hours are those of one that does it all"
+                self._note(f"{found.name}: {found.words}, spread over {cards}")
+        alone = [text for one in needs if (text := misfit([one], self._device))]
+        both = misfit(needs, self._device) if needs and not alone else ""
+        self._misfits |= dict.fromkeys([*alone, *filter(None, [both])])
 
     def _hours(
         self,
@@ -225,13 +267,7 @@ class Forecaster:
             return 0.0
         if shape is None:
             return None
-        engine, total = _engine(model), 0.0
-        room, needed = self._device.memory, 2 * shape.matrices / 1e9
-        if room is not None and needed > room:
-            self._note(
-                f"{model.spec.name} does not fit: its weights need {needed:,.0f} GB in bfloat16, "
-                f"{self._device.name} has {room:g}; hours are as if it did"
-            )
+        engine, total = self._runs_on(model), 0.0
         amounts: dict[Kind, float] = {"prefill": read, "decode": written}
         for kind, tokens in amounts.items():
             if not tokens:
@@ -248,6 +284,14 @@ class Forecaster:
             self._note(f"{model.spec.name} {rate.note}", rate.source)
             total += tokens / rate.value
         return total / 3600
+
+    def _runs_on(self, model: Policy | Prm) -> str:
+        """Return the engine that measurements are looked up for; a server is taken for vLLM."""
+        (first, *_) = models(model.spec, self._engine) or [model.spec]
+        for one in models(model.spec, self._engine):
+            if (scheme := one.options.get("quantization")) is not None:
+                self._note(f"{one.name}: speed as in bfloat16; nobody measured it in {scheme}")
+        return "vllm" if first.adapter in ("openai", "http", "https") else first.adapter
 
     def _grading(self, task: str, kind: str, count: float) -> float | None:
         """Return the hours to grade so many solutions."""
@@ -274,12 +318,6 @@ def _left(cost: estimate.StageCost) -> int:
     return cost.count - cost.done
 
 
-def _engine(model: Policy | Prm) -> str:
-    """Return the engine that measurements are looked up for; a server is taken for vLLM."""
-    engine = str(model.spec.options.get("engine", model.spec.adapter))
-    return "vllm" if engine in ("openai", "http", "https") else engine
-
-
 def _writing(
     shape: Architecture | None, prompt: float, solution: float, problems: float, drafts: float
 ) -> float | None:
@@ -292,5 +330,5 @@ def _writing(
 
 def _steering(shape: Architecture, prompt: float, solution: float, count: float) -> float:
     """Return the operations to read a prompt, and so many solutions after it."""
-    each = shape.prefill(round(solution), cached=round(prompt))
-    return shape.prefill(round(prompt)) + count * each
+    before, after = shape.models * round(prompt), shape.models * round(solution)
+    return shape.prefill(before) + count * shape.prefill(after, cached=before)

@@ -10,13 +10,15 @@ import pytest
 pytest.importorskip("torch")
 
 from harness.config import Sweep
+from harness.errors import ConfigError
 from harness.forecast.lengths import lengths
 from harness.forecast.throughput import throughputs
 from harness.registry import open_policy, open_prm
 from harness.runner.expected import FIGURES, at_least, total
 from harness.runner.forecast import Forecaster
+from harness.runner.models import parameters
 from harness.runner.plan import Plan, make_plan
-from harness.runner.standins import Opener, StandIn, parameters
+from harness.runner.standins import Opener, StandIn
 from harness.runner.truth import RunTruth
 from harness.store.format import RunFolder
 
@@ -126,16 +128,99 @@ def test_what_nobody_knows_is_unknown_and_said(tmp_path: Path) -> None:
         opener.missing[0].extend([])
 
 
-def test_a_model_that_does_not_fit_is_told(tmp_path: Path) -> None:
-    plan, _ = planned(POLICY.replace("7B", "72B"))
-    for device, fits in (("h100", False), ("h200", False)):
-        maker = forecast(plan, tmp_path, device)
-        maker.lines(plan)
-        assert any("does not fit" in note for note in maker.notes) is not fits
-    plan, _ = planned(POLICY.replace("7B", "32B"))
+def misfits(tmp_path: Path, device: str, policy: str, *prms: str, **changed: object) -> list[str]:
+    plan, _ = planned(policy, *prms, **changed)
+    maker = forecast(plan, tmp_path, device)
+    maker.lines(plan)
+    return maker.misfits
+
+
+BIG = POLICY.replace("7B", "72B")
+
+
+def test_a_model_that_does_not_fit_is_told_with_what_would_help(tmp_path: Path) -> None:
+    (said,) = misfits(tmp_path, "h100", BIG)
+    for words in (
+        "does not fit on h100 (80 GB): 144 GB of weights in bfloat16",
+        "engine=vllm,tensor_parallel_size=2",
+        "has 36 GB",
+    ):
+        assert words in said
+    assert "tensor_parallel_size=8" in misfits(tmp_path, "rtx4090", BIG)[0]
+    assert misfits(tmp_path, "h100", POLICY.replace("7B", "32B")) == []
+    assert misfits(tmp_path, "cpu", BIG) == []
+    assert misfits(tmp_path, "h100", BIG.replace("72B", "235B-A22B")), "experts are in memory"
+
+
+def test_cards_and_bits_make_room(tmp_path: Path) -> None:
+    vllm = BIG.replace("transformers", "vllm")
+    for option in ("tensor_parallel_size=2", "quantization=awq", "quantization=fp8"):
+        assert misfits(tmp_path, "h100", f"{vllm},{option}") == []
+    (said,) = misfits(tmp_path, "rtx4090", f"{vllm},tensor_parallel_size=2")
+    assert "144 GB of weights in bfloat16 on 2 cards" in said
+    (said,) = misfits(tmp_path, "rtx4090", f"{vllm},quantization=awq")
+    assert "36 GB of weights in awq; tensor_parallel_size=2" in said
+    plan, _ = planned(f"{vllm},quantization=gptq")
     maker = forecast(plan, tmp_path)
     maker.lines(plan)
-    assert not any("does not fit" in note for note in maker.notes)
+    assert not maker.misfits and any("gptq take is not known" in note for note in maker.notes)
+
+
+def test_models_that_work_together_need_room_together(tmp_path: Path) -> None:
+    policy, prm = POLICY.replace("7B", "32B"), "transformers:Q/Judge-32B,recipe=qwen-prm"
+    assert misfits(tmp_path, "h100", policy, prm, methods=("best_of_n",)) == []
+    (said,) = misfits(
+        tmp_path, "h100", policy, prm, methods=("beam,width=2",), search={"budgets": (4,)}
+    )
+    assert "do not fit together" in said
+    critic = "critic:think-prm,model=transformers:Q/Judge-72B"
+    (said,) = misfits(tmp_path, "h100", POLICY, critic, methods=("best_of_n",))
+    assert "Judge-72B does not fit" in said
+    several = "ensemble:qwen2.5-math-prm-72b+qwen2.5-math-prm-7b"
+    (said,) = misfits(tmp_path, "h200", POLICY, several, methods=("best_of_n",))
+    assert "144 GB of weights in bfloat16 + 14 GB of weights in bfloat16" in said
+
+
+def test_tokens_of_models_that_read_the_same_add_up(tmp_path: Path) -> None:
+    one, _ = planned(POLICY, "qwen2.5-math-prm-7b")
+    two, _ = planned(POLICY, "ensemble:qwen2.5-math-prm-7b+skywork-o1-prm-7b")
+    (_, single), (_, double) = (forecast(p, tmp_path).lines(p) for p in (one, two))
+    assert double.prm_tokens == pytest.approx(2 * single.prm_tokens)
+    assert double.prm_flops == pytest.approx(2 * single.prm_flops, rel=0.01)
+    assert double.prm_hours == pytest.approx(2 * single.prm_hours)
+
+
+def test_a_quantization_of_a_model_that_is_not_here_is_checked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(ConfigError, match=r"fp8 is an option of vLLM's; add engine=vllm"):
+        planned(f"{POLICY},quantization=fp8")
+    text = f"{POLICY},engine=vllm,quantization=fp9"
+    monkeypatch.setattr("harness.runner.standins.find_spec", lambda name: None)
+    _, opener = planned(text)
+    assert "quantization=fp9 was not checked" in opener.unchecked[0]
+    monkeypatch.setattr("harness.runner.standins.find_spec", lambda name: True)
+    monkeypatch.setattr("harness.adapters.vllm_settings.quantizations", lambda: ["fp8", "awq"])
+    with pytest.raises(ConfigError, match=r"fp9 does not exist; did you mean 'fp8'"):
+        planned(text)
+    with pytest.raises(ConfigError, match=r"fp9 does not exist; did you mean 'fp8'"):
+        planned(POLICY, f"critic:think-prm,model=[{text}]")
+
+
+def test_misfits_stand_beneath_the_hours_and_brackets_are_printed(  # type: ignore[no-untyped-def]
+    cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "140")
+    command = (
+        "plan", "--task", "chain_arithmetic", "--policy", POLICY, "--prm", "qwen2.5-math-prm-72b",
+        "--prm", "ensemble:[qwen2.5-math-prm-7b,dtype=float32]+h4-prm-7b", "--method", "best_of_n",
+        "--budget", "16", "--out", tmp_path, "--device", "h100",
+    )  # fmt: skip
+    done = cli(*command)
+    after = done.out.split("one thing after the other")[1].splitlines()
+    assert after[1].startswith("qwen2.5-math-prm-72b does not fit on h100 (80 GB)")
+    assert "[qwen2.5-math-prm-7b,dtype=float32]+h4-prm-7b scores" in done.out
+    assert len(json.loads(cli(*command, "--json").out)["misfits"]) == 1
 
 
 @pytest.mark.parametrize(
