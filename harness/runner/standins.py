@@ -62,7 +62,7 @@ class StandIn:
 
     def describe(self) -> dict[str, Json]:
         """The shares of a GPU that its models would ask for; see `harness.runner.shares`."""
-        asked = [
+        asked: list[dict[str, Json]] = [
             {SHARE: Options(model, "model").number_or(SHARE, USUAL_SHARE, 0.01, 1.0)}
             for model in self._models
             if model.adapter == "vllm" and "cache" not in model.options
