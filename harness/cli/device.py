@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
 
     from harness.config import Sweep
     from harness.runner.expected import Forecast, Missing
+    from harness.runner.standins import StandIn
+    from harness.store.format import RunFolder
 
 
 def show(
@@ -35,24 +36,14 @@ def show(
         ConfigError: no such device, or what `make_plan` refuses.
     """
     from harness.forecast.throughput import throughputs
-    from harness.registry import open_policy
     from harness.runner.execute import default_out
     from harness.runner.expected import at_least, total
     from harness.runner.forecast import Forecaster
-    from harness.runner.plan import make_plan
-    from harness.runner.standins import Opener
-    from harness.runner.truth import RunTruth
+    from harness.runner.standins import plan_ahead
     from harness.store.format import RunFolder
 
     device = throughputs().device(name)
-    opener, truth = Opener(sweep.engine, name.lower() != "cpu"), RunTruth(sweep.engine)
-    plan = make_plan(
-        sweep,
-        data_dir,
-        lambda text: opener.policy(text, partial(open_policy, engine=sweep.engine)),
-        lambda text: opener.prm(text, truth.open_prm),
-        places,
-    )
+    plan, opener = plan_ahead(sweep, data_dir, places, gpu=name.lower() != "cpu")
     folder = RunFolder(out or default_out(plan))
     forecaster = Forecaster(device, folder)
     lines = forecaster.lines(plan)
@@ -84,10 +75,16 @@ def show(
         "≥: the sum of what is known"
     )
     _sources({**notes, f"{device.name}: {device.title}": device.source})
-    if opener.missing:
-        typer.echo("models that are not on this machine: finished work was not looked for")
-    else:
+    say_folder(opener.missing, folder)
+
+
+def say_folder(missing: Sequence[StandIn], folder: RunFolder) -> None:
+    """Print where the run would be, or that this cannot be told without its models."""
+    if not missing:
         typer.echo(f"run folder: {folder.root}")
+        return
+    names = ", ".join(dict.fromkeys(model.spec.name for model in missing))
+    typer.echo(f"not on this machine, so that finished work was not looked for: {names}")
 
 
 def _hours(number: str) -> str:

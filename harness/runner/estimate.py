@@ -10,6 +10,7 @@ from typing import Literal
 from harness.errors import DataError
 from harness.runner.plan import Plan, PoolPlan, ScorePlan
 from harness.runner.search_plan import SearchPlan
+from harness.runner.standins import StandIn
 from harness.runner.units import finished
 from harness.store.format import RunFolder
 from harness.store.log import Unit, ledger_path, read_ledger
@@ -61,7 +62,8 @@ def generation(pool: PoolPlan, run: RunFolder) -> StageCost:
     done = len(finished({u.name: u for u in units})) * pool.samples
     left = drafts - done
     recorded = policy.max_samples is not None
-    architecture = policy.architecture
+    # A size in words is no bound.
+    architecture = None if isinstance(policy, StandIn) else policy.architecture
     limit = pool.sampling.max_tokens
     return StageCost(
         "generate",

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Never, TypeVar
 
 from harness.adapters.options import Options
+from harness.config import Sweep
 from harness.cost import Architecture
 from harness.errors import ConfigError, DataError
 from harness.policies.policy import Ability
 from harness.prms import recipe
 from harness.prms.critics import recipe as critics
 from harness.prms.prm import Covers
-from harness.registry import ENGINES
+from harness.registry import ENGINES, open_policy
 from harness.runner.models import What, models, parameters, size, spec_of, weights
+from harness.runner.plan import Plan, make_plan
 from harness.runner.shares import SHARE, USUAL_SHARE
+from harness.runner.truth import RunTruth
 from harness.types import Json, Question, Semantics, Spec
 
 Opened = TypeVar("Opened")
@@ -87,8 +91,8 @@ class StandIn:
 class Opener:
     """Opens what is at hand, and stands in for the rest."""
 
-    def __init__(self, engine: str = "default", gpu: bool = True) -> None:
-        """Args: see `with_engine`; whether the plan is for a GPU."""
+    def __init__(self, engine: str = "default", gpu: bool | None = True) -> None:
+        """Args: see `with_engine`; whether the plan is for a GPU, None: if this machine has one."""
         self.missing: list[StandIn] = []
         self.unchecked: list[str] = []
         """What opening a model would have checked and was not."""
@@ -110,6 +114,8 @@ class Opener:
         for model in own:
             self._check(model)
         read = _recipe(spec, own) if what == "PRM" else None
+        if self._gpu is None:
+            self._gpu = _gpu_here()
         running = own if self._gpu else ()
         made = StandIn(spec, running, size(spec, self._engine), read)
         self.missing.append(made)
@@ -134,6 +140,44 @@ class Opener:
         from harness.adapters.vllm_settings import check_quantization
 
         check_quantization(name)
+
+
+def plan_ahead(
+    sweep: Sweep,
+    data_dir: Path | None,
+    places: Mapping[tuple[str, str], str],
+    gpu: bool | None = None,
+) -> tuple[Plan, Opener]:
+    """Resolve a sweep without getting models that are not on this machine.
+
+    Args:
+        sweep: the settings.
+        data_dir: folder of local data sets.
+        places: where names stand in a file, for errors.
+        gpu: see `Opener`.
+
+    Raises:
+        ConfigError: as `make_plan`.
+        DataError: the same.
+    """
+    opener, truth = Opener(sweep.engine, gpu), RunTruth(sweep.engine)
+    plan = make_plan(
+        sweep,
+        data_dir,
+        lambda text: opener.policy(text, partial(open_policy, engine=sweep.engine)),
+        lambda text: opener.prm(text, truth.open_prm),
+        places,
+    )
+    return plan, opener
+
+
+def _gpu_here() -> bool:
+    """Whether this machine has a GPU that PyTorch knows."""
+    try:
+        import torch
+    except ImportError:
+        return False
+    return torch.cuda.is_available()
 
 
 _MODELS: Mapping[str, tuple[str, ...]] = {
