@@ -56,6 +56,7 @@ def show(
             "at_least": at_least(lines).figures(),
             "missing": [asdict(one) for one in forecaster.missing],
             "misfits": forecaster.misfits,
+            "speeds": forecaster.speeds,
             "notes": notes,
         }
         typer.echo(json.dumps(made, indent=2, ensure_ascii=False))
@@ -67,6 +68,10 @@ def show(
     console.print(_table("in all", [total(lines)], at_least(lines)))
     whole = _number(total(lines).hours, at_least(lines).hours)
     typer.echo(f"on {device.title}, one thing after the other: {_hours(whole)}")
+    for engine, measured in forecaster.speeds.items():
+        said = f"hours are at the speed of {measured}, as nobody measured {engine} on {device.name}"
+        slower = (engine, measured) == ("transformers", "vllm")
+        typer.echo(f"{said}: expect more, or choose --engine vllm" if slower else said)
     for text in forecaster.misfits:
         typer.echo(f"{text}; hours are as if there were room")
     _say_missing(forecaster.missing)

@@ -52,6 +52,7 @@ class Forecaster:
         self._graded: dict[str, float] = {}
         """Task → solutions that this run graded per second."""
         self._misfits: dict[str, None] = {}
+        self._speeds: dict[str, str] = {}
         self._engine = "default"
 
     @property
@@ -68,6 +69,11 @@ class Forecaster:
     def misfits(self) -> list[str]:
         """Models of the lines made so far that have no room on the device, and what would help."""
         return list(self._misfits)
+
+    @property
+    def speeds(self) -> dict[str, str]:
+        """Engine of the run that nobody measured on the device → the one whose speed is taken."""
+        return dict(self._speeds)
 
     def lines(self, plan: Plan) -> list[Forecast]:
         """Return the lines of a plan, task by task."""
@@ -281,6 +287,8 @@ class Forecaster:
                     _TRY.format("generate" if role == "policy" else "score"),
                 )
                 return None
+            if rate.engine != engine:
+                self._speeds[engine] = rate.engine
             self._note(f"{model.spec.name} {rate.note}", rate.source)
             total += tokens / rate.value
         return total / 3600

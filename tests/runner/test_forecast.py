@@ -207,6 +207,24 @@ def test_a_quantization_of_a_model_that_is_not_here_is_checked(
         planned(POLICY, f"critic:think-prm,model=[{text}]")
 
 
+def test_another_engines_speed_is_said_beneath_the_hours(cli, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    command = (
+        "plan", "--task", "chain_arithmetic", "--policy", POLICY, "--method", "majority",
+        "--budget", "16", "--out", tmp_path, "--device",
+    )  # fmt: skip
+    for more, wanted in (
+        ((), "hours are at the speed of vllm, as nobody measured transformers on h100"),
+        (("--engine", "vllm"), "written: "),
+    ):
+        after = cli(*command, "h100", *more).out.split("one thing after the other")[1].splitlines()
+        assert after[1].startswith(wanted)
+    assert json.loads(cli(*command, "a100", "--json").out)["speeds"] == {"transformers": "vllm"}
+    own, _ = planned("embedded")
+    maker = forecast(own, tmp_path, "cpu")
+    maker.lines(own)
+    assert maker.speeds == {}
+
+
 def test_misfits_stand_beneath_the_hours_and_brackets_are_printed(  # type: ignore[no-untyped-def]
     cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -218,7 +236,7 @@ def test_misfits_stand_beneath_the_hours_and_brackets_are_printed(  # type: igno
     )  # fmt: skip
     done = cli(*command)
     after = done.out.split("one thing after the other")[1].splitlines()
-    assert after[1].startswith("qwen2.5-math-prm-72b does not fit on h100 (80 GB)")
+    assert after[2].startswith("qwen2.5-math-prm-72b does not fit on h100 (80 GB)")
     assert "[qwen2.5-math-prm-7b,dtype=float32]+h4-prm-7b scores" in done.out
     assert len(json.loads(cli(*command, "--json").out)["misfits"]) == 1
 
