@@ -18,15 +18,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+from harness.adapters.options import Options
 from harness.cost import Architecture
 from harness.forecast.lengths import lengths
 from harness.forecast.throughput import Device, Kind, throughputs
 from harness.policies.policy import Policy
+from harness.prms.critics import recipe as critics
 from harness.prms.prm import Prm
 from harness.runner import estimate
 from harness.runner.expected import Forecast, Missing
 from harness.runner.models import models, parameters, size
-from harness.runner.plan import Plan, PoolPlan, ScorePlan
+from harness.runner.plan import Plan, PoolPlan, PoolSource, ScorePlan
 from harness.runner.room import misfit, need
 from harness.runner.search_plan import SearchPlan
 from harness.runner.standins import StandIn
@@ -51,6 +53,9 @@ class Forecaster:
         """Task → tokens per solution in this run."""
         self._graded: dict[str, float] = {}
         """Task → solutions that this run graded per second."""
+        self._critics: dict[str, Prm] = {}
+        self._critiques: dict[str, int | None] = {}
+        """Critic → critiques that it is to write; None: nobody knows how many."""
         self._misfits: dict[str, None] = {}
         self._speeds: dict[str, str] = {}
         self._engine = "default"
@@ -63,7 +68,7 @@ class Forecaster:
     @property
     def missing(self) -> list[Missing]:
         """What is unknown in the lines made so far, each once."""
-        return list(self._missing)
+        return [*self._missing, *map(self._written_before, self._critics.values())]
 
     @property
     def misfits(self) -> list[str]:
@@ -120,7 +125,8 @@ class Forecaster:
 
     def _scores(self, entry: ScorePlan, domain: str) -> Forecast:
         source, prm = entry.source, entry.prm
-        left = _left(estimate.scoring(entry, self._run))
+        cost = estimate.scoring(entry, self._run)
+        left = _left(cost)
         rows = 1 if source.kind == "steps" else source.samples
         prompt = self._prompt(source.problems, domain)
         if source.kind in GIVEN_KINDS:
@@ -134,7 +140,7 @@ class Forecaster:
         if not prm.live or not left:
             return line
         self._place(prm)
-        if self._unforeseen(prm):
+        if self._unforeseen(prm, _critiques(prm, source) if left == cost.count else None):
             return replace(line, prm_tokens=None, prm_flops=None, prm_hours=None)
         shape = self._shape(prm, "prm")
         several = shape.models if shape else 1
@@ -169,7 +175,7 @@ class Forecaster:
         )
         if prm is None:
             return line
-        if self._unforeseen(prm):
+        if self._unforeseen(prm, None):
             return replace(line, prm_tokens=None, prm_flops=None, prm_hours=None)
         read, judge = left * (prompt + written), self._shape(prm, "prm")
         flops = None if judge is None else left * _steering(judge, prompt, solution, count)
@@ -179,16 +185,26 @@ class Forecaster:
 
     # --- figures ---
 
-    def _unforeseen(self, prm: Prm) -> bool:
-        """Whether nobody knows beforehand what a PRM will have to do."""
+    def _unforeseen(self, prm: Prm, critiques: int | None) -> bool:
+        """Whether nobody knows beforehand what a PRM will have to do; `critiques`: how often."""
         if prm.spec.adapter != "critic":
             return False
-        self._miss(
-            f"how much {prm.spec.name} writes before it judges",
-            ("prm_tokens", "prm_flops", "prm_hours"),
-            _TRY.format("score or search"),
-        )
+        known = self._critiques.get(prm.spec.name, 0)
+        both = None if known is None or critiques is None else known + critiques
+        self._critics[prm.spec.name], self._critiques[prm.spec.name] = prm, both
         return True
+
+    def _written_before(self, prm: Prm) -> Missing:
+        """Return what is missing of a critic, with the hours of 100 tokens where they are known."""
+        way, shape = _TRY.format("score or search"), self._size(prm)
+        count = self._critiques[prm.spec.name]
+        engine = self._runs_on(prm)
+        rate = shape and throughputs().rate("decode", self._device.name, engine, shape.active)
+        if count and rate:
+            hours = 100 * count / rate.value / 3600
+            way += f"; every 100 tokens of its {count:,} critiques take {hours:.2g} hours to write"
+        what = f"how much {prm.spec.name} writes before it judges"
+        return Missing(what, ("prm_tokens", "prm_flops", "prm_hours"), way)
 
     def _learn(self, pool: PoolPlan) -> None:
         """Learn how long solutions are and how fast they are graded, if this run has some."""
@@ -324,6 +340,16 @@ class Forecaster:
 
 def _left(cost: estimate.StageCost) -> int:
     return cost.count - cost.done
+
+
+def _critiques(prm: Prm, source: PoolSource) -> int | None:
+    """Return how many critiques of a pool a critic is to write; None: its steps are not known."""
+    if prm.spec.adapter != "critic" or source.kind != "steps":
+        return None
+    recipe = critics.from_options(Options(critics.with_recipe(prm.spec), "PRM"))
+    steps = sum(len(problem.steps) for problem in source.problems)
+    each = len(source.problems) if recipe.per == "solution" else steps
+    return each * recipe.chains
 
 
 def _writing(

@@ -27,10 +27,15 @@ POLICY = "transformers:Nobody/Some-Math-7B-Instruct"
 
 def planned(policy: str, *prms: str, **changed: object) -> tuple[Plan, Opener]:
     settings = Sweep(
-        tasks=("chain_arithmetic",),
         policies=(policy,),
         prms=prms,
-        **{"methods": ("majority",), "samples": 8, "limit": 10, **changed},  # type: ignore[arg-type]
+        **{
+            "tasks": ("chain_arithmetic",),
+            "methods": ("majority",),
+            "samples": 8,
+            "limit": 10,
+            **changed,
+        },  # type: ignore[arg-type]
     )
     opener, truth = Opener(), RunTruth()
     plan = make_plan(
@@ -300,6 +305,27 @@ def test_sums_of_what_is_known_are_told_with_what_is_missing(tmp_path: Path) -> 
     (known,) = (line for line in lines if line.work.startswith("qwen2.5-math-prm-7b"))
     assert least.prm_hours == known.prm_hours
     assert least.hours == pytest.approx(sum(line.known().hours for line in lines))
+
+
+def test_critiques_of_given_solutions_are_counted(tmp_path: Path) -> None:
+    """How long one is is not known, but how many there are, and what 100 tokens of each take."""
+    for family, by_step in (("processbench", False), ("think-prm-prefixes", True)):
+        critic = f"critic:{family},model=vllm:Q/Judge-7B,chains=3"
+        plan, _ = planned("fake:echo", critic, tasks=("chain_errors_arithmetic",))
+        maker = forecast(plan, tmp_path)
+        maker.lines(plan)
+        (problems,) = {len(entry.source.problems) for entry in plan.scores}
+        steps = sum(len(p.steps) for p in plan.scores[0].source.problems)
+        critiques = 3 * (steps if by_step else problems)
+        speed = throughputs().rate("decode", "h100", "vllm", 7e9)
+        assert speed is not None
+        (missing,) = maker.missing
+        hours = 100 * critiques / speed.value / 3600
+        assert f"100 tokens of its {critiques:,} critiques take {hours:.2g} hours" in missing.way
+    plan, _ = planned(POLICY, critic, methods=("best_of_n",))
+    maker = forecast(plan, tmp_path)
+    maker.lines(plan)
+    assert "critiques" not in maker.missing[0].way
 
 
 def test_grading_goes_by_what_this_run_has_measured(tmp_path: Path) -> None:
