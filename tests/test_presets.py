@@ -269,9 +269,31 @@ def test_a_preset_whose_models_are_out_of_reach_says_what_to_do(
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    done = cli("plan", "math500-qwen", "--data-dir", data_dir, "--limit", "1")
+    done = cli("run", "math500-qwen", "--data-dir", data_dir, "--limit", "1")
     assert done.code == 2
     assert len(done.err.strip().splitlines()) == 1
     assert "preset math500-qwen:" in done.err
     assert "cannot get Qwen/Qwen2.5-Math-7B-Instruct from the hub" in done.err
     assert "check the name and the network, or name the folder of a copy" in done.err
+
+
+def test_a_preset_whose_models_are_out_of_reach_can_be_planned(
+    cli: Any, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is downloaded, and what hangs on a model's shape is not known."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("a plan asks the hub")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", refuse)
+    monkeypatch.setenv("COLUMNS", "120")
+    given = ("plan", "math500-qwen", "--data-dir", data_dir)
+    stages = json.loads(cli(*given, "--json").out)
+    pool = next(stage for stage in stages if stage["count"] == 32_000)
+    assert (pool["tokens_max"], pool["flops_max"]) == (32_000 * 2048, None)
+    out = cli(*given).out
+    assert "500 searches" in out
+    missing = "finished work was not looked for: qwen2.5-math-7b-instruct, qwen2.5-math-prm-7b"
+    assert f"not on this machine, so that {missing}" in out
+    refused = cli(*given, "--engine", "vllm", "--device", "h100")
+    assert refused.code == 2 and "write --policy qwen2.5-math-7b-instruct,gpu" in refused.err

@@ -104,9 +104,8 @@ def settings(
     if device.type != "cpu" and cache is None:
         share = share or _SHARE
     quantization = options.text("quantization", None)
-    if quantization is not None and quantization not in (known := quantizations()):
-        hint = nearest(quantization, known)
-        raise ConfigError(f"quantization={quantization} does not exist; {hint}")
+    if quantization is not None:
+        check_quantization(quantization)
     found = Settings(
         device,
         dtype,
@@ -120,6 +119,16 @@ def settings(
     )
     threads(found)  # refuses more parts than cores before anything is written
     return found
+
+
+def check_quantization(name: str) -> None:
+    """Refuse a method that the vLLM here does not know; raises as `quantizations` does too.
+
+    Raises:
+        ConfigError: there is no such method.
+    """
+    if name not in (known := quantizations()):
+        raise ConfigError(f"quantization={name} does not exist; {nearest(name, known)}")
 
 
 def quantizations() -> Collection[str]:

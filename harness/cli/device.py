@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from harness.config import Sweep
-    from harness.runner.forecast import Forecast
+    from harness.runner.expected import Forecast, Missing
+    from harness.runner.standins import StandIn
+    from harness.store.format import RunFolder
 
 
 def show(
@@ -34,32 +36,29 @@ def show(
         ConfigError: no such device, or what `make_plan` refuses.
     """
     from harness.forecast.throughput import throughputs
-    from harness.registry import open_policy
     from harness.runner.execute import default_out
-    from harness.runner.forecast import Forecaster, total
-    from harness.runner.plan import make_plan
-    from harness.runner.standins import Opener
-    from harness.runner.truth import RunTruth
+    from harness.runner.expected import at_least, total
+    from harness.runner.forecast import Forecaster
+    from harness.runner.standins import plan_ahead
     from harness.store.format import RunFolder
 
     device = throughputs().device(name)
-    opener, truth = Opener(sweep.engine, name.lower() != "cpu"), RunTruth(sweep.engine)
-    plan = make_plan(
-        sweep,
-        data_dir,
-        lambda text: opener.policy(text, partial(open_policy, engine=sweep.engine)),
-        lambda text: opener.prm(text, truth.open_prm),
-        places,
-    )
+    with output.busy(output.READING):
+        plan, opener = plan_ahead(sweep, data_dir, places, gpu=name.lower() != "cpu")
     folder = RunFolder(out or default_out(plan))
     forecaster = Forecaster(device, folder)
     lines = forecaster.lines(plan)
+    notes = {**forecaster.notes, **dict.fromkeys(opener.unchecked, "")}
     if as_json:
         made = {
             "device": asdict(device),
-            "lines": [{**asdict(line), "hours": line.hours} for line in lines],
-            "total": {**asdict(total(lines)), "hours": total(lines).hours},
-            "notes": forecaster.notes,
+            "lines": [line.figures() for line in lines],
+            "total": total(lines).figures(),
+            "at_least": at_least(lines).figures(),
+            "missing": [asdict(one) for one in forecaster.missing],
+            "misfits": forecaster.misfits,
+            "speeds": forecaster.speeds,
+            "notes": notes,
         }
         typer.echo(json.dumps(made, indent=2, ensure_ascii=False))
         return
@@ -67,18 +66,56 @@ def show(
     console = output.console()
     for task in dict.fromkeys(line.task for line in lines):
         console.print(_table(f"task {task}", [line for line in lines if line.task == task]))
-    console.print(_table("in all", [total(lines)]))
-    whole = total(lines).hours
+    console.print(_table("in all", [total(lines)], at_least(lines)))
+    whole = _number(total(lines).hours, at_least(lines).hours)
+    typer.echo(f"on {device.title}, one thing after the other: {_hours(whole)}")
+    for engine, measured in forecaster.speeds.items():
+        said = f"hours are at the speed of {measured}, as nobody measured {engine} on {device.name}"
+        slower = (engine, measured) == ("transformers", "vllm")
+        typer.echo(f"{said}: expect more, or choose --engine vllm" if slower else said)
+    for text in forecaster.misfits:
+        typer.echo(f"{text}; hours are as if there were room")
+    _say_missing(forecaster.missing)
     typer.echo(
-        f"on {device.title}, one thing after the other: "
-        + (f"{_number(whole)} hours" if whole is not None else "unknown (? above)")
+        "written: tokens by policies; read: tokens by PRMs; h: hours; ?: not known; "
+        "≥: the sum of what is known"
     )
-    typer.echo("written: tokens by policies; read: tokens by PRMs; h: hours; ?: not known")
-    _sources({**forecaster.notes, f"{device.name}: {device.title}": device.source})
-    if opener.missing:
-        typer.echo("models that are not on this machine: finished work was not looked for")
-    else:
+    _sources({**notes, f"{device.name}: {device.title}": device.source})
+    say_folder(opener.missing, folder)
+
+
+def say_folder(missing: Sequence[StandIn], folder: RunFolder) -> None:
+    """Print where the run would be, or that this cannot be told without its models."""
+    if not missing:
         typer.echo(f"run folder: {folder.root}")
+        return
+    names = ", ".join(dict.fromkeys(model.spec.name for model in missing))
+    typer.echo(f"not on this machine, so that finished work was not looked for: {names}")
+
+
+def _hours(number: str) -> str:
+    """Return hours in words."""
+    if number == "?":
+        return "not known"
+    return f"at least {number[1:]} hours" if number.startswith("≥") else f"{number} hours"
+
+
+def _say_missing(missing: Sequence[Missing]) -> None:
+    """Print what is not known, the columns that lack it, and how to know it."""
+    for one in missing:
+        columns = [name for name, fields in _COLUMNS.items() if fields & set(one.figures)]
+        typer.echo(f"not known: {one.what} ({', '.join(columns)}); {one.way}")
+
+
+_COLUMNS = {
+    "written": {"policy_tokens"},
+    "read": {"prm_tokens"},
+    "FLOPs": {"policy_flops", "prm_flops"},
+    "policy h": {"policy_hours"},
+    "PRM h": {"prm_hours"},
+    "grade h": {"grading_hours"},
+}
+"""Columns of figures, and the fields of a `Forecast` that they add up."""
 
 
 def _sources(notes: Mapping[str, str]) -> None:
@@ -93,8 +130,9 @@ def _sources(notes: Mapping[str, str]) -> None:
     typer.echo("")
 
 
-def _table(title: str, lines: Sequence[Forecast]) -> Table:
-    """Return the table of some lines."""
+def _table(title: str, lines: Sequence[Forecast], least: Forecast | None = None) -> Table:
+    """Return the table of some lines; `least`: what is known of a single one, if not itself."""
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(
@@ -107,26 +145,45 @@ def _table(title: str, lines: Sequence[Forecast]) -> Table:
         header_style="bold",
     )
     table.add_column("work", overflow="fold", min_width=24)
-    for column in ("drafts", "written", "read", "FLOPs", "policy h", "PRM h", "grade h"):
+    counts = ["" if line.count is None else output.counted(line.count, line.unit) for line in lines]
+    longest = max(len(word) for count in counts for word in ("drafts", *count.split()))
+    narrow = output.console().width < _ROOM
+    table.add_column("drafts", justify="right", width=longest if narrow else None)
+    for column in _COLUMNS:
         table.add_column(column, justify="right", no_wrap=True)
-    for line in lines:
-        numbers = (
-            line.policy_tokens,
-            line.prm_tokens,
-            line.flops,
-            line.policy_hours,
-            line.prm_hours,
-            line.grading_hours,
-        )
-        drafts = f"{line.drafts:,}" if line.task else ""
-        table.add_row(line.work, drafts, *map(_number, numbers))
+    for line, count in zip(lines, counts, strict=True):
+        table.add_row(escape(line.work), count, *_numbers(line, least or line.known()))
     return table
 
 
-def _number(value: float | None) -> str:
-    """Return a short number; a question mark for what is not known."""
-    if value is None:
+def _numbers(line: Forecast, least: Forecast) -> list[str]:
+    """Return the figures of a line, column by column; `least` is what is known of them."""
+    return [
+        _number(getattr(line, name), getattr(least, name))
+        for name in (
+            "policy_tokens", "prm_tokens", "flops", "policy_hours", "prm_hours", "grading_hours"
+        )
+    ]  # fmt: skip
+
+
+def _number(value: float | None, least: float | None) -> str:
+    """Return a short number; of one that is not known the least, or a question mark."""
+    if value is not None:
+        return _short(value) if value == 0 or value >= _LITTLE else f"<{_LITTLE}"
+    if least is None or least < _LITTLE:
         return "?"
+    digit = 10.0 ** (math.floor(math.log10(least)) - 1)
+    floored = math.floor(least / digit) * digit
+    return f"≥{_short(floored)}"
+
+
+_LITTLE = 0.001
+_ROOM = 100
+"""Columns of a terminal that has room for a number and its unit on one line."""
+
+
+def _short(value: float) -> str:
+    """Return a number in two digits, or in thousands."""
     if value == 0 or value >= 100:
         return f"{value:,.0f}" if value < 1e5 else f"{value:.1e}".replace("e+", "e")
-    return f"{value:.2g}" if value >= 0.001 else "<0.001"
+    return f"{value:.2g}"

@@ -17,6 +17,10 @@ WIDE = 200
 """Columns of a file or a pipe: there, a table that folds its names cannot be searched by line."""
 
 
+READING = "reading tasks and models"
+"""What a command does before it knows what there is to do."""
+
+
 def console() -> Console:
     """Return the console that tables are printed on; ``COLUMNS`` sets its width."""
     from rich.console import Console
@@ -30,3 +34,8 @@ def busy(what: str) -> AbstractContextManager[object]:
     from rich.console import Console
 
     return Console(stderr=True).status(f"{what} …")
+
+
+def counted(number: int, unit: str | None) -> str:
+    """Return a number for a column of drafts; of anything else with its unit."""
+    return f"{number:,}" if unit == "drafts" else f"{number:,} {unit}"

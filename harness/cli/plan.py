@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
@@ -37,24 +36,23 @@ def plan(
     ray_address: options.RayAddress = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Count drafts, tokens and FLOPs before a run; takes the options of `run`.
+    """Count drafts, searches, tokens and FLOPs before a run; takes the options of `run`.
 
     All numbers but "done" are of what is left. Upper bounds hold if every candidate reaches
     max_tokens; a search has none unless it has a budget of tokens. Where the run folder holds
     finished work, what is left is expected to cost the same. Unknown is said, never zero.
 
     With --device: expected tokens, FLOPs and hours there, from measured throughputs, and where each
-    figure is from. Models that are not on this machine are not downloaded: a catalogue entry or a
-    name says how large they are.
+    figure is from. Models that are not on this machine are not downloaded, with it or without: with
+    it, a catalogue entry or a name says how large they are.
     """
+    from harness.cli.device import say_folder, show
     from harness.cli.notes import say_notes
     from harness.config import load_sweep, places
     from harness.paths import data_folder
-    from harness.registry import open_policy
     from harness.runner.estimate import estimate
     from harness.runner.execute import default_out
-    from harness.runner.plan import make_plan
-    from harness.runner.truth import RunTruth
+    from harness.runner.standins import plan_ahead
     from harness.store.format import RunFolder
 
     preset, tasks = options.source(preset, tasks, include_path)
@@ -73,12 +71,10 @@ def plan(
     )
     sweep, data = load_sweep(preset, given, full), data_folder(data_dir)
     if device is not None:
-        from harness.cli.device import show
-
         show(sweep, data, places(preset), device, out, as_json)
         return
-    policies = partial(open_policy, engine=sweep.engine)
-    made = make_plan(sweep, data, policies, RunTruth(sweep.engine).open_prm, places(preset))
+    with output.busy(output.READING):
+        made, opener = plan_ahead(sweep, data, places(preset))
     say_notes(made, given)
     folder = RunFolder(out or default_out(made))
     stages = estimate(made, folder)
@@ -90,11 +86,12 @@ def plan(
     for task in dict.fromkeys(stage.task for stage in stages):
         console.print(_table(task, [stage for stage in stages if stage.task == task]))
     typer.echo("?: not known before something was measured or loaded")
-    typer.echo(f"run folder: {folder.root}")
+    say_folder(opener.missing, folder)
 
 
 def _table(task: str, stages: Sequence[StageCost]) -> Table:
     """Return one task's stages; long names fold, numbers do not."""
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(
@@ -112,8 +109,8 @@ def _table(task: str, stages: Sequence[StageCost]) -> Table:
     for s in stages:
         table.add_row(
             s.stage,
-            s.by,
-            f"{s.drafts:,}",
+            escape(s.by),
+            output.counted(s.count, s.unit),
             f"{s.done:,}",
             _number(s.tokens_max),
             _number(s.tokens_expected),

@@ -81,7 +81,7 @@ def run(
     sweep = load_sweep(preset, given, full)
     truth = RunTruth(sweep.engine)
     policies = partial(open_policy, engine=sweep.engine)
-    with output.busy("reading tasks and models"):
+    with output.busy(output.READING):
         plan = make_plan(sweep, data_folder(data_dir), policies, truth.open_prm, places(preset))
     say_notes(plan, given)
     folder = out or default_out(plan)

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
 def tell(plan: Plan, folder: Path) -> None:
     """Print what is done and what is owed, on standard error."""
+    from harness.cli.output import counted
     from harness.runner.estimate import estimate
     from harness.store.format import RunFolder
 
     for stage in estimate(plan, RunFolder(folder)):
-        left = stage.drafts - stage.done
-        state = f"{left:,} of {stage.drafts:,} owed" if left else f"all {stage.drafts:,} done"
+        left, whole = stage.count - stage.done, counted(stage.count, stage.unit)
+        state = f"{left:,} of {whole} owed" if left else f"all {whole} done"
         typer.echo(f"  {stage.stage} · {stage.by} · {stage.task}: {state}", err=True)

@@ -57,6 +57,8 @@ class Rate:
     value: float
     note: str
     source: str
+    engine: str = ""
+    """The one that was measured, of a speed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,9 @@ class Throughputs:
         _, found, peaks = best
         size = found.parameters / parameters
         value = getattr(found, kind) * size * peaks
-        return Rate(value, _note(kind, value, found, engine, own, size, peaks), found.source)
+        return Rate(
+            value, _note(kind, value, found, engine, own, size, peaks), found.source, found.engine
+        )
 
     def grading(self, task: str, kind: str) -> Rate | None:
         """Return how many solutions are graded per second on the machine at hand."""

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from harness.errors import DataError
 from harness.runner.plan import Plan, PoolPlan, ScorePlan
 from harness.runner.search_plan import SearchPlan
+from harness.runner.standins import StandIn
 from harness.runner.units import finished
 from harness.store.format import RunFolder
 from harness.store.log import Unit, ledger_path, read_ledger
 from harness.types import Tokens
+
+Counted = Literal["drafts", "searches"]
+"""What is counted: how many drafts a search writes is not known beforehand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +29,11 @@ class StageCost:
     by: str
     """The policy or PRM."""
     problems: int
-    drafts: int
+    count: int
+    """Of `unit`, in all."""
+    unit: Counted
     done: int
-    """Drafts that the run folder holds already."""
+    """Of `unit`, in the run folder already."""
     tokens_max: int | None
     """Tokens left to decode if every draft reaches max_tokens; 0 for recorded drafts."""
     tokens_expected: float | None
@@ -55,7 +62,8 @@ def generation(pool: PoolPlan, run: RunFolder) -> StageCost:
     done = len(finished({u.name: u for u in units})) * pool.samples
     left = drafts - done
     recorded = policy.max_samples is not None
-    architecture = policy.architecture
+    # A size in words is no bound.
+    architecture = None if isinstance(policy, StandIn) else policy.architecture
     limit = pool.sampling.max_tokens
     return StageCost(
         "generate",
@@ -63,6 +71,7 @@ def generation(pool: PoolPlan, run: RunFolder) -> StageCost:
         pool.name,
         len(pool.problems),
         drafts,
+        "drafts",
         done,
         0 if recorded else left * limit,
         0.0 if recorded or not left else _scaled(_total(units).decode, done, left),
@@ -89,6 +98,7 @@ def grading(pool: PoolPlan, run: RunFolder) -> StageCost:
         pool.name,
         len(pool.problems),
         drafts,
+        "drafts",
         done,
         0,
         0.0,
@@ -112,6 +122,7 @@ def scoring(entry: ScorePlan, run: RunFolder) -> StageCost:
         entry.prm.spec.name,
         len(source.problems),
         drafts,
+        "drafts",
         done,
         None if left else 0,
         0.0 if not left else _scaled(_read(units), done, left),
@@ -136,8 +147,9 @@ def searching(plan: SearchPlan, run: RunFolder) -> StageCost:
         plan.task.name,
         f"{plan.spec.name} n={plan.n}" + (f" · {plan.prm_name}" if plan.prm_name else ""),
         len(plan.problems),
-        attempts * plan.n,
-        done * plan.n,
+        attempts,
+        "searches",
+        done,
         0 if not left else None if limit is None else left * limit,
         0.0 if not left else _scaled(_total(units).decode, done, left),
         0.0 if not left else None if plan.config.flops is None else left * plan.config.flops,

@@ -14,6 +14,7 @@ from harness.runner.grade import Grading, grade
 from harness.runner.launch import Launch
 from harness.runner.plan import PoolSource, ScorePlan, check_prm, score_plan
 from harness.runner.progress import Observed, Progress
+from harness.runner.shares import check_shares
 from harness.runner.spread.choice import executor_of
 from harness.runner.truth import RunTruth
 from harness.sandbox.choice import SandboxChoice
@@ -78,6 +79,8 @@ def add_prms(
         prms = [truth.open_prm(text) for text in texts]
         for prm in prms:
             check_prm(prm, sources, sweep.config.get("aggregations") or ())
+        names = dict(zip((prm.spec.name for prm in prms), texts, strict=True))
+        check_shares([(prm,) for prm in prms], {"PRM": names}, engine)
         plans: list[ScorePlan] = [score_plan(s, prm) for prm in prms for s in sources]
         extended = sweep.finished(run).with_scores(tuple(texts), score_entries(plans))
         append_entry(run.provenance, provenance(arguments, [prm.describe() for prm in prms]))

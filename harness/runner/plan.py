@@ -150,8 +150,20 @@ def make_plan(
         check_prm(prm, own, sweep.aggregations or ())
         scores += [score_plan(source, prm) for source in own]
     searches = search_plans(sweep, methods, tasks, policies, prms)
-    check_shares((plan.policy, plan.prm) for plan in searches)
+    check_shares(
+        [*_searching(searches), *((entry.prm,) for entry in scores)],
+        {
+            "policy": dict(zip((one.spec.name for one in policies), sweep.policies, strict=True)),
+            "PRM": dict(zip((one.spec.name for one in prms), sweep.prms, strict=True)),
+        },
+        sweep.engine,
+    )
     return Plan(sweep, groups, tuple(pools), tuple(scores), tuple(searches))
+
+
+def _searching(searches: Sequence[SearchPlan]) -> list[tuple[Policy | Prm, ...]]:
+    """Return the models that search together."""
+    return [(one.policy, one.prm) if one.prm else (one.policy,) for one in searches]
 
 
 def _load_tasks(

@@ -8,26 +8,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, Never, TypeVar
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Never, TypeVar
 
-from harness.adapters.entries import Entry
 from harness.adapters.options import Options
+from harness.config import Sweep
 from harness.cost import Architecture
-from harness.errors import DataError
+from harness.errors import ConfigError, DataError
 from harness.policies.policy import Ability
 from harness.prms import recipe
 from harness.prms.critics import recipe as critics
 from harness.prms.prm import Covers
-from harness.registry import POLICIES, PRMS, engine_of, parse_spec, with_engine
+from harness.registry import ENGINES, open_policy
+from harness.runner.models import What, models, parameters, size, spec_of, weights
+from harness.runner.plan import Plan, make_plan
 from harness.runner.shares import SHARE, USUAL_SHARE
+from harness.runner.truth import RunTruth
 from harness.types import Json, Question, Semantics, Spec
 
 Opened = TypeVar("Opened")
 
 _HUB = re.compile(r"[\w.-]+/[\w.-]+")
-_SIZE = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)\s*([BM])(?![a-z0-9])", re.I)
-_ACTIVE = re.compile(r"(?<![\w.])A(\d+(?:\.\d+)?)\s*([BM])(?![a-z0-9])", re.I)
-_UNIT = {"b": 1e9, "m": 1e6}
 
 
 class StandIn:
@@ -39,15 +42,16 @@ class StandIn:
     abilities: frozenset[Ability] = frozenset({"continue", "logprobs", "chat", "weigh"})
 
     def __init__(
-        self, spec: Spec, size: str, recipe: recipe.Recipe | None, gpu: bool = True
+        self, spec: Spec, models: Sequence[Spec], size: str, recipe: recipe.Recipe | None
     ) -> None:
-        """Args: what it stands for; its size in words; how a PRM's numbers are read; whether it is
-        to run on a GPU."""
-        self.spec, self.size, self._gpu = spec, size, gpu
+        """Args: what it stands for; the models behind it that would run on a GPU; its size in
+        words; how a PRM's numbers are read."""
+        self.spec, self.size, self._models = spec, size, models
         known = parameters(size)
         self.architecture: Architecture | None = None
         if known is not None:  # attention left out: the number of layers is not known
-            self.architecture = Architecture(int(known), int(known), 0, 1, 0)
+            active, held = int(known), int(weights(spec, size) or known)
+            self.architecture = Architecture(held, active, 0, 1, 0, models=size.count("+") + 1)
         self.semantics: Semantics = recipe.semantics if recipe else "p_correct"
         self.aggregation = recipe.aggregation if recipe else "min"
         self.threshold: float | None = recipe.threshold if recipe else 0.5
@@ -61,11 +65,13 @@ class StandIn:
         return {"stand_in": self.spec.target}
 
     def describe(self) -> dict[str, Json]:
-        """The share of a GPU that it would ask for; see `harness.runner.shares`."""
-        options = self.spec.options
-        if not self._gpu or self.spec.adapter != "vllm" or "cache" in options:
-            return {}
-        return {SHARE: options.get(SHARE, USUAL_SHARE)}
+        """The shares of a GPU that its models would ask for; see `harness.runner.shares`."""
+        asked: list[dict[str, Json]] = [
+            {SHARE: Options(model, "model").number_or(SHARE, USUAL_SHARE, 0.01, 1.0)}
+            for model in self._models
+            if model.adapter == "vllm" and "cache" not in model.options
+        ]
+        return {f"model {number}": share for number, share in enumerate(asked)}
 
     def check(self, questions: Sequence[Question], samples: int) -> None:
         """Refuse nothing."""
@@ -85,64 +91,112 @@ class StandIn:
 class Opener:
     """Opens what is at hand, and stands in for the rest."""
 
-    def __init__(self, engine: str = "default", gpu: bool = True) -> None:
-        """Args: see `with_engine`; whether the plan is for a GPU."""
+    def __init__(self, engine: str = "default", gpu: bool | None = True) -> None:
+        """Args: see `with_engine`; whether the plan is for a GPU, None: if this machine has one."""
         self.missing: list[StandIn] = []
+        self.unchecked: list[str] = []
+        """What opening a model would have checked and was not."""
         self._engine, self._gpu = engine, gpu
 
     def policy(self, text: str, open_: Callable[[str], Opened]) -> Opened | StandIn:
         """Open a policy."""
-        from harness.policies import catalog
-
-        return self._open(text, open_, "policy", POLICIES, catalog.entries())
+        return self._open(text, open_, "policy")
 
     def prm(self, text: str, open_: Callable[[str], Opened]) -> Opened | StandIn:
         """Open a PRM."""
-        from harness.prms import catalog
+        return self._open(text, open_, "PRM")
 
-        return self._open(text, open_, "PRM", PRMS, catalog.entries())
-
-    def _open(
-        self,
-        text: str,
-        open_: Callable[[str], Opened],
-        what: Literal["policy", "PRM"],
-        adapters: Mapping[str, str],
-        entries: Mapping[str, Entry],
-    ) -> Opened | StandIn:
-        if text.endswith((".yaml", ".yml")) and ":" not in text:
+    def _open(self, text: str, open_: Callable[[str], Opened], what: What) -> Opened | StandIn:
+        spec = spec_of(text, what, self._engine)
+        own = models(spec, self._engine)
+        if all(map(_at_hand, own)):
             return open_(text)
-        specs = {name: entry.spec for name, entry in entries.items()}
-        spec = parse_spec(text, adapters=adapters, catalog=specs, what=what)
-        keys = _MODELS.get(spec.adapter, ())
-        wanted = [spec.options.get(key, "") if key else spec.target for key in keys]
-        if all(_at_hand(str(name)) for name in wanted):
-            return open_(text)
-        spec = engine_of(with_engine(spec, self._engine), what)
-        entry = entries.get(text.split(",")[0])
-        size = entry.size if entry and entry.size else named(spec)
-        made = StandIn(spec, size, _recipe(spec) if what == "PRM" else None, self._gpu)
+        for model in own:
+            self._check(model)
+        read = _recipe(spec, own) if what == "PRM" else None
+        if self._gpu is None:
+            self._gpu = _gpu_here()
+        running = own if self._gpu else ()
+        made = StandIn(spec, running, size(spec, self._engine), read)
         self.missing.append(made)
         return made
+
+    def _check(self, model: Spec) -> None:
+        """Refuse a quantization that opening the model would refuse, as far as can be told here."""
+        if "quantization" not in model.options:
+            return
+        name = str(model.options["quantization"])
+        if model.adapter != "vllm":
+            raise ConfigError(
+                f"{model.name}: quantization={name} is an option of vLLM's; add engine=vllm, or "
+                "give the run --engine vllm"
+            )
+        if find_spec("vllm") is None:
+            self.unchecked.append(
+                f"{model.name}: whether there is a quantization={name} was not checked, as vLLM is "
+                "not installed here"
+            )
+            return
+        from harness.adapters.vllm_settings import check_quantization
+
+        check_quantization(name)
+
+
+def plan_ahead(
+    sweep: Sweep,
+    data_dir: Path | None,
+    places: Mapping[tuple[str, str], str],
+    gpu: bool | None = None,
+) -> tuple[Plan, Opener]:
+    """Resolve a sweep without getting models that are not on this machine.
+
+    Args:
+        sweep: the settings.
+        data_dir: folder of local data sets.
+        places: where names stand in a file, for errors.
+        gpu: see `Opener`.
+
+    Raises:
+        ConfigError: as `make_plan`.
+        DataError: the same.
+    """
+    opener, truth = Opener(sweep.engine, gpu), RunTruth(sweep.engine)
+    plan = make_plan(
+        sweep,
+        data_dir,
+        lambda text: opener.policy(text, partial(open_policy, engine=sweep.engine)),
+        lambda text: opener.prm(text, truth.open_prm),
+        places,
+    )
+    return plan, opener
+
+
+def _gpu_here() -> bool:
+    """Whether this machine has a GPU that PyTorch knows."""
+    try:
+        import torch
+    except ImportError:
+        return False
+    return torch.cuda.is_available()
 
 
 _MODELS: Mapping[str, tuple[str, ...]] = {
     "transformers": ("", "reference"),
     "vllm": ("", "reference"),
-    "critic": ("model",),
     "openai": ("tokenizer",),
 }
 """Adapter → what may name a model of the hub, which opening would download; empty: the target."""
 
 
-def _at_hand(target: str) -> bool:
-    """Whether opening a target downloads nothing."""
-    name = target.strip("[]").split(",")[0].rpartition(":")[2]
-    if not _HUB.fullmatch(name):
-        return True
-    from pathlib import Path
+def _at_hand(model: Spec) -> bool:
+    """Whether opening a model downloads nothing."""
+    keys = _MODELS.get(model.adapter, ())
+    return all(_here(str(model.options.get(key, "")) if key else model.target) for key in keys)
 
-    if Path(name).is_dir():
+
+def _here(name: str) -> bool:
+    """Whether what may name a model of the hub is a folder, nothing of the hub, or in its cache."""
+    if not _HUB.fullmatch(name) or Path(name).is_dir():
         return True
     try:
         from huggingface_hub import try_to_load_from_cache
@@ -151,25 +205,8 @@ def _at_hand(target: str) -> bool:
     return isinstance(try_to_load_from_cache(name, "config.json"), str)
 
 
-def _recipe(spec: Spec) -> recipe.Recipe | None:
-    """Return how a PRM's numbers are read; None for a critic."""
-    if spec.adapter == "critic":
+def _recipe(spec: Spec, models: Sequence[Spec]) -> recipe.Recipe | None:
+    """Return how a PRM's numbers are read, an ensemble's as its first member's; None: a critic."""
+    if spec.adapter == "critic" or models[0].adapter not in ENGINES:
         return None
-    return recipe.from_options(Options(recipe.with_recipe(spec), "PRM"))
-
-
-def named(spec: Spec) -> str:
-    """Return the size that a model's name states, in words; empty: none."""
-    target = str(spec.options.get("model", spec.target)).strip("[]").split(",")[0]
-    name = target.rpartition("/")[2].replace("-", " ").replace("_", " ")
-    found = _ACTIVE.search(name) or _SIZE.search(name)
-    return f"{found[1]}{found[2].upper()} by its name" if found else ""
-
-
-def parameters(size: str) -> float | None:
-    """Return the number that a size in words means: ``7B``, ``0.3M``, ``7B + 7B``; None: none.
-
-    Two models that read the same input are as one of both sizes.
-    """
-    found = [float(number) * _UNIT[unit.lower()] for number, unit in _SIZE.findall(size)]
-    return sum(found) or None
+    return recipe.from_options(Options(recipe.with_recipe(models[0]), "PRM"))

@@ -91,7 +91,7 @@ def test_short_launches_come_to_the_same_end(
 
     def stop(number: int) -> None:
         for stage in estimate(planned()[0], RunFolder(out)):
-            if 0 < stage.done < stage.drafts:
+            if 0 < stage.done < stage.count:
                 seen.add(stage.stage)
         if any(out.rglob("journal.jsonl")):  # replies of searches that have not ended
             seen.add("search")
@@ -115,7 +115,7 @@ def test_a_launch_of_no_time_does_one_unit_of_each_kind(tmp_path: Path) -> None:
     plan = replace(plan, searches=())
 
     def stages() -> list[tuple[int, int]]:
-        return [(s.done, s.drafts) for s in estimate(plan, RunFolder(tmp_path))]
+        return [(s.done, s.count) for s in estimate(plan, RunFolder(tmp_path))]
 
     for _ in range(3):
         with pytest.raises(LimitReached, match="--max-seconds"):

@@ -218,7 +218,7 @@ def test_plan_counts_and_runs_nothing(cli, quick_tasks: Path, script: Path, tmp_
     done = cli("plan", *arguments, "--json")
     assert done.code == 0, done.err
     stages = json.loads(done.out)
-    assert [(s["stage"], s["drafts"], s["done"]) for s in stages[:2]] == [
+    assert [(s["stage"], s["count"], s["done"]) for s in stages[:2]] == [
         ("generate", 12, 0),
         ("generate", 48, 0),
     ]
@@ -226,7 +226,7 @@ def test_plan_counts_and_runs_nothing(cli, quick_tasks: Path, script: Path, tmp_
     assert not out.exists()
     cli("run", *arguments)
     done = cli("plan", *arguments, "--json")
-    assert all(s["done"] == s["drafts"] for s in json.loads(done.out))
+    assert all(s["done"] == s["count"] for s in json.loads(done.out))
 
 
 @pytest.mark.parametrize(
