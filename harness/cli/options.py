@@ -134,9 +134,10 @@ def source(
     from harness.problems import lm_eval
     from harness.problems.catalog import names as names_of_tasks
 
-    known = names_of_tasks([Path(folder) for folder in include])
-    if name not in known and not name.startswith(lm_eval.PREFIX):
-        raise unknown("preset or task", name, [*preset_names(), *known])
+    if not name.startswith(lm_eval.PREFIX):  # whose tasks may not be read as strictly as ours
+        known = names_of_tasks([Path(folder) for folder in include])
+        if name not in known:
+            raise unknown("preset or task", name, [*preset_names(), *known])
     return None, [name, *tasks]
 
 

@@ -69,7 +69,7 @@ def test_a_task_is_asked_as_lm_eval_asks_it(foreign: Path) -> None:
 def test_a_run_grades_as_lm_eval_does(cli: Any, tmp_path: Path, foreign: Path) -> None:
     script, out = write_script(tmp_path / "script.jsonl"), tmp_path / "run"
     done = cli(
-        "run", "--task", TASK, "--include-path", foreign, "--policy", f"fake:{script}",
+        "run", TASK, "--include-path", foreign, "--policy", f"fake:{script}",
         "--prm", "fake:oracle", "--prm", "fake:constant",
         "--method", "greedy,majority,best_of_n,pass_at_n,adaptive_best_of_n", "--budget", "3",
         "--set", "search.prms=[constant]", "--set", "search.budgets=[3]", "--out", out,
