@@ -57,6 +57,7 @@ def run(
     from harness.runner.plan import make_plan
     from harness.runner.report import make_report
     from harness.runner.spread.choice import executor_of
+    from harness.runner.spread.need import check_room
     from harness.runner.truth import RunTruth
     from harness.sandbox.choice import SandboxChoice
     from harness.telemetry.limits import Limits
@@ -79,6 +80,7 @@ def run(
         settings=setting,
     )
     sweep = load_sweep(preset, given, full)
+    check_room(sweep.engine, sweep.ray)
     truth = RunTruth(sweep.engine)
     policies = partial(open_policy, engine=sweep.engine)
     plan = make_plan(sweep, data_folder(data_dir), policies, truth.open_prm, places(preset))

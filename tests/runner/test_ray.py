@@ -164,7 +164,7 @@ def test_real_models_on_a_cluster_of_our_own_give_the_same_numbers(tmp_path: Pat
         alone = run(settings, tmp_path / "alone", telemetry=here)
     finally:
         torch.set_num_threads(threads)
-    executor = RayExecutor(RayConfig(workers=2), there)
+    executor = RayExecutor(RayConfig(workers=2, cpus=0.5), there)
     try:
         spread = run(settings, tmp_path / "spread", executor, telemetry=there)
         assert executor._crew is not None

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 
 from harness.config import RayConfig
-from harness.errors import MissingDependency
 from harness.runner.spread.local import Local
+from harness.runner.spread.need import check_room
 from harness.runner.spread.work import Executor
 from harness.telemetry.telemetry import Telemetry
 
@@ -19,12 +18,12 @@ def executor_of(engine: str, ray: RayConfig, telemetry: Telemetry) -> Iterator[E
 
     Raises:
         MissingDependency: Ray is asked for and not installed.
+        ConfigError: workers are asked for that this machine has no room for.
     """
+    check_room(engine, ray)
     if engine != "ray":
         yield Local(telemetry)
         return
-    if find_spec("ray") is None:
-        raise MissingDependency("--engine ray", "ray")
     from harness.runner.spread.ray import RayExecutor
 
     executor = RayExecutor(ray, telemetry)

@@ -16,6 +16,7 @@ import tempfile
 import warnings
 from typing import Any
 
+from harness.config import RayConfig
 from harness.errors import ConfigError, InfrastructureError
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,19 @@ _STORE = 2**28
 """Bytes of shared memory: units and their records pass through it."""
 
 
+def address_of(config: RayConfig) -> str | None:
+    """Return where the cluster is; None: one of our own is to be started here."""
+    return config.address or os.environ.get("RAY_ADDRESS") or None
+
+
+def prepare(address: str | None) -> None:
+    """Set what Ray reads from the environment; call it before Ray is imported."""
+    os.environ.update(_ALWAYS)
+    if address is None and "ray" not in sys.modules:  # which reads them when it is imported
+        for key, value in {**_OWN, "RAY_AUTH_TOKEN": secrets.token_hex(32)}.items():
+            os.environ.setdefault(key, value)
+
+
 def connect(address: str | None, cores: int) -> Cluster:
     """Connect to the cluster at `address`, or start one with `cores`.
 
@@ -48,10 +62,7 @@ def connect(address: str | None, cores: int) -> Cluster:
         ConfigError: there is no cluster at that address.
         InfrastructureError: none can be started.
     """
-    os.environ.update(_ALWAYS)
-    if address is None and "ray" not in sys.modules:  # which reads them when it is imported
-        for key, value in {**_OWN, "RAY_AUTH_TOKEN": secrets.token_hex(32)}.items():
-            os.environ.setdefault(key, value)
+    prepare(address)
     return Cluster(address, cores)
 
 
@@ -104,16 +115,11 @@ class Cluster:
                     ) from error
                 logger.warning("Ray did not start: %s; trying again", _first(error))
 
-    def room(self, need: dict[str, float]) -> int:
-        """Return how many workers of such a need its nodes have place for, others aside."""
+    def resources(self) -> list[dict[str, float]]:
+        """Return what every node has, in use or not."""
         import ray
 
-        rooms = 0
-        for node in ray.nodes():
-            if node["Alive"]:
-                there = node["Resources"]
-                rooms += int(min(there.get(key, 0.0) / n + 1e-9 for key, n in need.items()))
-        return rooms
+        return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
     def close(self) -> None:
         """Disconnect; a cluster of our own ends."""

@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 from harness.config import RayConfig
 from harness.errors import ConfigError, InfrastructureError
-from harness.runner.spread.cluster import Cluster, connect
+from harness.runner.spread.cluster import Cluster, address_of, connect
 from harness.runner.spread.dispatch import Ended, Event, Gone, Heard, Joined, dispatch
 from harness.runner.spread.local import Local
+from harness.runner.spread.need import fit, need_of
 from harness.runner.spread.work import Said, Source, Unit, Work
+from harness.sandbox.pool import cores
 from harness.telemetry.account import Account
 from harness.telemetry.telemetry import Telemetry
 
@@ -83,14 +85,8 @@ class RayCrew:
 
     def __init__(self, config: RayConfig, telemetry: Telemetry) -> None:
         self._config, self._telemetry = config, telemetry
-        address = config.address or os.environ.get("RAY_ADDRESS") or None
-        self._need = {"CPU": config.cpus, "GPU": config.gpus}
-        if config.prm_gpus is not None:
-            self._need = {"CPU": 2 * config.cpus, "GPU": config.gpus + config.prm_gpus}
-        self._need = {key: value for key, value in self._need.items() if value}
-        cores = len(os.sched_getaffinity(0))
-        wanted = int((config.workers or 1) * self._need["CPU"] + 0.999)
-        self._cluster: Cluster = connect(address, max(cores, wanted))
+        self._need = need_of(config)
+        self._cluster: Cluster = connect(address_of(config), cores())
         self._actors: dict[int, _Actor] = {}
         self._number = 0
         self._work: Any = None
@@ -182,7 +178,7 @@ class RayCrew:
         if now - self._looked < _LOOK:
             return
         self._looked = now
-        room = self._cluster.room(self._need)
+        room = sum(fit(there, self._need) for there in self._cluster.resources())
         if not room and not self._actors and self._cluster.own:
             asked = ", ".join(f"{value:g} {key}" for key, value in self._need.items())
             raise ConfigError(
