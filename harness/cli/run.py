@@ -46,7 +46,7 @@ def run(
       run-benchmark run processbench --prm recorded:scores.jsonl.gz,covers=prefix
     """
     from harness.cli.main import command_line
-    from harness.cli.notes import say_notes
+    from harness.cli.notes import say, say_notes
     from harness.cli.progress import TerminalProgress
     from harness.cli.stopped import tell
     from harness.config import load_sweep, places
@@ -93,7 +93,7 @@ def run(
         with (
             telemetry,
             TerminalProgress(telemetry) as progress,
-            executor_of(sweep.engine, sweep.ray, telemetry) as executor,
+            executor_of(sweep.engine, sweep.ray, telemetry, say) as executor,
         ):
             finished = execute(
                 plan,

@@ -15,6 +15,7 @@ from harness.runner.launch import Launch
 from harness.runner.plan import PoolSource, ScorePlan, check_prm, score_plan
 from harness.runner.progress import Observed, Progress
 from harness.runner.spread.choice import executor_of
+from harness.runner.spread.work import Say, unsaid
 from harness.runner.truth import RunTruth
 from harness.sandbox.choice import SandboxChoice
 from harness.store.format import PoolFolder, RunFolder
@@ -50,6 +51,7 @@ def add_prms(
     arguments: Sequence[str],
     engine: str = "default",
     ray: RayConfig | None = None,
+    say: Say = unsaid,
 ) -> None:
     """Score every pool of a run with further PRMs.
 
@@ -60,6 +62,7 @@ def add_prms(
         arguments: The command line, for the record.
         engine: What the PRMs run on, as of a sweep.
         ray: How `engine` ``ray`` uses a cluster.
+        say: Tells the user of lost workers.
 
     Raises:
         ConfigError: no PRM named, or one that does not go with the run; no such engine.
@@ -83,7 +86,7 @@ def add_prms(
         telemetry = Telemetry()
         with (
             telemetry.recording(run.telemetry),
-            executor_of(engine, ray or RayConfig(), telemetry) as executor,
+            executor_of(engine, ray or RayConfig(), telemetry, say) as executor,
         ):
             launch = Launch(Observed(progress, telemetry), telemetry, executor)
             score_pools(plans, run, launch, truth.look_up)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -319,19 +321,51 @@ def test_users_mistakes_on_a_worker_are_theirs(
         execute(plan, tmp_path / "out", truth, Silent(), [], executor=ray_on(workers=1))
 
 
+def test_of_a_killed_worker_the_user_reads_one_line(
+    cluster: Any, quick_tasks: Path, script: Path, tmp_path: Path
+) -> None:
+    settings, out = sweep(quick_tasks, script), tmp_path / "out"
+    (tmp_path / "sweep.yaml").write_text(settings.model_dump_json())
+    driver = subprocess.Popen(
+        command(tmp_path / "sweep.yaml", out, cluster.address),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    log, worker = RunFolder(out).log, None
+    while driver.poll() is None and worker is None:
+        time.sleep(0.02)
+        told = log.read_text() if log.exists() else ""
+        worker = re.search(r"worker 0 is process (\d+) on .*\n.* unit ", told)
+    assert worker is not None
+    os.kill(int(worker[1]), signal.SIGKILL)
+    results, said = driver.communicate()
+    assert driver.returncode == 0, said
+    assert "raylet" not in results + said and "unexpected" not in results + said
+    (line,) = (line for line in said.splitlines() if "a worker is lost" in line)
+    where = re.escape(f"process {worker[1]} on {socket.gethostname()}")
+    assert re.fullmatch(
+        rf"a worker is lost \({where}: its process has died\); owed .*: s\d+.*", line
+    )
+    told = log.read_text()
+    assert told.count("its process has died") == 1 and told.count("Ray says of worker 0") == 1
+
+
+def command(settings: Path, out: Path, address: str | None = None) -> list[str]:
+    """The command line of a run with Ray."""
+    at = ["--ray-address", address] if address else []
+    main = [sys.executable, "-c", "from harness.cli.main import main; main()"]
+    return [*main, "run", str(settings), "--engine", "ray", *at, "--out", str(out)]
+
+
 def test_a_killed_driver_is_resumed(
     cluster: Any, quick_tasks: Path, script: Path, tmp_path: Path
 ) -> None:
     settings = sweep(quick_tasks, script)
     alone, out = run(settings, tmp_path / "alone"), tmp_path / "out"
-    text = settings.model_dump_json()
-    (tmp_path / "sweep.yaml").write_text(text)
-    command = [
-        sys.executable, "-c", "from harness.cli.main import main; main()", "run",
-        str(tmp_path / "sweep.yaml"), "--engine", "ray", "--ray-address", cluster.address,
-        "--out", str(out),
-    ]  # fmt: skip
-    driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    (tmp_path / "sweep.yaml").write_text(settings.model_dump_json())
+    typed = command(tmp_path / "sweep.yaml", out, cluster.address)
+    driver = subprocess.Popen(typed, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     while driver.poll() is None and not any(
         path.read_bytes().count(b"\n") > 3 for path in out.rglob("candidates.ledger.jsonl")
     ):
@@ -339,7 +373,7 @@ def test_a_killed_driver_is_resumed(
     driver.kill()
     assert driver.wait() == -signal.SIGKILL, driver.stderr.read() if driver.stderr else ""
     before = {p: p.read_bytes() for p in out.rglob("*.ledger.jsonl")}
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(typed, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     kept = {p: text[: text.rfind(b"\n") + 1] for p, text in before.items()}
     assert all(p.read_bytes().startswith(text) for p, text in kept.items())

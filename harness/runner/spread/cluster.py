@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 _ALWAYS = {
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DEDUP_LOGS_SKIP_REGEX": "^",  # its paragraphs on standard output, where results go
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO_NUM_GPUS": "0",  # what a later version does, and no warning
 }
 _OWN = {
