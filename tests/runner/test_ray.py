@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
@@ -378,6 +379,29 @@ def test_a_killed_driver_is_resumed(
     kept = {p: text[: text.rfind(b"\n") + 1] for p, text in before.items()}
     assert all(p.read_bytes().startswith(text) for p, text in kept.items())
     assert rows(RunFolder(out)) == rows(alone)
+
+
+def test_a_killed_driver_leaves_no_process_and_its_folder_to_the_next(
+    quick_tasks: Path, script: Path, tmp_path: Path
+) -> None:
+    settings, out = sweep(quick_tasks, script), tmp_path / "out"
+    (tmp_path / "sweep.yaml").write_text(settings.model_dump_json())
+    typed = command(tmp_path / "sweep.yaml", out)
+    with tempfile.TemporaryDirectory(prefix="t") as short:  # sockets are made in it
+        environment = {k: v for k, v in os.environ.items() if k != "RAY_ADDRESS"}
+        environment |= {"TMPDIR": short}
+        driver = subprocess.Popen(typed, env=environment, stderr=subprocess.DEVNULL)
+        log = RunFolder(out).log
+        while driver.poll() is None and not (log.exists() and " unit " in log.read_text()):
+            time.sleep(0.02)
+        family = psutil.Process(driver.pid).children(recursive=True)
+        driver.kill()
+        assert driver.wait() == -signal.SIGKILL
+        assert gone(family, 180)  # its agents try for a minute to tell of a dead node
+        (left,) = Path(short).iterdir()
+        done = subprocess.run(typed, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert not list(Path(short).iterdir()), left
 
 
 def test_a_node_that_joins_gets_work(

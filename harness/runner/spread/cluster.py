@@ -9,15 +9,14 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import shutil
 import socket
 import sys
-import tempfile
 import warnings
 from typing import Any
 
 from harness.config import RayConfig
 from harness.errors import ConfigError, InfrastructureError
+from harness.runner.spread.scratch import Scratch
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +73,7 @@ class Cluster:
         import ray
 
         self.own = address is None
-        self._folder: str | None = None
+        self._scratch: Scratch | None = None
         if address is None:
             self._start(cores)
             return
@@ -94,7 +93,7 @@ class Cluster:
         import ray
 
         for left in reversed(range(_STARTS)):
-            self._folder = tempfile.mkdtemp(prefix="ray-")
+            self._scratch = Scratch()
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
@@ -104,7 +103,7 @@ class Cluster:
                         include_dashboard=False,
                         object_store_memory=_STORE,
                         _node_ip_address="127.0.0.1",
-                        _temp_dir=self._folder,
+                        _temp_dir=str(self._scratch.path),
                         **_QUIET,
                     )
                 return
@@ -127,8 +126,9 @@ class Cluster:
         import ray
 
         ray.shutdown()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        if self._scratch is not None:
+            self._scratch.remove()
+            self._scratch = None
 
 
 def _knock(address: str) -> None:
