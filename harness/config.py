@@ -89,6 +89,13 @@ class RayConfig(BaseModel):
     """GPUs of a process of its own, on the same node and with as many cores, for the PRM that
     steers a worker's searches. None: it shares the worker's."""
 
+    @field_validator("gpus", "prm_gpus")
+    @classmethod
+    def _whole(cls, gpus: float | None) -> float | None:
+        if gpus is not None and gpus > 1 and gpus != int(gpus):
+            raise ValueError("a part of a GPU, or whole ones")
+        return gpus
+
 
 class Sweep(BaseModel):
     """A sweep: every policy on every task, judged by every PRM, under every method and budget."""

@@ -1,7 +1,8 @@
-"""What a user should know before a run begins."""
+"""What a user should know before a run begins, and while it is under way."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,11 @@ import typer
 if TYPE_CHECKING:
     from harness.policies.policy import Policy
     from harness.runner.plan import Plan
+
+
+def say(line: str) -> None:
+    """Say what happened in a run; a display that is at work puts it above its bars."""
+    print(line, file=sys.stderr)  # which the display has taken over: typer.echo would pass it by
 
 
 def say_notes(plan: Plan, given: Mapping[str, Any]) -> None:

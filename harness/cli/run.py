@@ -46,7 +46,7 @@ def run(
       run-benchmark run processbench --prm recorded:scores.jsonl.gz,covers=prefix
     """
     from harness.cli.main import command_line
-    from harness.cli.notes import say_notes
+    from harness.cli.notes import say, say_notes
     from harness.cli.progress import TerminalProgress
     from harness.cli.stopped import tell
     from harness.config import load_sweep, places
@@ -57,6 +57,7 @@ def run(
     from harness.runner.plan import make_plan
     from harness.runner.report import make_report
     from harness.runner.spread.choice import executor_of
+    from harness.runner.spread.need import check_room
     from harness.runner.truth import RunTruth
     from harness.sandbox.choice import SandboxChoice
     from harness.telemetry.limits import Limits
@@ -79,6 +80,7 @@ def run(
         settings=setting,
     )
     sweep = load_sweep(preset, given, full)
+    check_room(sweep.engine, sweep.ray)
     truth = RunTruth(sweep.engine)
     policies = partial(open_policy, engine=sweep.engine)
     with output.busy(output.READING):
@@ -92,7 +94,7 @@ def run(
         with (
             telemetry,
             TerminalProgress(telemetry) as progress,
-            executor_of(sweep.engine, sweep.ray, telemetry) as executor,
+            executor_of(sweep.engine, sweep.ray, telemetry, say) as executor,
         ):
             finished = execute(
                 plan,

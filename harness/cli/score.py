@@ -16,6 +16,7 @@ def score(
     Example: run-benchmark score runs/embedded-1a2b3c4d --prm prm-code
     """
     from harness.cli.main import command_line
+    from harness.cli.notes import say
     from harness.cli.progress import TerminalProgress
     from harness.cli.report import show_results
     from harness.config import RayConfig
@@ -27,6 +28,6 @@ def score(
     folder, telemetry = RunFolder(run), Telemetry()
     with TerminalProgress(telemetry) as progress:
         ray = RayConfig(address=ray_address)
-        add_prms(folder, prm, progress, command_line(), engine or "default", ray, telemetry)
+        add_prms(folder, prm, progress, command_line(), engine or "default", ray, telemetry, say)
         made = make_report(folder, progress)
     show_results(folder, made)

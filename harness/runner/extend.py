@@ -16,6 +16,7 @@ from harness.runner.plan import PoolSource, ScorePlan, check_prm, score_plan
 from harness.runner.progress import Observed, Progress
 from harness.runner.shares import check_shares
 from harness.runner.spread.choice import executor_of
+from harness.runner.spread.work import Say, unsaid
 from harness.runner.truth import RunTruth
 from harness.sandbox.choice import SandboxChoice
 from harness.store.format import PoolFolder, RunFolder
@@ -52,6 +53,7 @@ def add_prms(
     engine: str = "default",
     ray: RayConfig | None = None,
     telemetry: Telemetry | None = None,
+    say: Say = unsaid,
 ) -> None:
     """Score every pool of a run with further PRMs.
 
@@ -63,6 +65,7 @@ def add_prms(
         engine: What the PRMs run on, as of a sweep.
         ray: How `engine` ``ray`` uses a cluster.
         telemetry: Hears of all that is done.
+        say: Tells the user of lost workers.
 
     Raises:
         ConfigError: no PRM named, or one that does not go with the run; no such engine.
@@ -88,7 +91,7 @@ def add_prms(
         telemetry = telemetry or Telemetry()
         with (
             telemetry.recording(run.telemetry),
-            executor_of(engine, ray or RayConfig(), telemetry) as executor,
+            executor_of(engine, ray or RayConfig(), telemetry, say) as executor,
         ):
             launch = Launch(Observed(progress, telemetry), telemetry, executor)
             score_pools(plans, run, launch, truth.look_up)

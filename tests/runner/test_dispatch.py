@@ -52,10 +52,13 @@ class Unsteady:
         if name == self._deadly or again:
             self._lost[name] += 1
             del self._units[worker]
-            return [Heard(worker, name, Tick(1)), Gone(worker, "no power")]
+            return [Heard(worker, name, Tick(1)), Gone(worker, "process 7 on a node", "no power")]
         if self._chance.random() < self._loss:  # its last word was heard, its end was not
             del self._units[worker]
-            return [Heard(worker, name, Done((), 0.0)), Gone(worker, "no power")]
+            return [
+                Heard(worker, name, Done((), 0.0)),
+                Gone(worker, "process 7 on a node", "no power"),
+            ]
         self._units[worker].popleft()
         return [Heard(worker, name, Done((), 0.0)), Ended(worker, name)]
 
@@ -90,6 +93,17 @@ def test_a_unit_that_loses_its_workers_is_named() -> None:
     with pytest.raises(InfrastructureError, match=r"unit u7 of a log has lost 3 workers.*no power"):
         list(dispatch(crew, listed(20), "a log"))
     assert crew.given["u7"] >= TRIES
+
+
+def test_of_a_lost_worker_one_line_says_what_is_owed() -> None:
+    class Once(Unsteady):
+        def wait(self) -> list[Event]:
+            self._deadly = "" if self._lost else "u0"
+            return super().wait()
+
+    told: list[str] = []
+    list(dispatch(Once(1, 1, 0.0), listed(5), "a log", told.append))
+    assert told == ["a worker is lost (process 7 on a node: no power); owed again: u0, u1"]
 
 
 def test_a_lost_worker_owes_what_it_had_not_finished() -> None:

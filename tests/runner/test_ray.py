@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
@@ -164,7 +167,7 @@ def test_real_models_on_a_cluster_of_our_own_give_the_same_numbers(tmp_path: Pat
         alone = run(settings, tmp_path / "alone", telemetry=here)
     finally:
         torch.set_num_threads(threads)
-    executor = RayExecutor(RayConfig(workers=2), there)
+    executor = RayExecutor(RayConfig(workers=2, cpus=0.5), there)
     try:
         spread = run(settings, tmp_path / "spread", executor, telemetry=there)
         assert executor._crew is not None
@@ -319,31 +322,97 @@ def test_users_mistakes_on_a_worker_are_theirs(
         execute(plan, tmp_path / "out", truth, Silent(), [], executor=ray_on(workers=1))
 
 
-def test_a_killed_driver_is_resumed(
+def test_of_a_killed_worker_the_user_reads_one_line(
     cluster: Any, quick_tasks: Path, script: Path, tmp_path: Path
+) -> None:
+    settings, out = sweep(quick_tasks, script), tmp_path / "out"
+    (tmp_path / "sweep.yaml").write_text(settings.model_dump_json())
+    driver = subprocess.Popen(
+        command(tmp_path / "sweep.yaml", out, cluster.address),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    log, worker = RunFolder(out).log, None
+    while driver.poll() is None and worker is None:
+        time.sleep(0.02)
+        told = log.read_text() if log.exists() else ""
+        worker = re.search(r"worker 0 is process (\d+) on .*\n.* unit ", told)
+    assert worker is not None
+    os.kill(int(worker[1]), signal.SIGKILL)
+    results, said = driver.communicate()
+    assert driver.returncode == 0, said
+    assert "raylet" not in results + said and "unexpected" not in results + said
+    (line,) = (line for line in said.splitlines() if "a worker is lost" in line)
+    where = re.escape(f"process {worker[1]} on {socket.gethostname()}")
+    assert re.fullmatch(
+        rf"a worker is lost \({where}: its process has died\); owed .*: s\d+.*", line
+    )
+    told = log.read_text()
+    assert told.count("its process has died") == 1 and told.count("Ray says of worker 0") == 1
+
+
+def command(settings: Path, out: Path, address: str | None = None) -> list[str]:
+    """The command line of a run with Ray."""
+    at = ["--ray-address", address] if address else []
+    main = [sys.executable, "-c", "from harness.cli.main import main; main()"]
+    return [*main, "run", str(settings), "--engine", "ray", *at, "--out", str(out)]
+
+
+@pytest.mark.parametrize(
+    ("sent", "code", "said"),
+    [(signal.SIGKILL, -signal.SIGKILL, ""), (signal.SIGTERM, 143, "told to end (SIGTERM); every")],
+)
+def test_a_driver_that_is_ended_is_resumed(
+    sent: signal.Signals,
+    code: int,
+    said: str,
+    cluster: Any,
+    quick_tasks: Path,
+    script: Path,
+    tmp_path: Path,
 ) -> None:
     settings = sweep(quick_tasks, script)
     alone, out = run(settings, tmp_path / "alone"), tmp_path / "out"
-    text = settings.model_dump_json()
-    (tmp_path / "sweep.yaml").write_text(text)
-    command = [
-        sys.executable, "-c", "from harness.cli.main import main; main()", "run",
-        str(tmp_path / "sweep.yaml"), "--engine", "ray", "--ray-address", cluster.address,
-        "--out", str(out),
-    ]  # fmt: skip
-    driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    (tmp_path / "sweep.yaml").write_text(settings.model_dump_json())
+    typed = command(tmp_path / "sweep.yaml", out, cluster.address)
+    driver = subprocess.Popen(typed, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     while driver.poll() is None and not any(
         path.read_bytes().count(b"\n") > 3 for path in out.rglob("candidates.ledger.jsonl")
     ):
         time.sleep(0.02)
-    driver.kill()
-    assert driver.wait() == -signal.SIGKILL, driver.stderr.read() if driver.stderr else ""
+    driver.send_signal(sent)
+    errors = driver.communicate()[1]
+    assert driver.returncode == code and said in errors, errors
     before = {p: p.read_bytes() for p in out.rglob("*.ledger.jsonl")}
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(typed, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     kept = {p: text[: text.rfind(b"\n") + 1] for p, text in before.items()}
     assert all(p.read_bytes().startswith(text) for p, text in kept.items())
     assert rows(RunFolder(out)) == rows(alone)
+
+
+def test_a_killed_driver_leaves_no_process_and_its_folder_to_the_next(
+    quick_tasks: Path, script: Path, tmp_path: Path
+) -> None:
+    settings, out = sweep(quick_tasks, script), tmp_path / "out"
+    (tmp_path / "sweep.yaml").write_text(settings.model_dump_json())
+    typed = command(tmp_path / "sweep.yaml", out)
+    with tempfile.TemporaryDirectory(prefix="t") as short:  # sockets are made in it
+        environment = {k: v for k, v in os.environ.items() if k != "RAY_ADDRESS"}
+        environment |= {"TMPDIR": short}
+        driver = subprocess.Popen(typed, env=environment, stderr=subprocess.DEVNULL)
+        log = RunFolder(out).log
+        while driver.poll() is None and not (log.exists() and " unit " in log.read_text()):
+            time.sleep(0.02)
+        family = psutil.Process(driver.pid).children(recursive=True)
+        driver.kill()
+        assert driver.wait() == -signal.SIGKILL
+        assert gone(family, 180)  # its agents try for a minute to tell of a dead node
+        (left,) = Path(short).iterdir()
+        done = subprocess.run(typed, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert not list(Path(short).iterdir()), left
 
 
 def test_a_node_that_joins_gets_work(

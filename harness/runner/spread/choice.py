@@ -4,30 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 
 from harness.config import RayConfig
-from harness.errors import MissingDependency
 from harness.runner.spread.local import Local
-from harness.runner.spread.work import Executor
+from harness.runner.spread.need import check_room
+from harness.runner.spread.work import Executor, Say, unsaid
 from harness.telemetry.telemetry import Telemetry
 
 
 @contextmanager
-def executor_of(engine: str, ray: RayConfig, telemetry: Telemetry) -> Iterator[Executor]:
-    """Give the executor of an engine, which `telemetry` hears of, and end it.
+def executor_of(
+    engine: str, ray: RayConfig, telemetry: Telemetry, say: Say = unsaid
+) -> Iterator[Executor]:
+    """Give the executor of an engine, and end it.
+
+    Args:
+        engine: of the sweep.
+        ray: how a cluster is used.
+        telemetry: hears of all that is done.
+        say: tells the user of lost workers.
 
     Raises:
         MissingDependency: Ray is asked for and not installed.
+        ConfigError: workers are asked for that this machine has no room for.
     """
+    check_room(engine, ray)
     if engine != "ray":
         yield Local(telemetry)
         return
-    if find_spec("ray") is None:
-        raise MissingDependency("--engine ray", "ray")
     from harness.runner.spread.ray import RayExecutor
 
-    executor = RayExecutor(ray, telemetry)
+    executor = RayExecutor(ray, telemetry, say)
     try:
         yield executor
     finally:

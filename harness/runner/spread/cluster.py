@@ -9,19 +9,24 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import shutil
+import signal
 import socket
 import sys
-import tempfile
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from harness.config import RayConfig
 from harness.errors import ConfigError, InfrastructureError
+from harness.runner.spread.scratch import Scratch
 
 logger = logging.getLogger(__name__)
 
 _ALWAYS = {
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DEDUP_LOGS_SKIP_REGEX": "^",  # its paragraphs on standard output, where results go
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO_NUM_GPUS": "0",  # what a later version does, and no warning
 }
 _OWN = {
@@ -41,6 +46,19 @@ _STORE = 2**28
 """Bytes of shared memory: units and their records pass through it."""
 
 
+def address_of(config: RayConfig) -> str | None:
+    """Return where the cluster is; None: one of our own is to be started here."""
+    return config.address or os.environ.get("RAY_ADDRESS") or None
+
+
+def prepare(address: str | None) -> None:
+    """Set what Ray reads from the environment; call it before Ray is imported."""
+    os.environ.update(_ALWAYS)
+    if address is None and "ray" not in sys.modules:  # which reads them when it is imported
+        for key, value in {**_OWN, "RAY_AUTH_TOKEN": secrets.token_hex(32)}.items():
+            os.environ.setdefault(key, value)
+
+
 def connect(address: str | None, cores: int) -> Cluster:
     """Connect to the cluster at `address`, or start one with `cores`.
 
@@ -48,11 +66,9 @@ def connect(address: str | None, cores: int) -> Cluster:
         ConfigError: there is no cluster at that address.
         InfrastructureError: none can be started.
     """
-    os.environ.update(_ALWAYS)
-    if address is None and "ray" not in sys.modules:  # which reads them when it is imported
-        for key, value in {**_OWN, "RAY_AUTH_TOKEN": secrets.token_hex(32)}.items():
-            os.environ.setdefault(key, value)
-    return Cluster(address, cores)
+    prepare(address)
+    with _own_signals():
+        return Cluster(address, cores)
 
 
 class Cluster:
@@ -62,7 +78,7 @@ class Cluster:
         import ray
 
         self.own = address is None
-        self._folder: str | None = None
+        self._scratch: Scratch | None = None
         if address is None:
             self._start(cores)
             return
@@ -82,7 +98,7 @@ class Cluster:
         import ray
 
         for left in reversed(range(_STARTS)):
-            self._folder = tempfile.mkdtemp(prefix="ray-")
+            self._scratch = Scratch()
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
@@ -92,7 +108,7 @@ class Cluster:
                         include_dashboard=False,
                         object_store_memory=_STORE,
                         _node_ip_address="127.0.0.1",
-                        _temp_dir=self._folder,
+                        _temp_dir=str(self._scratch.path),
                         **_QUIET,
                     )
                 return
@@ -104,24 +120,31 @@ class Cluster:
                     ) from error
                 logger.warning("Ray did not start: %s; trying again", _first(error))
 
-    def room(self, need: dict[str, float]) -> int:
-        """Return how many workers of such a need its nodes have place for, others aside."""
+    def resources(self) -> list[dict[str, float]]:
+        """Return what every node has, in use or not."""
         import ray
 
-        rooms = 0
-        for node in ray.nodes():
-            if node["Alive"]:
-                there = node["Resources"]
-                rooms += int(min(there.get(key, 0.0) / n + 1e-9 for key, n in need.items()))
-        return rooms
+        return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
     def close(self) -> None:
         """Disconnect; a cluster of our own ends."""
         import ray
 
         ray.shutdown()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        if self._scratch is not None:
+            self._scratch.remove()
+            self._scratch = None
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Keep what SIGTERM does here: Ray would end this process without a word."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 def _knock(address: str) -> None:

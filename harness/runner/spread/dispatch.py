@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeAlias
 
 from harness.errors import InfrastructureError
-from harness.runner.spread.work import Done, Lost, Said, Source, Unit
+from harness.runner.spread.work import Done, Lost, Said, Say, Source, Unit, unsaid
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +59,8 @@ class Gone:
     """A worker is lost, and what it had at hand."""
 
     worker: int
+    who: str
+    """Its process and node."""
     why: str
 
 
@@ -90,8 +92,8 @@ class Crew(Protocol):
 class _Hands(Generic[Unit]):
     """What every worker has at hand, and what is owed again."""
 
-    def __init__(self, crew: Crew, source: Source[Unit], title: str) -> None:
-        self._crew, self._source, self._title = crew, source, title
+    def __init__(self, crew: Crew, source: Source[Unit], title: str, say: Say) -> None:
+        self._crew, self._source, self._title, self._say = crew, source, title, say
         self._held: dict[int, dict[str, Unit | None]] = {worker: {} for worker in crew.workers}
         """Worker → its units; None: all of it was heard, only its end was not."""
         self._again: deque[tuple[str, Unit]] = deque()
@@ -132,24 +134,29 @@ class _Hands(Generic[Unit]):
         """Cross a unit off."""
         del self._held[worker][unit]
 
-    def lose(self, worker: int, why: str) -> list[str]:
-        """Owe a lost worker's units again; return their names.
+    def lose(self, gone: Gone) -> list[str]:
+        """Owe a lost worker's units again, and say so; return the names of all.
 
         Raises:
             InfrastructureError: the unit that it was doing has lost too many.
         """
-        owed = []
-        for place, (name, unit) in enumerate(self._held.pop(worker, {}).items()):
+        void, owed = [], []
+        for place, (name, unit) in enumerate(self._held.pop(gone.worker, {}).items()):
             if unit is None:
                 continue
             if place == 0:
                 self._losses[name] += 1
-                self._check(name, why)
+                self._check(name, gone.why)
             if (rest := self._source.rest(unit)) is not None:
                 self._again.append((name, rest))
-            logger.warning("worker %d is lost (%s); owed again: %s", worker, why, name)
-            owed.append(name)
-        return owed
+                owed.append(name)
+            void.append(name)
+        self._tell(gone, f"owed again: {', '.join(owed)}" if owed else "nothing is owed again")
+        return void
+
+    def _tell(self, gone: Gone, owed: str) -> None:
+        logger.warning("worker %d is lost (%s: %s); %s", gone.worker, gone.who, gone.why, owed)
+        self._say(f"a worker is lost ({gone.who}: {gone.why}); {owed}")
 
     def _check(self, name: str, why: str) -> None:
         if self._losses[name] >= TRIES:
@@ -159,9 +166,12 @@ class _Hands(Generic[Unit]):
             )
 
 
-def dispatch(crew: Crew, source: Source[Unit], title: str) -> Iterator[tuple[str, Said]]:
-    """Do every unit of `source`; see `harness.runner.spread.work.Executor.do`."""
-    hands = _Hands(crew, source, title)
+def dispatch(
+    crew: Crew, source: Source[Unit], title: str, say: Say = unsaid
+) -> Iterator[tuple[str, Said]]:
+    """Do every unit of `source`; see `harness.runner.spread.work.Executor.do`. `say` hears of lost
+    workers."""
+    hands = _Hands(crew, source, title, say)
     if source.left < crew.width:
         logger.warning(
             "%s has %d units for %d workers; smaller ones (--set unit=DRAFTS) would keep more of "
@@ -181,5 +191,5 @@ def dispatch(crew: Crew, source: Source[Unit], title: str) -> Iterator[tuple[str
             elif isinstance(event, Joined):
                 hands.join(event.worker)
             else:
-                for name in hands.lose(event.worker, event.why):
+                for name in hands.lose(event):
                     yield name, Lost()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -19,10 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 from harness.config import RayConfig
 from harness.errors import ConfigError, InfrastructureError
-from harness.runner.spread.cluster import Cluster, connect
+from harness.runner.spread.cluster import Cluster, address_of, connect
 from harness.runner.spread.dispatch import Ended, Event, Gone, Heard, Joined, dispatch
 from harness.runner.spread.local import Local
-from harness.runner.spread.work import Said, Source, Unit, Work
+from harness.runner.spread.need import fit, need_of
+from harness.runner.spread.work import Said, Say, Source, Unit, Work, unsaid
+from harness.sandbox.pool import cores
 from harness.telemetry.account import Account
 from harness.telemetry.telemetry import Telemetry
 
@@ -43,9 +46,11 @@ class RayExecutor:
     """Spreads work; see `harness.runner.spread.work.Executor`. The cluster is joined with the first
     unit; `close` leaves it."""
 
-    def __init__(self, config: RayConfig, telemetry: Telemetry | None = None) -> None:
-        """Args: how the cluster is used; hears of what its workers do."""
-        self._config, self._telemetry = config, telemetry or Telemetry()
+    def __init__(
+        self, config: RayConfig, telemetry: Telemetry | None = None, say: Say = unsaid
+    ) -> None:
+        """Args: how the cluster is used; hears of what its workers do; tells of lost workers."""
+        self._config, self._telemetry, self._say = config, telemetry or Telemetry(), say
         self._here = Local(telemetry)
         self._crew: RayCrew | None = None
 
@@ -59,7 +64,7 @@ class RayExecutor:
                 self._crew = RayCrew(self._config, self._telemetry)
         self._crew.take_up(work)
         try:
-            yield from dispatch(self._crew, source, title)
+            yield from dispatch(self._crew, source, title, self._say)
         except BaseException:
             self._crew.close()  # what is under way belongs to nobody
             self._crew = None
@@ -84,14 +89,8 @@ class RayCrew:
 
     def __init__(self, config: RayConfig, telemetry: Telemetry) -> None:
         self._config, self._telemetry = config, telemetry
-        address = config.address or os.environ.get("RAY_ADDRESS") or None
-        self._need = {"CPU": config.cpus, "GPU": config.gpus}
-        if config.prm_gpus is not None:
-            self._need = {"CPU": 2 * config.cpus, "GPU": config.gpus + config.prm_gpus}
-        self._need = {key: value for key, value in self._need.items() if value}
-        cores = len(os.sched_getaffinity(0))
-        wanted = int((config.workers or 1) * self._need["CPU"] + 0.999)
-        self._cluster: Cluster = connect(address, max(cores, wanted))
+        self._need = need_of(config)
+        self._cluster: Cluster = connect(address_of(config), cores())
         self._actors: dict[int, _Actor] = {}
         self._number = 0
         self._work: Any = None
@@ -150,8 +149,8 @@ class RayCrew:
         actor = self._actors[number]
         try:
             if name is None:
-                actor.pid = ray.get(one)
-                logger.info("worker %d is process %d", number, actor.pid)
+                actor.pid, actor.node = ray.get(one)
+                logger.info("worker %d is %s", number, actor)
                 self._telemetry.joined(number)
                 return [Joined(number)]
             said = ray.get(next(one))
@@ -161,7 +160,8 @@ class RayCrew:
         except ray.exceptions.RayTaskError as error:
             raise error.as_instanceof_cause() from None  # a bug, with its traceback over there
         except ray.exceptions.RayError as error:
-            return self._lose(number, _line(error))
+            logger.info("Ray says of worker %d: %s", number, " ".join(str(error).split()))
+            return self._lose(number, _reason(error))
         if isinstance(said, Failure):
             failed = said.error()
             if not isinstance(failed, InfrastructureError):
@@ -173,10 +173,11 @@ class RayCrew:
         return [Heard(number, str(name), said)]
 
     def _lose(self, number: int, why: str) -> list[Event]:
-        self._actors.pop(number).end()
+        actor = self._actors.pop(number)
+        actor.end()
         self._telemetry.lost(number)
         self._looked = 0.0
-        return [Gone(number, why)]
+        return [Gone(number, str(actor), why)]
 
     def _hire(self) -> None:
         """Ask for the workers that are wanted and not there yet."""
@@ -184,7 +185,7 @@ class RayCrew:
         if now - self._looked < _LOOK:
             return
         self._looked = now
-        room = self._cluster.room(self._need)
+        room = sum(fit(there, self._need) for there in self._cluster.resources())
         if not room and not self._actors and self._cluster.own:
             asked = ", ".join(f"{value:g} {key}" for key, value in self._need.items())
             raise ConfigError(
@@ -245,9 +246,13 @@ class _Actor:
             surroundings = replace(surroundings, reader=reader)
         self.handle: Any = ray.remote(Worker).options(**needs).remote(surroundings)
         self.ready: Any = self.handle.ready.remote()
-        self.pid = 0
+        self.pid, self.node = 0, ""
         self.units: dict[str, Any] = {}
         """Name → what is said of it, as it comes."""
+
+    def __str__(self) -> str:
+        """Return what a user finds it by."""
+        return f"process {self.pid} on {self.node}" if self.there else "before it had started"
 
     @property
     def there(self) -> bool:
@@ -269,7 +274,10 @@ class _Actor:
                 remove_placement_group(self._pair)
 
 
-def _line(error: Exception) -> str:
-    """Return what Ray says in one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return next((line for line in reversed(lines) if "dead" in line or "died" in line), lines[0])
+def _reason(error: Exception) -> str:
+    """Return in a few words what Ray says in a paragraph."""
+    text = " ".join(str(error).split())
+    if "OUT_OF_MEMORY" in text:
+        return "its node is out of memory"
+    because = re.search(r"The actor is dead because (.+?)\.(?: |$)", text)
+    return because[1].replace("worker process", "process") if because else text.split(". ")[0]

@@ -58,7 +58,13 @@ class Lost:
 
 
 Said: TypeAlias = Tick | Done | Replies | Found | Lost
+Say: TypeAlias = Callable[[str], None]
+"""Tells the user a line while work is under way."""
 Act: TypeAlias = Callable[[Unit], Iterator[Said]]
+
+
+def unsaid(line: str) -> None:
+    """Say nothing: for whoever is content with the log."""
 
 
 class Work(Protocol[Given]):

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from socket import gethostname
 from typing import Any
 
 import ray
@@ -85,9 +86,9 @@ class Worker:
         self._work = ""
         self._act: Act[Any] | None = None
 
-    def ready(self) -> int:
-        """Return the number of the process."""
-        return os.getpid()
+    def ready(self) -> tuple[int, str]:
+        """Return the number of the process, and the name of its node."""
+        return os.getpid(), gethostname()
 
     def do(self, work: Sequence[Any], unit: object) -> Iterator[Said | Account | Failure]:
         """Do a unit of a work, which is given as a reference in a list: it is fetched once."""
