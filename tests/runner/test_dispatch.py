@@ -88,6 +88,12 @@ def test_every_unit_is_done_once(seed: int, width: int, count: int, loss: float)
     assert crew.most <= 2
 
 
+def test_nobody_has_a_unit_in_advance_that_a_limit_may_hold_back() -> None:
+    crew = Unsteady(1, 4, 0.0)
+    list(dispatch(crew, listed(20), "a log", ahead=False))
+    assert crew.most == 1
+
+
 def test_a_unit_that_loses_its_workers_is_named() -> None:
     crew = Unsteady(1, 4, 0.0, deadly="u7")
     with pytest.raises(InfrastructureError, match=r"unit u7 of a log has lost 3 workers.*no power"):

@@ -45,6 +45,7 @@ from harness.runner.spread.ray import RayExecutor
 from harness.runner.spread.work import Executor
 from harness.runner.truth import RunTruth
 from harness.store.format import RunFolder
+from harness.store.sweepfile import read_sweep
 from harness.telemetry.account import Account
 from harness.telemetry.limits import Limits
 from harness.telemetry.meter import Rates
@@ -269,6 +270,26 @@ def test_a_limit_stops_workers_too_and_the_next_launch_goes_on(
             executor.close()
     assert launches == 3
     assert rows(spread) == rows(alone)
+
+
+def test_a_limit_ends_searches_of_workers_between_two_replies(
+    ray_on: Callable[..., RayExecutor], quick_tasks: Path, script: Path, tmp_path: Path
+) -> None:
+    settings = sweep(quick_tasks, script, methods=("adaptive_best_of_n",))
+    alone = run(settings, tmp_path / "alone")
+    telemetry = Telemetry(Limits(seconds=1e-9))
+    with pytest.raises(LimitReached):
+        run(settings, tmp_path / "out", ray_on(telemetry, workers=1), telemetry=telemetry)
+    (folder,) = (entry.folder(RunFolder(tmp_path / "out")) for entry in searches(tmp_path / "out"))
+    assert len(folder.read_attempts()) < 6, "a unit of one worker has half of twelve searches"
+    assert folder.journal.read_text(), "what they had got is kept"
+    spread = run(settings, tmp_path / "out", ray_on(workers=2))
+    assert rows(spread) == rows(alone)
+
+
+def searches(out: Path) -> Sequence[Any]:
+    """What sweep.json says of a run's searches."""
+    return read_sweep(RunFolder(out)).searches
 
 
 def test_a_killed_worker_loses_nothing(

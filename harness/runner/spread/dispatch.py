@@ -92,7 +92,8 @@ class Crew(Protocol):
 class _Hands(Generic[Unit]):
     """What every worker has at hand, and what is owed again."""
 
-    def __init__(self, crew: Crew, source: Source[Unit], title: str, say: Say) -> None:
+    def __init__(self, crew: Crew, source: Source[Unit], title: str, say: Say, depth: int) -> None:
+        self._depth = depth
         self._crew, self._source, self._title, self._say = crew, source, title, say
         self._held: dict[int, dict[str, Unit | None]] = {worker: {} for worker in crew.workers}
         """Worker → its units; None: all of it was heard, only its end was not."""
@@ -106,7 +107,7 @@ class _Hands(Generic[Unit]):
 
     def fill(self) -> None:
         """Give out what can be."""
-        for depth in range(_AT_HAND):
+        for depth in range(self._depth):
             for worker in [w for w, units in self._held.items() if len(units) == depth]:
                 if depth and self._source.left <= len(self._held):
                     return
@@ -167,11 +168,18 @@ class _Hands(Generic[Unit]):
 
 
 def dispatch(
-    crew: Crew, source: Source[Unit], title: str, say: Say = unsaid
+    crew: Crew, source: Source[Unit], title: str, say: Say = unsaid, ahead: bool = True
 ) -> Iterator[tuple[str, Said]]:
-    """Do every unit of `source`; see `harness.runner.spread.work.Executor.do`. `say` hears of lost
-    workers."""
-    hands = _Hands(crew, source, title, say)
+    """Do every unit of `source`; see `harness.runner.spread.work.Executor.do`.
+
+    Args:
+        crew: who does them.
+        source: the units.
+        title: what errors and the log call them.
+        say: hears of lost workers.
+        ahead: whether a worker may have the next unit at hand before it has done its own.
+    """
+    hands = _Hands(crew, source, title, say, _AT_HAND if ahead else 1)
     if source.left < crew.width:
         logger.warning(
             "%s has %d units for %d workers; smaller ones (--set unit=DRAFTS) would keep more of "

@@ -24,9 +24,10 @@ from harness.runner.spread.cluster import Cluster, address_of, connect
 from harness.runner.spread.dispatch import Ended, Event, Gone, Heard, Joined, dispatch
 from harness.runner.spread.local import Local
 from harness.runner.spread.need import fit, need_of
-from harness.runner.spread.work import Said, Say, Source, Unit, Work, unsaid
+from harness.runner.spread.work import Replies, Said, Say, Source, Unit, Work, unsaid
 from harness.sandbox.pool import cores
 from harness.telemetry.account import Account
+from harness.telemetry.limits import Limits
 from harness.telemetry.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -55,7 +56,11 @@ class RayExecutor:
         self._crew: RayCrew | None = None
 
     def do(self, work: Work[Unit], source: Source[Unit], title: str) -> Iterator[tuple[str, Said]]:
-        """Do every unit, wherever there is a worker."""
+        """Do every unit, wherever there is a worker.
+
+        Raises:
+            LimitReached: between two replies to searches, which end here with their workers.
+        """
         if not work.travels or not source.left:
             yield from self._here.do(work, source, title)
             return
@@ -64,7 +69,13 @@ class RayExecutor:
                 self._crew = RayCrew(self._config, self._telemetry)
         self._crew.take_up(work)
         try:
-            yield from dispatch(self._crew, source, title, self._say)
+            # A unit that somebody has at hand is done, whatever limit is reached meanwhile.
+            ahead = self._telemetry.limits == Limits()
+            for name, said in dispatch(self._crew, source, title, self._say, ahead):
+                yield name, said
+                if isinstance(said, Replies):  # kept: its search goes on from here
+                    self._telemetry.advance(0)
+                    self._telemetry.check()
         except BaseException:
             self._crew.close()  # what is under way belongs to nobody
             self._crew = None
