@@ -290,5 +290,5 @@ def _reason(error: Exception) -> str:
     text = " ".join(str(error).split())
     if "OUT_OF_MEMORY" in text:
         return "its node is out of memory"
-    because = re.search(r"The actor is dead because (.+?)\.(?: |$)", text)
+    because = re.search(r"The actor (?:is dead|died) because (.+?)\.(?: |$)", text)
     return because[1].replace("worker process", "process") if because else text.split(". ")[0]
