@@ -27,6 +27,11 @@ ACTOR = "The actor died unexpectedly before finishing this task.\n\tclass_name: 
             "NODE_OUT_OF_MEMORY Worker exit detail: Task was killed.",
             "its node is out of memory",
         ),
+        (
+            "The actor died because of an error raised in its creation task, ray::Worker.__init__()"
+            " (pid=7)\n  File worker.py, line 1\nModuleNotFoundError: No module named 'harness'",
+            "ModuleNotFoundError: No module named 'harness'",
+        ),
         ("The actor is unavailable. Try again.", "The actor is unavailable"),
     ],
 )

@@ -41,8 +41,9 @@ from harness.runner.execute import execute
 from harness.runner.extend import add_prms
 from harness.runner.plan import make_plan
 from harness.runner.progress import Silent
-from harness.runner.spread.ray import RayExecutor
+from harness.runner.spread.ray import RayCrew, RayExecutor
 from harness.runner.spread.work import Executor
+from harness.runner.spread.worker import Surroundings
 from harness.runner.truth import RunTruth
 from harness.store.format import RunFolder
 from harness.store.sweepfile import read_sweep
@@ -330,6 +331,22 @@ def test_a_unit_that_kills_its_workers_is_named(
     settings = settings.model_copy(update={"methods": ("best_of_n",)})
     with pytest.raises(InfrastructureError, match=r"unit s\d of .*deadly.* has lost 3 workers"):
         run(settings, tmp_path / "out", ray_on(workers=1))
+
+
+def test_workers_that_cannot_start_end_the_run(
+    ray_on: Callable[..., RayExecutor],
+    quick_tasks: Path,
+    script: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def lacking(self: RayCrew) -> Surroundings:
+        return Surroundings(os.getcwd(), {"NOT_A_TEXT": 1}, 1, False, None)  # type: ignore[dict-item]
+
+    monkeypatch.setattr(RayCrew, "_surroundings", lacking)
+    told = "no worker starts; the last one: TypeError: str expected, not int"
+    with pytest.raises(InfrastructureError, match=told):
+        run(sweep(quick_tasks, script), tmp_path / "out", ray_on(workers=1))
 
 
 def test_users_mistakes_on_a_worker_are_theirs(

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from harness.config import RayConfig
 from harness.errors import ConfigError, InfrastructureError
 from harness.runner.spread.cluster import Cluster, address_of, connect
-from harness.runner.spread.dispatch import Ended, Event, Gone, Heard, Joined, dispatch
+from harness.runner.spread.dispatch import TRIES, Ended, Event, Gone, Heard, Joined, dispatch
 from harness.runner.spread.local import Local
 from harness.runner.spread.need import fit, need_of
 from harness.runner.spread.work import Replies, Said, Say, Source, Unit, Work, unsaid
@@ -107,6 +107,8 @@ class RayCrew:
         self._work: Any = None
         self._looked = 0.0
         self._target = 0
+        self._failed = 0
+        """Workers that were lost before they had started, since one did."""
         self._hire()
 
     @property
@@ -161,6 +163,7 @@ class RayCrew:
         try:
             if name is None:
                 actor.pid, actor.node = ray.get(one)
+                self._failed = 0
                 logger.info("worker %d is %s", number, actor)
                 self._telemetry.joined(number)
                 return [Joined(number)]
@@ -187,7 +190,12 @@ class RayCrew:
         actor = self._actors.pop(number)
         actor.end()
         self._telemetry.lost(number)
-        self._looked = 0.0
+        if actor.there:
+            self._looked = 0.0
+        else:
+            self._failed += 1
+        if self._failed >= TRIES * self._target and not self.workers:
+            raise InfrastructureError(f"no worker starts; the last one: {why}")
         return [Gone(number, str(actor), why)]
 
     def _hire(self) -> None:
@@ -290,5 +298,7 @@ def _reason(error: Exception) -> str:
     text = " ".join(str(error).split())
     if "OUT_OF_MEMORY" in text:
         return "its node is out of memory"
+    if "creation task" in text:  # what it raised stands at the end
+        return str(error).strip().splitlines()[-1].strip()
     because = re.search(r"The actor (?:is dead|died) because (.+?)\.(?: |$)", text)
     return because[1].replace("worker process", "process") if because else text.split(". ")[0]
