@@ -192,9 +192,9 @@ class RayCrew:
         self._telemetry.lost(number)
         if actor.there:
             self._looked = 0.0
-        else:
-            self._failed += 1
-        if self._failed >= TRIES * self._target and not self.workers:
+            return [Gone(number, str(actor), why)]
+        self._failed += 1
+        if self._failed >= TRIES * max(1, self._target) and not self.workers:
             raise InfrastructureError(f"no worker starts; the last one: {why}")
         return [Gone(number, str(actor), why)]
 
