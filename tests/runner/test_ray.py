@@ -519,6 +519,16 @@ def test_a_pair_has_a_process_for_each_model(
     assert rows(spread) == rows(run(settings, tmp_path / "alone"))
 
 
+def test_a_crew_without_room_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    source: Any = type("Source", (), {"left": 1})()
+    work: Any = type("Work", (), {"travels": True})()
+    with tempfile.TemporaryDirectory(prefix="t") as short:  # sockets are made in it
+        monkeypatch.setattr("tempfile.tempdir", short)
+        with pytest.raises(ConfigError, match="no room for a worker"):
+            next(RayExecutor(RayConfig(gpus=4096)).do(work, source, "x"))
+        assert not list(Path(short).iterdir())
+
+
 def test_nothing_at_an_address() -> None:
     source: Any = type("Source", (), {"left": 1})()
     work: Any = type("Work", (), {"travels": True})()

@@ -109,7 +109,11 @@ class RayCrew:
         self._target = 0
         self._failed = 0
         """Workers that were lost before they had started, since one did."""
-        self._hire()
+        try:
+            self._hire()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def workers(self) -> Sequence[int]:
