@@ -17,13 +17,17 @@ from pathlib import Path
 _PREFIX = "prm-ray-"
 """Of the folders' names; short, as a socket's path has 107 bytes, of which Ray needs seventy."""
 
+_LONGEST = 20
+"""Bytes of the path of a folder for temporary files in which such names are short enough."""
+
 
 class Scratch:
     """A folder that is there until `remove`, or until its driver is dead and another begins."""
 
     def __init__(self) -> None:
-        _tidy(Path(tempfile.gettempdir()))
-        made = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}"))
+        place = _place()
+        _tidy(place)
+        made = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}", dir=place))
         self._held = _hold(made)
         # Nobody looks for it under its first name, under which it was not held from the start.
         self.path = made.rename(made.with_name(made.name.removeprefix(".")))
@@ -32,6 +36,12 @@ class Scratch:
         """Remove it, as far as that goes."""
         shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._held)
+
+
+def _place() -> Path:
+    """Return the folder for temporary files; the system's, where the user's has too long a path."""
+    usual = tempfile.gettempdir()
+    return Path(usual if len(os.fsencode(usual)) <= _LONGEST else "/tmp")
 
 
 def _tidy(place: Path) -> None:
