@@ -16,6 +16,7 @@ from harness.runner.plan import PoolSource, ScorePlan, check_prm, score_plan
 from harness.runner.progress import Observed, Progress
 from harness.runner.shares import check_shares
 from harness.runner.spread.choice import executor_of
+from harness.runner.spread.need import check_room
 from harness.runner.spread.work import Say, unsaid
 from harness.runner.truth import RunTruth
 from harness.sandbox.choice import SandboxChoice
@@ -75,6 +76,8 @@ def add_prms(
         raise ConfigError("no PRM; give --prm NAME (run-benchmark ls prms)")
     if engine not in get_args(Engine):
         raise unknown("engine", engine, get_args(Engine))
+    ray = ray or RayConfig()
+    check_room(engine, ray)
     with exclusive(run.root):
         sweep = read_sweep(run)
         sources = [s for s in pool_sources(run, sweep) if not s.greedy]
@@ -91,7 +94,7 @@ def add_prms(
         telemetry = telemetry or Telemetry()
         with (
             telemetry.recording(run.telemetry),
-            executor_of(engine, ray or RayConfig(), telemetry, say) as executor,
+            executor_of(engine, ray, telemetry, say) as executor,
         ):
             launch = Launch(Observed(progress, telemetry), telemetry, executor)
             score_pools(plans, run, launch, truth.look_up)

@@ -68,7 +68,7 @@ def test_numbers_and_times_are_whole_however_narrow_the_terminal(columns: int) -
 
 def test_what_starts_is_shown_while_an_engine_keeps_the_streams_aside() -> None:
     lines = shown(80, STARTING)
-    assert sum("starting embedded …" in line for line in lines) >= 2  # four a second
+    assert any("starting embedded …" in line for line in lines)
 
 
 def test_in_a_file_a_stage_is_one_line() -> None:

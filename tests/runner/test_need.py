@@ -11,7 +11,10 @@ from pydantic import ValidationError
 
 from harness.config import RayConfig
 from harness.errors import ConfigError
+from harness.runner.extend import add_prms
+from harness.runner.progress import Silent
 from harness.runner.spread.need import check_fit, check_room, fit, gpus, need_of
+from harness.store.format import RunFolder
 
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
 
@@ -66,6 +69,13 @@ def test_a_run_is_refused_before_it_is_there(cli: Any, tmp_path: Path) -> None:
     assert "error: no room for ray.cpus=9999 on this machine" in done.err
     assert len(done.err.strip().splitlines()) == 1
     assert not out.exists()
+
+
+@needs_ray
+def test_further_prms_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no room for ray\.cpus=9999"):
+        add_prms(RunFolder(tmp_path), ["x"], Silent(), [], "ray", RayConfig(cpus=9999))
+    assert not list(tmp_path.iterdir())
 
 
 @needs_ray

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 from harness.config import RayConfig
 from harness.runner.spread.local import Local
-from harness.runner.spread.need import check_room
 from harness.runner.spread.work import Executor, Say, unsaid
 from harness.telemetry.telemetry import Telemetry
 
@@ -16,19 +15,15 @@ from harness.telemetry.telemetry import Telemetry
 def executor_of(
     engine: str, ray: RayConfig, telemetry: Telemetry, say: Say = unsaid
 ) -> Iterator[Executor]:
-    """Give the executor of an engine, and end it.
+    """Give the executor of an engine, and end it; `harness.runner.spread.need.check_room` comes
+    first, before anything is written.
 
     Args:
         engine: of the sweep.
         ray: how a cluster is used.
         telemetry: hears of all that is done.
         say: tells the user of lost workers.
-
-    Raises:
-        MissingDependency: Ray is asked for and not installed.
-        ConfigError: workers are asked for that this machine has no room for.
     """
-    check_room(engine, ray)
     if engine != "ray":
         yield Local(telemetry)
         return
