@@ -2,9 +2,10 @@
 
 The programs are those that the embedded policy writes for `chain_programs`, every problem's many
 times over with a comment apart, so that each has to run; they are graded with every result kept.
-Workers are started and their sandboxes warm before the clock starts, and rounds with and without
-Ray take turns: what is compared is the work. What two cores give at most is told by two sandboxes
-without Ray. Needs two idle cores.
+Workers are started and their sandboxes warm before the clock starts: what is compared is the work.
+On a machine that others use speeds change within minutes, so one and two workers take turns, with
+Ray and without, and what is compared was timed in the same round; the figure is the median of the
+rounds. What two cores give at most is told by two sandboxes without Ray. Needs two idle cores.
 """
 
 from __future__ import annotations
@@ -55,29 +56,32 @@ def seconds(executor: Executor, units: Sequence[Solved], kind: Problem, workers:
 def main() -> None:
     units = programs()
     kind = units[0][0][0]
-    found = {}
-    for count, word in ((1, "one worker"), (2, "two workers")):
-        local, spread = Local(), RayExecutor(RayConfig(workers=count))
-        both = _timed([(local, count), (spread, 1)], units, kind)
-        found[f"no Ray, {word}"], found[f"Ray, {word}"] = both
-        local.release()
-        spread.close()
-    for name, spent in found.items():
-        print(f"{name:<30} {spent:7.2f} s")
-    alone, one, pair, two = found.values()
-    print(f"two workers against one        {one / two:7.2f} × (at least 1.7)")
-    print(f"without Ray, what there is     {alone / pair:7.2f} ×")
-    print(f"overhead of Ray, one worker    {100 * (one / alone - 1):7.1f} % (at most 5)")
+    rounds = []
+    for _ in range(ROUNDS):
+        alone, one = _timed(1, units, kind)
+        pair, two = _timed(2, units, kind)
+        rounds.append((one / two, alone / pair, 100 * (one / alone - 1)))
+        print(
+            f"no Ray {alone:.2f} and {pair:.2f} s with one and two workers, Ray {one:.2f} and "
+            f"{two:.2f} s",
+            flush=True,
+        )
+    gain, most, overhead = (statistics.median(found) for found in zip(*rounds, strict=True))
+    print(f"two workers against one        {gain:7.2f} × (at least 1.7)")
+    print(f"without Ray, what there is     {most:7.2f} ×")
+    print(f"overhead of Ray, one worker    {overhead:7.1f} % (at most 5)")
 
 
-def _timed(
-    executors: Sequence[tuple[Executor, int]], units: Sequence[Solved], kind: Problem
-) -> list[float]:
-    """Return the median of each one's rounds, in turns, after one that warms up."""
-    for executor, workers in executors:
-        seconds(executor, units[:4], kind, workers)
-    rounds = [[seconds(one, units, kind, n) for one, n in executors] for _ in range(ROUNDS)]
-    return [statistics.median(spent) for spent in zip(*rounds, strict=True)]
+def _timed(workers: int, units: Sequence[Solved], kind: Problem) -> tuple[float, float]:
+    """Return the seconds of so many workers without Ray, and with it."""
+    local, spread = Local(), RayExecutor(RayConfig(workers=workers))
+    both: list[tuple[Executor, int]] = [(local, workers), (spread, 1)]
+    for executor, count in both:
+        seconds(executor, units[:4], kind, count)  # starts what there is to start
+    without, within = (seconds(executor, units, kind, count) for executor, count in both)
+    local.release()
+    spread.close()
+    return without, within
 
 
 if __name__ == "__main__":

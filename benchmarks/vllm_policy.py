@@ -11,20 +11,21 @@ that the search made, all at once, to write as many tokens with its own sampler.
 no cost of its own, and never had to wait for a judgement, would be as fast.
 
 On a machine that others use speeds change within minutes: the bare engine runs before and after
-each method, and shares are of the mean of the two. The problems are fresh ones, drawn as those of
-`chain_arithmetic` are, of which there are 200.
+each method, shares are of the mean of the two, and a figure is the median of three rounds. The
+problems are fresh ones, drawn as those of `chain_arithmetic` are, of which there are 200.
 
-    python -m benchmarks.vllm_policy [PROBLEMS [SAMPLES]]
+    python -m benchmarks.vllm_policy [PROBLEMS [SAMPLES [ROUNDS]]]
 """
 
 from __future__ import annotations
 
+import statistics
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import islice
 from typing import Any
 from unittest.mock import patch
@@ -42,6 +43,9 @@ from harness.types import Cut, Draft, Extend, Question, Sampling
 
 SAMPLING = Sampling(max_tokens=256)
 
+TARGETS = {"best_of_n": 0.95, "beam,width=4": 0.6, "mcts": 0.6}
+"""What each has to reach of the bare engine's speed, without the seconds of the PRM."""
+
 Asked = tuple[Sequence[int], int]
 """Tokens of a request, and how many the engine wrote for it."""
 
@@ -58,12 +62,30 @@ class Run:
     asked: list[Asked]
 
 
-def line(run: Run, limit: float, target: float) -> str:
-    """Say a run beside the bare engine's tokens per second and the share of it to be reached."""
-    speed, own = run.decoded / run.seconds, run.decoded / (run.seconds - run.judging)
+@dataclass(frozen=True)
+class Shares:
+    """A method's tokens per second, as shares of the bare engine's."""
+
+    whole: float
+    own: float
+    """Without the PRM's seconds."""
+    most: float
+    """What the bare engine makes of the method's requests, given all at once."""
+
+    @classmethod
+    def of(cls, run: Run, most: float, limit: float) -> Shares:
+        """Args: what a method did; the bare engine's speeds on its requests and on its own."""
+        own = run.decoded / (run.seconds - run.judging)
+        return cls(run.decoded / run.seconds / limit, own / limit, most / limit)
+
+
+def line(run: Run, found: Shares) -> str:
+    """Say what a method did in one round."""
+    speed = run.decoded / run.seconds
     return (
-        f"{run.method:<15} {speed:7,.0f} tokens/s  {speed / limit:.2f} of the bare engine; without "
-        f"the PRM's {run.judging:.1f} of {run.seconds:.1f} s {own / limit:.2f} of at least {target}"
+        f"{run.method:<15} {speed:7,.0f} tokens/s, {found.whole:.2f} of the bare engine; without "
+        f"the PRM's {run.judging:.1f} of {run.seconds:.1f} s {found.own:.2f}; its "
+        f"{len(run.asked):,} requests, all at once, {found.most:.2f}"
     )
 
 
@@ -119,7 +141,7 @@ def overheard(engine: Engine) -> Iterator[list[Asked]]:
     asked += [(ids, written[name]) for name, ids in sent.items()]
 
 
-def whole(policy: VllmPolicy, questions: Sequence[Question], samples: int) -> float:
+def one_call(policy: VllmPolicy, questions: Sequence[Question], samples: int) -> float:
     """Return the tokens per second of the policy, asked for everything in one call."""
     requests = [Extend(question, (Draft(),) * samples, SAMPLING) for question in questions]
     start = time.perf_counter()
@@ -128,7 +150,7 @@ def whole(policy: VllmPolicy, questions: Sequence[Question], samples: int) -> fl
 
 
 def main() -> None:
-    problems, samples = (*map(int, sys.argv[1:3]), *(256, 16)[len(sys.argv[1:3]) :])
+    problems, samples, rounds = (*map(int, sys.argv[1:4]), *(256, 16, 3)[len(sys.argv[1:4]) :])
     task = load("chain_arithmetic", limit=1)[0]
     chains = stream(chain_arithmetic.generate, MIXES["test"].levels, "test", "vllm_policy")
     questions = [
@@ -157,23 +179,25 @@ def main() -> None:
         return Run(method, decoded, seconds, driver.timing.prm, asked)
 
     bare(policy, prompts[:4] * 4)  # starts the engine
-    before, call, first = alone(), whole(policy, questions, samples), search("best_of_n")
-    last = alone()
-    limit = (before + last) / 2
-    print(f"one call        {call:7,.0f} tokens/s  {call / limit:.2f} of the bare engine")
-    print(line(first, limit, 0.95), flush=True)
-    for method, target in (("beam,width=4", 0.6), ("mcts", 0.6)):
-        found = search(method)
-        most = bare(policy, found.asked, ends=False)
-        before, last = last, alone()
-        limit = (before + last) / 2
-        print(
-            f"{line(found, limit, target)}; its {len(found.asked):,} requests, all at once, "
-            f"{most:,.0f} tokens/s, {most / limit:.2f}",
-            flush=True,
-        )
+    last, found = alone(), {method: list[Shares]() for method in TARGETS}
+    call = one_call(policy, questions, samples)
+    print(f"one call                        {call:7,.0f} tokens/s", flush=True)
+    for _ in range(rounds):
+        for method in TARGETS:
+            run = search(method)
+            most = bare(policy, run.asked, ends=False)
+            before, last = last, alone()
+            found[method].append(Shares.of(run, most, (before + last) / 2))
+            print(line(run, found[method][-1]), flush=True)
     alone(1)
     policy.close()
+    print(f"\nmedians of {rounds}    share   without the PRM's seconds   its requests at once")
+    for method, target in TARGETS.items():
+        whole, own, most = (
+            statistics.median(getattr(one, field.name) for one in found[method])
+            for field in fields(Shares)
+        )
+        print(f"{method:<15} {whole:6.2f}   {own:.2f} (at least {target})            {most:.2f}")
 
 
 if __name__ == "__main__":
