@@ -61,6 +61,11 @@ _KNOWN: Sequence[tuple[str, type[HarnessError], str]] = (
         ConfigError,
         "quantization={1} does not work in dtype={0}; write dtype={2}",
     ),
+    (
+        r"Cannot find the config file for (\w+)",
+        ConfigError,
+        "its weights were not saved with quantization={}; leave it out, or name a model that was",
+    ),
     (r"(\w+) has no vLLM implementation", ConfigError, f"{{}}: {_OTHER}"),
     (
         r"Unsupported CPU attention configuration: head_dim=(\d+)",
@@ -92,4 +97,5 @@ def known(said: str, name: str) -> HarnessError | None:
 def last(said: str) -> str:
     """Return the last error that was said, as a traceback ends; "" if there is none."""
     causes = re.findall(r"(?m)((?:\w+(?:Error|Exception): |Value error, ).+)$", said)
-    return str(causes[-1]) if causes else ""
+    # pydantic shows all that it was given behind the sentence
+    return re.sub(r" \[type=\w+, input_value=.*", "", causes[-1]) if causes else ""

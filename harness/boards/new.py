@@ -21,7 +21,7 @@ from harness.digest import digest
 from harness.errors import ConfigError, DataError, unknown
 from harness.files import write_json, write_text
 from harness.provenance import read_entries
-from harness.runner.arrays import architecture_of
+from harness.runner.arrays import architecture_of, at_work
 from harness.search.ledger import flops_of
 from harness.store.format import RunFolder, read_scores
 from harness.store.log import Header, Unit, read_ledger
@@ -167,7 +167,7 @@ def _rows(run: RunFolder, sweep: SweepFile, entry: ScoreEntry) -> _Found:
         rows["scores"].append(list(scores.values))
         rows["tokens"].append(scores.tokens)
         rows["flops"].append(None if flops != flops else flops)
-    return _Found(header, rows, _seconds(units) if architecture else None)
+    return _Found(header, rows, _seconds(units) if at_work(header) else None)
 
 
 def _seconds(units: Sequence[Unit]) -> float:

@@ -19,7 +19,7 @@ from harness.errors import DataError
 from harness.prms.aggregate import aggregate_many, legal
 from harness.search.ledger import flops_of
 from harness.store.format import PoolFolder, RunFolder, read_scores
-from harness.store.log import Unit, read_ledger
+from harness.store.log import Header, Unit, read_ledger
 from harness.store.sweepfile import PoolEntry, ScoreEntry, SweepFile
 from harness.types import Problem, Semantics
 
@@ -50,7 +50,7 @@ class PoolArrays:
     prompt: Floats
     """(P,) tokens of the prompt."""
     seconds: Floats
-    """(P,) seconds of generation for all N; NaN for a recorded pool."""
+    """(P,) seconds of generation for all N; NaN if it was not generated (`at_work`)."""
     flops: Floats
     """(P, N) of decoding, NaN if unknown."""
     prompt_flops: Floats
@@ -75,7 +75,7 @@ class ScoreArrays:
     tokens: Floats
     """(P, N) tokens read and generated; NaN if unknown."""
     seconds: Floats
-    """(P,) seconds for all N; NaN for recorded scores."""
+    """(P,) seconds for all N; NaN if nothing judged them (`at_work`)."""
     flops: Floats
     """(P, N), NaN if unknown."""
 
@@ -113,7 +113,7 @@ def load_pool(run: RunFolder, entry: PoolEntry) -> PoolArrays:
             flops[row, column] = architecture.decode(before, count)
             prompt_flops[row] = architecture.prefill(before)
     correct, classes = _grades(folder, rows, shape)
-    seconds = _seconds(units, rows) if architecture else np.full(shape[0], np.nan)
+    seconds = _seconds(units, rows) if at_work(header) else np.full(shape[0], np.nan)
     return PoolArrays(
         entry,
         problems,
@@ -191,7 +191,7 @@ def load_scores(
     for name in aggregations(sweep, semantics, entry.aggregation):
         aggregated[name] = np.full(shape, -np.inf)
         aggregated[name][where] = aggregate_many(name, np.array(values), np.array(offsets))
-    seconds = _seconds(units, rows) if architecture else np.full(shape[0], np.nan)
+    seconds = _seconds(units, rows) if at_work(header) else np.full(shape[0], np.nan)
     return ScoreArrays(entry, semantics, covered, aggregated, tokens, seconds, flops)
 
 
@@ -225,8 +225,25 @@ def _seconds(units: Sequence[Unit], rows: Mapping[str, int]) -> Floats:
     return seconds
 
 
+def at_work(header: Header) -> bool:
+    """Return whether a log's seconds are of something at work, here or behind a server: recorded
+    content is only looked up, and a double costs nobody anything."""
+    return not _adapters(header.identity) & {"pool", "recorded", "fake"}
+
+
+def _adapters(identity: object) -> set[str]:
+    """Return every adapter of an identity, those of an ensemble's members among them."""
+    if isinstance(identity, Mapping):
+        own = {str(identity["adapter"])} if "adapter" in identity else set[str]()
+        return own.union(*map(_adapters, identity.values()))
+    if isinstance(identity, list | tuple):
+        return set[str]().union(*map(_adapters, identity))
+    return set()
+
+
 def architecture_of(facts: Mapping[str, Any]) -> Architecture | None:
-    """Return the shape of the model that filled a log; None for recorded content."""
+    """Return the shape of the model that filled a log; None if it is not known, as of recorded
+    content or behind a server."""
     found = facts.get("architecture")
     return Architecture(**found) if found else None
 

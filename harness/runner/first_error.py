@@ -18,7 +18,7 @@ from harness.errors import DataError
 from harness.reporting.quality import STEP_SCORES
 from harness.reporting.step_curves import StepCurves
 from harness.reporting.thresholds import THRESHOLD_CURVE
-from harness.runner.arrays import architecture_of
+from harness.runner.arrays import architecture_of, at_work
 from harness.runner.solution_scores import Given, given_rows
 from harness.runner.step_scores import curve_rows, quality_rows, with_found
 from harness.search.ledger import flops_of
@@ -140,7 +140,7 @@ def _load(run: RunFolder, sweep: SweepFile, entry: PoolEntry, scored: ScoreEntry
         tuple(items),
         sum(tokens) / count if len(tokens) == count else None,
         sum(flops) / count if len(flops) == count else None,
-        sum(unit.seconds for unit in units) / count if architecture else None,
+        sum(unit.seconds for unit in units) / count if at_work(header) else None,
         truncated,
         unparsed,
         declared_threshold(sweep, header.facts),

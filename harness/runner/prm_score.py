@@ -12,7 +12,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from harness.errors import DataError
-from harness.runner.arrays import architecture_of
+from harness.runner.arrays import architecture_of, at_work
 from harness.runner.first_error import declared_threshold, labels_every_step
 from harness.runner.outcomes import with_estimate
 from harness.runner.solution_scores import Given, given_rows
@@ -79,7 +79,7 @@ def _rows(
         prm_tokens=sum(tokens) / count if len(tokens) == count else None,
         flops=None if math.isnan(total := sum(flops)) else total / count,
         seconds_per_problem=(
-            seconds := sum(unit.seconds for unit in units) / count if architecture else None
+            seconds := sum(unit.seconds for unit in units) / count if at_work(header) else None
         ),
         seconds_kind=None if seconds is None else "throughput",
         run_digest=sweep.digest,

@@ -34,6 +34,11 @@ from harness.errors import ConfigError, HarnessError, InfrastructureError
             ConfigError,
             "quantization=fp8 does not work in dtype=float32; write dtype=bfloat16",
         ),
+        (
+            "  Value error, Cannot find the config file for inc [type=value_error, input_value=Args",
+            ConfigError,
+            "m: its weights were not saved with quantization=inc; leave it out",
+        ),
         ("torch.OutOfMemoryError: CUDA out of memory.", InfrastructureError, "out of memory;"),
         (
             "Model architectures ['FooForCausalLM'] are not supported for now. Supported",
@@ -74,4 +79,6 @@ def test_unknown_causes_show_the_last_error() -> None:
     assert complaints.last("Traceback\nKeyError: 'a'\n  at x\nRuntimeError: worse\nbye") == (
         "RuntimeError: worse"
     )
+    shown = "  Value error, no such part [type=value_error, input_value=ArgsKwargs((), {'model"
+    assert complaints.last(shown) == "Value error, no such part"
     assert complaints.last("all is well") == ""
