@@ -35,7 +35,7 @@ from harness.errors import ConfigError, HarnessError, InfrastructureError
             "quantization=fp8 does not work in dtype=float32; write dtype=bfloat16",
         ),
         (
-            "  Value error, Cannot find the config file for inc [type=value_error, input_value=Args",
+            "  Value error, Cannot find the config file for inc [type=value_error, input_value=Arg",
             ConfigError,
             "m: its weights were not saved with quantization=inc; leave it out",
         ),
