@@ -105,7 +105,7 @@ def test_the_hours_that_presets_state_are_those_of_the_plan(  # type: ignore[no-
         prms = {True: 0.0, False: 0.0}  # of the 72B, of the others; r-prm-7b-dpo has none
         for line in told["lines"]:
             prms["72b" in line["work"]] += line["prm_hours"] or 0
-        policy, grading = told["total"]["policy_hours"], told["total"]["grading_hours"]
+        policy, grading = (told["at_least"][f"{who}_hours"] for who in ("policy", "grading"))
         wanted = [hours for hours in (policy, prms[False], prms[True], grading) if hours]
         (stated,) = re.findall(r"# Expected on (.*?)\n#\n", preset_text(preset), re.DOTALL)
         hours = [float(found) for found in re.findall(r"\d+\.\d+(?= hours| for)", stated)]
