@@ -73,11 +73,11 @@ def test_what_a_prm_does_not_tell_is_unknown_and_not_zero(
 ) -> None:
     """A server or a function reads tokens that nobody counts, in time that anybody can measure;
     searches and pools agree on that."""
-    (tmp_path / "silent_prm.py").write_text(
+    (tmp_path / "untold_prm.py").write_text(
         "def judge(prompt, solutions):\n    return [[0.5] * len(steps) for steps in solutions]\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    prms = ("python:silent_prm:judge",)
+    prms = ("python:untold_prm:judge",)
     settings = sweep("beam,width=2", "best_of_n").model_copy(update={"prms": prms})
     folder = run(settings, tmp_path / "run")
     make_report(folder, Silent())
